@@ -1,0 +1,1 @@
+"""Front ends: one API kind, one file; located documents in, IR out."""

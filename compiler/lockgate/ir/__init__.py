@@ -1,0 +1,1 @@
+"""The typed IR: frozen values, each with the span it came from."""

@@ -1,0 +1,191 @@
+"""What the passes end with: verdict tables, and all that leads a packet to its cell.
+
+A packet's way through them::
+
+    address  -> peer       longest prefix
+    peer     -> class      identities that no rule tells apart share one identity class
+    (protocol, port) -> atom           the finest partition that any policy makes
+    endpoint, direction -> table       endpoints with the same policy share one
+    table.rows[class], table.intervals[atom] -> cell -> decision
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Sequence
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+    from lockgate.ir.cluster import Attachment
+    from lockgate.ir.labels import Labels
+    from lockgate.ir.policy import Direction, Tier
+    from lockgate.source import Span
+
+
+class Outcome(IntEnum):
+    """What a decision does.  Zero is deny, so that empty memory denies.
+
+    REDIRECT and AUTHENTICATE need someone who judges further; where nobody does, the
+    program denies.  AUDIT passes and reports the denial that would have been.
+    """
+
+    DENY = 0
+    ALLOW = 1
+    REDIRECT = 2
+    AUDIT = 3
+    AUTHENTICATE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A number for a label set, as flows and events print it.
+
+    Reserved ones have Cilium's numbers (1 host, 2 world, 6 remote-node, ...); endpoints get
+    256-65535 first and 65536-16777215 after; prefixes get 0x01xxxxxx.
+    """
+
+    number: int
+    labels: Labels
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEntry:
+    """What an address can lead to: an identity, and the class that tables ask for.
+
+    Two peers may share an identity and differ in class: NetworkPolicy's ``ipBlock`` tells
+    two pods with the same labels apart.  ``host`` and ``api_server_host`` are the peers that
+    this one becomes where its address belongs to the judging host itself (for a peer that
+    is an endpoint's own address: itself).
+    """
+
+    identity: int
+    identity_class: int
+    host: int
+    api_server_host: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddressEntry:
+    """One prefix and its peer; the longest prefix decides."""
+
+    network: IPv4Network | IPv6Network
+    peer: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEntry:
+    """A rule as decisions name it.
+
+    ``number`` is stable: a hash of ``name``, probed on collision, never 0.  ``name`` is
+    ``Kind/namespace/name#path``; a default deny is ``default-deny/ingress#`` and the keys of
+    the policies that caused it; built-in rules are ``lockgate/...``.
+    ``effect`` is ``allow``, ``deny``, ``pass``, ``redirect``, ``default-deny`` or ``no-policy``.
+    """
+
+    number: int
+    name: str
+    policies: tuple[str, ...]
+    spans: tuple[Span, ...]
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of a cell, the rule that it is counted for, and all that agreed with it.
+
+    ``rule`` and ``because`` are indexes into ``Tables.rules``; ``chain`` is the way through the
+    tiers as pairs (tier, rule index), ending with the rule that decided.
+    ``argument``: for REDIRECT the parser's number (its order in ``ir.l7.Parser``, from 1).
+    """
+
+    outcome: Outcome
+    rule: int
+    argument: int
+    because: tuple[int, ...]
+    chain: tuple[tuple[Tier, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictTable:
+    """A policy in one direction: class and atom to decision.
+
+    ``rows[identity_class]``, ``intervals[atom]`` (both array ``H``) and
+    ``cells[row * interval_count + interval]`` (array ``I``, indexes of ``Tables.decisions``).
+    ``policies``: the keys of the policies that made it, sorted.
+    """
+
+    direction: Direction
+    policies: tuple[str, ...]
+    rows: array[int]
+    intervals: array[int]
+    interval_count: int
+    cells: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class PortAtoms:
+    """The partition of traffic: for each protocol the sorted first port of each atom.
+
+    ``starts[axis]`` begins with 0; atoms are numbered through, axis by axis.  Axes: TCP, UDP,
+    SCTP by destination port (65,536), ICMP and ICMPv6 by type (256), every other IP
+    protocol by its number (256).
+    """
+
+    starts: tuple[tuple[int, ...], ...]
+
+    @property
+    def count(self) -> int:
+        """How many atoms there are."""
+        return sum(map(len, self.starts))
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointEntry:
+    """An endpoint to be enforced: who it is, and its table (index) in each direction."""
+
+    namespace: str
+    name: str
+    node: str | None
+    identity: int
+    addresses: tuple[IPv4Address | IPv6Address, ...]
+    ingress_table: int
+    egress_table: int
+    attachment: Attachment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostEntry:
+    """A node as a subject of host policies; its tables say "no policy" where none selects it."""
+
+    node: str
+    identity: int
+    addresses: tuple[IPv4Address | IPv6Address, ...]
+    ingress_table: int
+    egress_table: int
+    is_api_server: bool
+    is_enforced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The whole result, for a whole cluster.
+
+    ``identities`` are sorted by number; ``peers[0]`` is what no prefix covers.
+    ``tables[0]`` and ``tables[1]`` are "no policy" for ingress and egress.
+    """
+
+    identities: tuple[Identity, ...]
+    peers: Sequence[PeerEntry]
+    class_count: int
+    addresses: Sequence[AddressEntry]
+    atoms: PortAtoms
+    tables: Sequence[VerdictTable]
+    decisions: Sequence[Decision]
+    rules: Sequence[RuleEntry]
+    endpoints: Sequence[EndpointEntry]
+    hosts: Sequence[HostEntry]

@@ -1,0 +1,353 @@
+"""Every structure that the kernel programs share with Python, written once.
+
+From each :class:`Structure` come the packing here, the C header that the compiler renders
+(``templates/lib/layout.h`` is generated text inside a bundle, never written by hand) and
+a ``_Static_assert`` of its size.  All are little-endian with natural alignment, and padding
+is written out as fields.  Addresses are 16 bytes in network order; IPv4 ones are mapped
+(``::ffff:a.b.c.d``).  Ports are in host order unless said.
+
+A change of a structure that outlives a generation (flow, slot, event) raises ``SCHEMA``.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+
+SCHEMA = 1
+"""Version of all structures that outlive a generation; it is part of the pin path."""
+
+_CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One member: a C type (``u8`` ... ``u64``), how many of it, and what it means."""
+
+    name: str
+    type: str
+    meaning: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A C structure and its packing."""
+
+    name: str
+    meaning: str
+    fields: tuple[Field, ...]
+
+    @cached_property
+    def _struct(self) -> struct.Struct:
+        def code(f: Field) -> str:
+            if f.count == 1:
+                return _CODES[f.type]
+            return f"{f.count}s" if f.type == "u8" else f"{f.count}{_CODES[f.type]}"
+
+        return struct.Struct("<" + "".join(map(code, self.fields)))
+
+    @property
+    def size(self) -> int:
+        """Size in bytes, as in C."""
+        return self._struct.size
+
+    def pack(self, **values: int | bytes) -> bytes:
+        """Pack by name; what is not given is zero.  Byte arrays are given as ``bytes``."""
+        unknown = values.keys() - {f.name for f in self.fields}
+        if unknown:
+            raise TypeError(f"struct {self.name} has no field {sorted(unknown)}")
+        flat: list[int | bytes] = []
+        for f in self.fields:
+            zero: int | bytes = 0 if f.count == 1 else bytes(f.count)
+            flat.append(values.get(f.name, zero))
+        return self._struct.pack(*flat)
+
+    def unpack(self, data: bytes) -> dict[str, int | bytes]:
+        """Unpack to a dictionary; padding is left out."""
+        values = self._struct.unpack(data[: self.size])
+        return {
+            f.name: value
+            for f, value in zip(self.fields, values, strict=True)
+            if not f.name.startswith("pad")
+        }
+
+
+ADDRESS_V4_PAGE = 256
+"""Words in a page of the IPv4 table: one page per byte of the address, page 0 is the root."""
+
+ADDRESS_V4_IS_PAGE = 1 << 31
+"""Set in a word of the IPv4 table: the rest is the number of the next page, else a peer."""
+
+PEER_PAGE = 64
+"""Rows (u16) in a page of the peer table, indexed by identity class modulo this."""
+
+PORT_PAGE = 256
+"""Atoms (u16) in a page of the port table, indexed by the low byte of the port."""
+
+PORT_AXES = ("tcp", "udp", "sctp", "icmp", "icmpv6", "other")
+"""Order of the axes in the port directory: 256 pages for each of the first three, one each
+for the rest, so that the directory has 3 * 256 + 3 entries (u16 page numbers)."""
+
+CHUNK = 256
+"""Elements in one value of the maps ``intervals`` (u16), ``cells`` (u32), ``peer_directory``
+(u32): an array map rounds each value up to 8 bytes, so small elements are packed."""
+
+PEER = Structure(
+    "peer",
+    "What an address leads to.",
+    (
+        Field("identity", "u32", "identity number, for events and conntrack"),
+        Field("identity_class", "u32", "index for verdict tables"),
+        Field("host", "u32", "peer number where the address is the host's own"),
+        Field("api_server_host", "u32", "the same on a host that runs the API server"),
+    ),
+)
+
+POLICY = Structure(
+    "policy",
+    "A verdict table: where its parts begin.",
+    (
+        Field(
+            "peer_directory", "u32", "first word in peer_directory, one per peer page"
+        ),
+        Field("intervals", "u32", "first element in intervals, one per port atom"),
+        Field("cells", "u32", "first element in cells"),
+        Field("interval_count", "u32", "cells per row"),
+    ),
+)
+
+DECISION = Structure(
+    "decision",
+    "What a cell says.",
+    (
+        Field("rule", "u32", "stable number of the deciding rule"),
+        Field("argument", "u16", "for a redirect the parser"),
+        Field("outcome", "u8", "enum outcome"),
+        Field("pad", "u8", ""),
+    ),
+)
+
+INTERFACE = Structure(
+    "interface",
+    "One place in the direct-mapped table: index is ifindex & config.interface_mask.",
+    (
+        Field("ifindex", "u32", "0 where empty"),
+        Field("endpoint", "u32", "index in endpoints"),
+    ),
+)
+
+ENDPOINT = Structure(
+    "endpoint",
+    "An endpoint of this node; endpoints[0] is the host itself.",
+    (
+        Field("identity", "u32", "identity number"),
+        Field("ingress_policy", "u32", "index in policies"),
+        Field("egress_policy", "u32", "index in policies"),
+        Field(
+            "attachment", "u32", "stable on this node: ifindex, or 1 << 31 | cgroup id"
+        ),
+        Field("address_v4", "u32", "its address, network order; 0 is none"),
+        Field("flags", "u32", "enum endpoint_flags"),
+        Field("address_v6", "u8", "its address; :: is none", 16),
+    ),
+)
+
+ENDPOINT_HAS_MORE_ADDRESSES = 1 << 0
+ENDPOINT_ACCEPTS_ANY_SOURCE = 1 << 1
+"""Flags of an endpoint.  More addresses than the two are in the map endpoint_addresses."""
+
+ENDPOINT_ADDRESS = Structure(
+    "endpoint_address",
+    "Key of the hash endpoint_addresses: an address that an endpoint may send from.",
+    (
+        Field("address", "u8", "IPv6 or mapped IPv4", 16),
+        Field("attachment", "u32", "the endpoint"),
+    ),
+)
+
+FLOW_KEY = Structure(
+    "flow_key",
+    "A connection as one hook sees it, the same key for both directions.",
+    (
+        Field("local", "u8", "the endpoint's address", 16),
+        Field("remote", "u8", "the other address", 16),
+        Field(
+            "local_port",
+            "u16",
+            "host order; for ICMP queries the identifier on the asking side",
+        ),
+        Field("remote_port", "u16", ""),
+        Field("attachment", "u32", "the endpoint whose hook this is; 0 is the host"),
+        Field("protocol", "u8", "IP protocol"),
+        Field("pad", "u8", "", 3),
+    ),
+)
+
+FLOW = Structure(
+    "flow",
+    "Conntrack entry.  Only flows that were allowed (or audited) have one.",
+    (
+        Field("packets", "u64", "packets, both directions"),
+        Field("bytes", "u64", "bytes, both directions"),
+        Field("reply_packets", "u64", "packets against the initiator's direction"),
+        Field("reply_bytes", "u64", ""),
+        Field("created", "u64", "boot time, ns"),
+        Field("last_seen", "u32", "low 32 bits of jiffies"),
+        Field("timeout", "u32", "jiffies after last_seen"),
+        Field("generation", "u32", "generation whose decision is remembered"),
+        Field("decision", "u32", "index in that generation's decisions"),
+        Field("peer_identity", "u32", "identity of the remote end at that time"),
+        Field("mark", "u32", "room for a redirect's mark"),
+        Field("state", "u8", "enum flow_state"),
+        Field("initiator", "u8", "enum direction of the first packet"),
+        Field("tcp_flags", "u8", "all flags seen"),
+        Field("flags", "u8", ""),
+        Field("translation", "u8", "room for a translated address and port", 20),
+    ),
+)
+
+EVENT = Structure(
+    "event",
+    "Head of every record in the ring; a tail may follow for other kinds.",
+    (
+        Field("version", "u8", "EVENT_VERSION"),
+        Field("kind", "u8", "enum event_kind"),
+        Field("hook", "u8", "enum hook"),
+        Field("direction", "u8", "enum direction, as seen from the endpoint"),
+        Field("outcome", "u8", "enum outcome"),
+        Field("reason", "u8", "enum reason"),
+        Field("flow_state", "u8", "enum flow_state"),
+        Field("tcp_flags", "u8", "of this packet"),
+        Field("time", "u64", "boot time, ns"),
+        Field("source", "u8", "source address of the packet", 16),
+        Field("destination", "u8", "destination address of the packet", 16),
+        Field("source_port", "u16", "host order; ICMP: type"),
+        Field("destination_port", "u16", "host order; ICMP: code"),
+        Field("protocol", "u8", "IP protocol"),
+        Field("family", "u8", "4, 6, or 0 when no IP header was read"),
+        Field("length_of_tail", "u16", "bytes after this head"),
+        Field("source_identity", "u32", "0 is unknown"),
+        Field("destination_identity", "u32", "0 is unknown"),
+        Field("endpoint", "u32", "attachment of the judging endpoint; 0 is the host"),
+        Field("interface", "u32", "ifindex"),
+        Field("rule", "u32", "stable rule number; 0 is none"),
+        Field("generation", "u32", ""),
+        Field(
+            "packets",
+            "u64",
+            "end of a flow: all of it; else those since the last event",
+        ),
+        Field("bytes", "u64", ""),
+    ),
+)
+EVENT_VERSION = 1
+
+CONFIG = Structure(
+    "config",
+    "Constants of one generation (.rodata), set by the runtime before loading.",
+    (
+        Field("generation", "u32", "unique on this node, rising"),
+        Field("interface_mask", "u32", "size of interfaces minus one"),
+        Field(
+            "host_mark",
+            "u32",
+            "mark of forwarded packets, see host policies; 0 is none",
+        ),
+        Field("event_rate", "u32", "events a second and CPU; more are counted as lost"),
+        Field("timeout_syn", "u32", "jiffies"),
+        Field("timeout_established", "u32", "jiffies"),
+        Field("timeout_closing", "u32", "jiffies"),
+        Field("timeout_other", "u32", "jiffies, UDP and the rest, replied"),
+        Field("timeout_new", "u32", "jiffies, UDP and the rest, no reply yet"),
+        Field("jiffies_per_second", "u32", ""),
+    ),
+)
+
+COUNTER = Structure(
+    "counter",
+    "Per-CPU counters of one decision.",
+    (Field("packets", "u64", ""), Field("bytes", "u64", "")),
+)
+
+STRUCTURES = (
+    PEER,
+    POLICY,
+    DECISION,
+    INTERFACE,
+    ENDPOINT,
+    ENDPOINT_ADDRESS,
+    FLOW_KEY,
+    FLOW,
+    EVENT,
+    CONFIG,
+    COUNTER,
+)
+
+ENUMERATIONS: dict[str, tuple[str, ...]] = {
+    "direction": ("ingress", "egress"),
+    "outcome": ("deny", "allow", "redirect", "audit", "authenticate"),
+    "hook": (
+        "from_endpoint",
+        "to_endpoint",
+        "from_network",
+        "to_network",
+        "cgroup_ingress",
+        "cgroup_egress",
+    ),
+    "event_kind": ("verdict", "flow_end", "lost"),
+    "flow_state": (
+        "new",
+        "syn",
+        "established",
+        "closing",
+        "reply",
+        "related",
+        "untracked",
+    ),
+    "reason": (
+        "policy",
+        "no_policy",
+        "established",
+        "reply",
+        "related",
+        "exempt",
+        "unenforced",
+        "no_generation",
+        "no_endpoint",
+        "truncated",
+        "bad_header",
+        "bad_source",
+        "spoofed_source",
+        "fragment_without_head",
+        "unknown_extension_header",
+        "too_many_extension_headers",
+        "unknown_protocol",
+        "bad_neighbour_discovery",
+        "conntrack_full",
+        "no_state",
+    ),
+}
+"""Enumerations; a value is its place.  New values are added at the end."""
+
+
+def value_of(enumeration: str, name: str) -> int:
+    """Return the number of one enumeration value."""
+    return ENUMERATIONS[enumeration].index(name)
+
+
+# The slot: one u64 in a pinned array map, written at once.
+# Bit 0 is the active place (0 or 1) in the program arrays; the rest is a deadline in
+# nanoseconds of boot time, 0 for none.  After the deadline the other place is active.
+
+
+def pack_slot(active: int, deadline: int = 0) -> bytes:
+    """Pack the slot: which of two places is active, and until when (boot time, ns)."""
+    return struct.pack("<Q", deadline << 1 | active)
+
+
+def unpack_slot(data: bytes) -> tuple[int, int]:
+    """Return (active, deadline)."""
+    (word,) = struct.unpack("<Q", data)
+    return word & 1, word >> 1

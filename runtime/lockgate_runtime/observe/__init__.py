@@ -1,0 +1,1 @@
+"""What the programs saw: events, flows, counters."""
