@@ -1,0 +1,40 @@
+"""``python -m tests.vm 6.1 -- COMMAND``: run a command under another kernel."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.vm.kernels import SERIES
+from tests.vm.machine import Machine, MachineError
+
+
+def main() -> int:
+    """Run the command; return its exit code, 2 if the machine could not run it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.vm", description="Run a command under another kernel."
+    )
+    parser.add_argument("kernel", help=f"series: {', '.join(SERIES)}")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds (300)")
+    parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("command", nargs="+")
+    options = parser.parse_args()
+    try:
+        machine = Machine(options.kernel, cpus=options.cpus)
+        done = machine.run(
+            options.command, timeout=options.timeout, echo=sys.stdout.buffer
+        )
+    except MachineError as error:
+        print(f"vm: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    print(
+        f"vm: {machine.kernel.release}, exit code {done.exit_code}, {done.seconds:.1f} s",
+        file=sys.stderr,
+    )
+    return done.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

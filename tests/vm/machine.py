@@ -1,0 +1,175 @@
+"""One boot of a kernel for one command."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from tests.vm.initramfs import build_initramfs
+from tests.vm.kernels import Kernel, find_kernel, folders, missing_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_GUEST = """cd {folder}
+export PATH={tools}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 VM_SHARED={shared} {variables}
+hostname lockgate-vm
+ip link set lo up
+ulimit -l unlimited
+{command} > {shared}/output 2>&1 < /dev/null
+echo $? > {shared}/exit_code
+sync
+echo o > /proc/sysrq-trigger
+sleep 60
+"""
+
+
+class MachineError(Exception):
+    """The machine could not run the command; the text has the end of its console."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command did: output is standard output and error as they came."""
+
+    exit_code: int
+    output: str
+    seconds: float
+
+
+class Machine:
+    """A kernel to run commands under, each in a fresh boot.
+
+    ``kernel`` is a series such as ``6.1``; ``memory`` is in MiB.  ``shared`` is a folder
+    of the host that the guest may write to, at the same path.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        *,
+        cpus: int = 2,
+        memory: int = 2048,
+        shared: Path | None = None,
+    ) -> None:
+        found = find_kernel(kernel)
+        if found is None:
+            raise MachineError(f"no kernel {kernel} unpacked in {folders()}")
+        missing = missing_tools()
+        if missing:
+            raise MachineError(f"missing packages: {' '.join(missing)}")
+        self.kernel: Kernel = found
+        self._cpus = cpus
+        self._memory = memory
+        self._shared = shared
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        timeout: float,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        echo: BinaryIO | None = None,
+    ) -> Finished:
+        """Run a command as root in the guest, in ``folder`` (default: the current one).
+
+        ``timeout`` is in seconds and includes the boot.  ``echo`` receives the output
+        while it comes.  Raises :class:`MachineError` if the guest did not finish.
+        QEMU has ended when this returns or raises, and dies with this process.
+        """
+        with tempfile.TemporaryDirectory(prefix="lockgate-vm-") as temporary:
+            shared = self._shared or Path(temporary)
+            guest = _GUEST.format(
+                folder=shlex.quote(str(folder or Path.cwd())),
+                tools=shlex.quote(str(Path(sys.executable).parent)),
+                shared=shlex.quote(str(shared)),
+                variables=" ".join(
+                    f"{name}={shlex.quote(value)}"
+                    for name, value in (environment or {}).items()
+                ),
+                command=shlex.join(command),
+            )
+            (shared / "guest.sh").write_text(guest)
+            (shared / "output").write_bytes(b"")
+            (shared / "exit_code").unlink(missing_ok=True)
+            console = Path(temporary) / "console"
+            start = time.monotonic()
+            problem = self._boot(shared, console, start + timeout, echo)
+            output = (shared / "output").read_text(errors="replace")
+            try:
+                exit_code = int((shared / "exit_code").read_text())
+            except (FileNotFoundError, ValueError):
+                tail = _tail(output) + _tail(console.read_text(errors="replace"))
+                raise MachineError(f"{problem}\n{tail}") from None
+            return Finished(exit_code, output, time.monotonic() - start)
+
+    def _boot(
+        self, shared: Path, console: Path, deadline: float, echo: BinaryIO | None
+    ) -> str:
+        """Run QEMU until it ends or the deadline passes; say which."""
+        console.touch()
+        command = self._qemu(shared, console)
+        with (
+            (shared / "output").open("rb") as output,
+            subprocess.Popen(  # noqa: S603 - our own command line
+                command, stdin=subprocess.DEVNULL, stdout=sys.stderr
+            ) as qemu,
+        ):
+            try:
+                while qemu.poll() is None:
+                    _relay(output, echo)
+                    if time.monotonic() > deadline:
+                        return "the command did not finish in time"
+                    time.sleep(0.05)
+                _relay(output, echo)
+            finally:
+                qemu.kill()
+        return f"the guest died (QEMU's exit code {qemu.returncode})"
+
+    def _qemu(self, shared: Path, console: Path) -> list[str]:
+        initramfs = build_initramfs(self.kernel, _initramfs_folder())
+        # panic=-1 with -no-reboot: a kernel that panics ends QEMU at once.
+        append = (
+            "console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr "
+            f"tsc=reliable lsm=landlock,lockdown,yama,integrity,bpf SHARED={shared}"
+        )
+        share = "security_model=none,multidevs=remap"
+        return [
+            # QEMU is killed when we die, however we die.
+            *("setpriv", "--pdeathsig", "KILL", "--"),
+            *("qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot"),
+            *("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"),
+            *("-smp", str(self._cpus), "-m", str(self._memory)),
+            *("-kernel", str(self.kernel.image), "-initrd", str(initramfs)),
+            *("-append", append, "-serial", f"file:{console}"),
+            *("-fsdev", f"local,id=root,path=/,readonly=on,{share}"),
+            *("-device", "virtio-9p-pci,fsdev=root,mount_tag=root"),
+            *("-fsdev", f"local,id=shared,path={shared},{share}"),
+            *("-device", "virtio-9p-pci,fsdev=shared,mount_tag=shared"),
+            *("-object", "rng-random,id=random,filename=/dev/urandom"),
+            *("-device", "virtio-rng-pci,rng=random"),
+        ]
+
+
+def _initramfs_folder() -> Path:
+    return next(f for f in folders() if f.exists() and os.access(f, os.W_OK))
+
+
+def _relay(output: BinaryIO, echo: BinaryIO | None) -> None:
+    text = output.read()
+    if echo is not None and text:
+        echo.write(text)
+        echo.flush()
+
+
+def _tail(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines()[-20:])
