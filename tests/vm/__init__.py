@@ -19,7 +19,7 @@ What the command writes is lost with the guest, except in ``done.folder`` (the v
 
 from __future__ import annotations
 
-from tests.vm.kernels import SERIES, Kernel, find_kernel, missing_tools
+from tests.vm.kernels import SERIES, Kernel, find_kernel, missing
 from tests.vm.machine import Finished, Machine, MachineError
 
 __all__ = [
@@ -29,5 +29,5 @@ __all__ = [
     "Machine",
     "MachineError",
     "find_kernel",
-    "missing_tools",
+    "missing",
 ]

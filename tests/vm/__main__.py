@@ -30,7 +30,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     print(
-        f"vm: {machine.kernel.release}, exit code {done.exit_code}, {done.seconds:.1f} s",
+        f"vm: {machine.kernel.release}: exit code {done.exit_code}, {done.seconds:.1f} s",
         file=sys.stderr,
     )
     return done.exit_code

@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import lzma
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,20 +57,17 @@ exec switch_root /root /bin/sh "$SHARED/guest.sh"
 """
 
 
-def build_initramfs(kernel: Kernel, folder: Path) -> Path:
+def build_initramfs(kernel: Kernel, busybox: Path, folder: Path) -> Path:
     """Return the initramfs of a kernel; it is built once and kept in ``folder``.
 
-    Raises ``OSError`` if busybox is missing or nothing can be written.
+    Raises ``OSError`` if nothing can be written there.
     """
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        raise FileNotFoundError("busybox (Debian package busybox-static)")
     recipe = Path(__file__).read_bytes()
     name = f"{kernel.release}-{hashlib.sha256(recipe).hexdigest()[:12]}.cpio.gz"
     result = folder / name
     if not result.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        content = gzip.compress(_archive(kernel, Path(busybox)), 1, mtime=0)
+        content = gzip.compress(_archive(kernel, busybox), 1, mtime=0)
         descriptor, unfinished = tempfile.mkstemp(dir=folder)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -109,11 +105,9 @@ def _with_dependencies(
     folder: Path, wanted: Iterable[str]
 ) -> Iterable[tuple[str, bytes]]:
     """Yield modules in an order in which they can be loaded; some twice."""
-    files = {
-        path.name.split(".")[0].replace("-", "_"): path for path in folder.rglob("*.ko*")
-    }
+    files = {_module_name(path.name): path for path in folder.rglob("*.ko*")}
     for name in wanted:
-        path = files.get(name.replace("-", "_"))
+        path = files.get(_module_name(name))
         if path is None:
             continue  # built into this kernel
         code = path.read_bytes()
@@ -122,3 +116,7 @@ def _with_dependencies(
         depends = code.partition(b"\0depends=")[2].partition(b"\0")[0].decode()
         yield from _with_dependencies(folder, filter(None, depends.split(",")))
         yield f"{name}.ko", code
+
+
+def _module_name(name: str) -> str:
+    return name.partition(".")[0].replace("-", "_")

@@ -1,7 +1,7 @@
 """Where the kernels of the virtual machines come from; standard library only.
 
-A kernel is a Debian package, downloaded and unpacked into a folder of its own; nothing
-is installed on the host.  ``LOCKGATE_KERNELS`` names another folder.
+Kernels and busybox are Debian packages, downloaded and unpacked into folders of their
+own below a cache folder; they are never installed on the host.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from pathlib import Path
 SERIES = ("6.1", "6.12")
 """The kernels that every program must load on, besides the host's own."""
 
-TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static"}
-"""What a machine needs on the host: program to Debian package."""
+BUSYBOX = "busybox-static"
+"""The package of the guest's first programs."""
 
-_SHARED_FOLDER = Path("/var/tmp/lockgate/kernels")  # noqa: S108 - only root writes here
+QEMU = "qemu-system-x86_64"
+
+_SYSTEM_CACHE = Path("/var/cache/lockgate")
+_ATTEMPTS = 3
+"""Newest names to try: apt knows names that its sources no longer carry."""
 
 
-class KernelUnavailableError(Exception):
-    """No kernel of this series can be had here; the text says why."""
+class FetchError(Exception):
+    """A package cannot be had here; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -50,67 +54,77 @@ class Kernel:
         return self.modules.name
 
 
-def folders() -> list[Path]:
-    """Return where kernels may lie: the first that can be written gets new ones."""
-    named = os.environ.get("LOCKGATE_KERNELS")
-    if named:
-        return [Path(named)]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    own = cache / "lockgate" / "kernels"
-    return [_SHARED_FOLDER] if os.geteuid() == 0 else [_SHARED_FOLDER, own]
+def cache_folders() -> list[Path]:
+    """Return where fetched things may lie; new ones go to the first.
+
+    A user reads what root fetched, and writes to a folder of the user's own.
+    """
+    if os.geteuid() == 0:
+        return [_SYSTEM_CACHE]
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return [own / "lockgate", _SYSTEM_CACHE]
 
 
 def find_kernel(series: str) -> Kernel | None:
     """Return the newest unpacked kernel of a series such as ``6.12``."""
     found = [
         path
-        for folder in folders()
-        for path in folder.glob(f"linux-image-{series}.*")
+        for path in _unpacked(f"linux-image-{series}.*")
         if _is_plain(path.name, series)
     ]
     return Kernel(max(found, key=lambda path: _order(path.name))) if found else None
 
 
-def fetch_kernel(series: str) -> Kernel:
-    """Download the newest kernel package of a series from apt's sources and unpack it.
+def find_busybox() -> Path | None:
+    """Return the unpacked busybox, which needs no libraries."""
+    return next(
+        (file for path in _unpacked(BUSYBOX) for file in path.glob("**/bin/busybox")),
+        None,
+    )
 
-    Raises :class:`KernelUnavailableError` if apt offers none or the download fails.
+
+def fetch_kernel(series: str) -> None:
+    """Unpack the newest kernel of a series that apt's sources offer.
+
+    Raises :class:`FetchError` if there is none or it cannot be downloaded.
     """
-    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise KernelUnavailableError("apt-get and dpkg-deb are needed to get kernels")
     names = _run("apt-cache", "pkgnames", "linux-image-" + series).split()
     offered = sorted((n for n in names if _is_plain(n, series)), key=_order)
     if not offered:
-        raise KernelUnavailableError(f"apt offers no linux-image-{series}.*-amd64")
-    folder = _writable_folder()
+        raise FetchError(f"the apt sources offer no linux-image-{series}.*-amd64")
+    problems = []
+    for name in offered[: -_ATTEMPTS - 1 : -1]:
+        try:
+            return fetch_package(name)
+        except FetchError as error:
+            problems.append(str(error))
+    raise FetchError("; ".join(problems))
+
+
+def fetch_package(name: str) -> None:
+    """Download a package and unpack it into a folder of its name, whole or not at all.
+
+    Raises :class:`FetchError` with what apt said.
+    """
+    folder = cache_folders()[0] / "packages"
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-        for name in reversed(offered):  # old names linger without a candidate
-            try:
-                _run("apt-get", "download", "--quiet", name, cwd=work)
-                break
-            except subprocess.CalledProcessError as failed:
-                problem = failed.stderr.strip()
-        else:
-            raise KernelUnavailableError(f"apt-get download failed: {problem}")
+        _run("apt-get", "download", "--quiet", name, cwd=work)
         package = next(Path(work).glob("*.deb"))
         unpacked = Path(work) / name
         _run("dpkg-deb", "--extract", str(package), str(unpacked))
-        for unused in ("usr/share", "usr/lib/debug"):
-            shutil.rmtree(unpacked / unused, ignore_errors=True)
         unpacked.chmod(0o755)
-        unpacked.rename(folder / name)  # whole or not at all
-    return Kernel(folder / name)
+        unpacked.rename(folder / name)
 
 
-def missing_tools() -> list[str]:
-    """Return the Debian packages that a machine needs and the host lacks."""
-    return [package for tool, package in TOOLS.items() if not shutil.which(tool)]
+def missing() -> list[str]:
+    """Return what a machine needs, besides a kernel, and is not here."""
+    here = {QEMU: shutil.which(QEMU), BUSYBOX: find_busybox()}
+    return [name for name, found in here.items() if not found]
 
 
-def _writable_folder() -> Path:
-    folder = folders()[-1]
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _unpacked(pattern: str) -> list[Path]:
+    return [p for f in cache_folders() for p in (f / "packages").glob(pattern)]
 
 
 def _is_plain(name: str, series: str) -> bool:
@@ -126,7 +140,13 @@ def _order(name: str) -> list[int]:
 
 
 def _run(*command: str, cwd: str | None = None) -> str:
-    done = subprocess.run(  # noqa: S603 - literal commands and apt's own names
-        command, cwd=cwd, check=True, capture_output=True, text=True
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - literal commands and apt's own names
+            command, cwd=cwd, check=False, capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        raise FetchError(f"{command[0]} is not installed") from None
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise FetchError(f"{' '.join(command)}: {lines[-1]}")
     return done.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -13,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from tests.vm.initramfs import build_initramfs
-from tests.vm.kernels import Kernel, find_kernel, folders, missing_tools
+from tests.vm.kernels import (
+    QEMU,
+    Kernel,
+    cache_folders,
+    find_busybox,
+    find_kernel,
+    missing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,13 +66,12 @@ class Machine:
         memory: int = 2048,
         shared: Path | None = None,
     ) -> None:
-        found = find_kernel(kernel)
-        if found is None:
-            raise MachineError(f"no kernel {kernel} unpacked in {folders()}")
-        missing = missing_tools()
-        if missing:
-            raise MachineError(f"missing packages: {' '.join(missing)}")
+        found, busybox = find_kernel(kernel), find_busybox()
+        lacking = missing() if found else [f"kernel {kernel}"]
+        if found is None or busybox is None or lacking:
+            raise MachineError(f"not here (./dev test installs it): {lacking}")
         self.kernel: Kernel = found
+        self._busybox = busybox
         self._cpus = cpus
         self._memory = memory
         self._shared = shared
@@ -136,7 +141,9 @@ class Machine:
         return f"the guest died (QEMU's exit code {qemu.returncode})"
 
     def _qemu(self, shared: Path, console: Path) -> list[str]:
-        initramfs = build_initramfs(self.kernel, _initramfs_folder())
+        initramfs = build_initramfs(
+            self.kernel, self._busybox, cache_folders()[0] / "initramfs"
+        )
         # panic=-1 with -no-reboot: a kernel that panics ends QEMU at once.
         append = (
             "console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr "
@@ -146,7 +153,7 @@ class Machine:
         return [
             # QEMU is killed when we die, however we die.
             *("setpriv", "--pdeathsig", "KILL", "--"),
-            *("qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot"),
+            *(QEMU, "-nodefaults", "-display", "none", "-no-reboot"),
             *("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"),
             *("-smp", str(self._cpus), "-m", str(self._memory)),
             *("-kernel", str(self.kernel.image), "-initrd", str(initramfs)),
@@ -158,10 +165,6 @@ class Machine:
             *("-object", "rng-random,id=random,filename=/dev/urandom"),
             *("-device", "virtio-rng-pci,rng=random"),
         ]
-
-
-def _initramfs_folder() -> Path:
-    return next(f for f in folders() if f.exists() and os.access(f, os.W_OK))
 
 
 def _relay(output: BinaryIO, echo: BinaryIO | None) -> None:
