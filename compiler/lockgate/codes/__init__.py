@@ -1,0 +1,40 @@
+"""Every diagnostic code, with what ``lockgate explain`` teaches about it.
+
+E1xxx reading, E2xxx resolving, E3xxx lowering, E4xxx clang, E5xxx loading; W and N (notes)
+likewise.  One module per part of the compiler; a code is never reused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.codes import reading
+from lockgate.codes.explanation import Explanation
+from lockgate.diagnostics import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CODES", "Explanation", "explain_code"]
+
+_PARTS = (reading.EXPLANATIONS,)
+
+CODES: Mapping[str, Explanation] = {
+    explanation.code: explanation for part in _PARTS for explanation in part
+}
+
+
+def explain_code(code: str) -> str:
+    """Return the page about one code; KeyError, with a suggestion, if there is none."""
+    explanation = CODES.get(code.upper())
+    if explanation is None:
+        raise KeyError(did_you_mean(code.upper(), CODES) or "no such code")
+    parts = [
+        f"{explanation.code} ({explanation.name}): {explanation.title}",
+        explanation.cause.strip(),
+    ]
+    if explanation.example:
+        example = explanation.example.strip("\n").replace("\n", "\n    ")
+        parts.append(f"Example:\n\n    {example}")
+    parts.append(f"Cure: {explanation.cure.strip()}")
+    return "\n\n".join(parts) + "\n"
