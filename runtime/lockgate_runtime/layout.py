@@ -86,6 +86,13 @@ PEER_PAGE = 64
 PORT_PAGE = 256
 """Atoms (u16) in a page of the port table, indexed by the low byte of the port."""
 
+IDENTITY_HOST = 1
+"""Identity of the host itself, as in Cilium."""
+
+NO_POLICY_INGRESS = 0
+NO_POLICY_EGRESS = 1
+"""The two policies that are always there: no policy selects the endpoint."""
+
 PORT_AXES = ("tcp", "udp", "sctp", "icmp", "icmpv6", "other")
 """Order of the axes in the port directory: 256 pages for each of the first three, one each
 for the rest, so that the directory has 3 * 256 + 3 entries (u16 page numbers)."""
@@ -171,6 +178,8 @@ FLOW_KEY = Structure(
     "flow_key",
     "A connection as one hook sees it, the same key for both directions.",
     (
+        # ICMP queries: the identifier stands on the asking side, the type of the query
+        # on the other, so that the memo of an echo admits no timestamp request.
         Field("local", "u8", "the endpoint's address", 16),
         Field("remote", "u8", "the other address", 16),
         Field(
@@ -181,7 +190,8 @@ FLOW_KEY = Structure(
         Field("remote_port", "u16", ""),
         Field("attachment", "u32", "the endpoint whose hook this is; 0 is the host"),
         Field("protocol", "u8", "IP protocol"),
-        Field("pad", "u8", "", 3),
+        Field("hook", "u8", "0 in flows; in event_state the hook (enum hook) plus one"),
+        Field("pad", "u16", ""),
     ),
 )
 
@@ -189,9 +199,9 @@ FLOW = Structure(
     "flow",
     "Conntrack entry.  Only flows that were allowed (or audited) have one.",
     (
-        Field("packets", "u64", "packets, both directions"),
-        Field("bytes", "u64", "bytes, both directions"),
-        Field("reply_packets", "u64", "packets against the initiator's direction"),
+        Field("packets", "u64", "packets in the initiator's direction"),
+        Field("bytes", "u64", "bytes in the initiator's direction"),
+        Field("reply_packets", "u64", "packets in the other direction"),
         Field("reply_bytes", "u64", ""),
         Field("created", "u64", "boot time, ns"),
         Field("last_seen", "u32", "low 32 bits of jiffies"),
@@ -203,8 +213,69 @@ FLOW = Structure(
         Field("state", "u8", "enum flow_state"),
         Field("initiator", "u8", "enum direction of the first packet"),
         Field("tcp_flags", "u8", "all flags seen"),
-        Field("flags", "u8", ""),
+        Field("flags", "u8", "enum flow_flags"),
         Field("translation", "u8", "room for a translated address and port", 20),
+    ),
+)
+
+FLOW_IS_CUT = 1 << 0
+FLOW_REMOTE_IS_HOST = 1 << 1
+FLOW_IS_FORWARDED = 1 << 2
+FLOW_INITIATOR_FIN = 1 << 3
+FLOW_RESPONDER_FIN = 1 << 4
+FLOW_IS_REPORTED = 1 << 5
+"""Flags of a flow.  A cut flow is one whose last forward packet was denied: it stays, and its
+replies are dropped too, so that a retransmission from the other end cannot open the
+connection again in the other direction.  A forwarded flow has the host's address but was
+not made by the host.  A reported flow has had its flow_end event."""
+
+FRAGMENT_KEY = Structure(
+    "fragment_key",
+    "Key of fragments: what the fragments of one packet have in common.",
+    (
+        Field("source", "u8", "IPv6 or mapped IPv4", 16),
+        Field("destination", "u8", "", 16),
+        Field("identification", "u32", "as in the header, network order"),
+        Field("attachment", "u32", "the endpoint whose hook this is; 0 is the host"),
+        Field(
+            "protocol", "u8", "IPv4: the protocol; IPv6: 0, only the first one tells"
+        ),
+        Field("pad", "u8", "", 3),
+    ),
+)
+
+FRAGMENT = Structure(
+    "fragment",
+    "What the first fragment said and later ones do not.",
+    (
+        Field("local_port", "u16", "as in flow_key"),
+        Field("remote_port", "u16", "as in flow_key"),
+        Field("seen", "u32", "low 32 bits of jiffies"),
+        Field("protocol", "u8", "IP protocol"),
+        Field("kind", "u8", "how conntrack takes it, enum packet_kind in parse.h"),
+        Field("type", "u8", "ICMP type"),
+        Field("code", "u8", "ICMP code"),
+    ),
+)
+
+REPORT = Structure(
+    "report",
+    "Value of event_state: what was last said about packets that make no flow.",
+    (
+        Field("packets", "u64", "packets since the last event"),
+        Field("bytes", "u64", ""),
+        Field("reported", "u32", "low 32 bits of jiffies at the last event"),
+        Field("pad", "u32", ""),
+    ),
+)
+
+EVENT_BUDGET = Structure(
+    "event_budget",
+    "Per-CPU token bucket of the events.",
+    (
+        Field("tokens", "u32", "events that may be sent now"),
+        Field("refilled", "u32", "low 32 bits of jiffies"),
+        Field("lost", "u64", "events that were not sent, for ever"),
     ),
 )
 
@@ -253,7 +324,8 @@ CONFIG = Structure(
         Field(
             "host_mark",
             "u32",
-            "mark of forwarded packets, see host policies; 0 is none",
+            "bit set on packets that came in through a hook, so that the host "
+            "did not make them; 0 without host policies",
         ),
         Field("event_rate", "u32", "events a second and CPU; more are counted as lost"),
         Field("timeout_syn", "u32", "jiffies"),
@@ -280,6 +352,10 @@ STRUCTURES = (
     ENDPOINT_ADDRESS,
     FLOW_KEY,
     FLOW,
+    FRAGMENT_KEY,
+    FRAGMENT,
+    REPORT,
+    EVENT_BUDGET,
     EVENT,
     CONFIG,
     COUNTER,
@@ -327,6 +403,12 @@ ENUMERATIONS: dict[str, tuple[str, ...]] = {
         "bad_neighbour_discovery",
         "conntrack_full",
         "no_state",
+        "bad_length",
+        "bad_transport_header",
+        "bad_tcp_flags",
+        "bad_fragment",
+        "bad_destination",
+        "cut",
     ),
 }
 """Enumerations; a value is its place.  New values are added at the end."""
