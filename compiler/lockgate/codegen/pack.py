@@ -60,7 +60,7 @@ def pack_tables(tables: Tables) -> dict[str, bytes]:
                 "name": rule.name,
                 "effect": rule.effect,
                 "policies": rule.policies,
-                "places": [str(span) for span in rule.spans],
+                "places": [span.place for span in rule.spans],
             }
             for rule in tables.rules
         ),
