@@ -1,0 +1,451 @@
+"""Own kernel objects: maps, programs, links as context managers over file descriptors.
+
+Everything here is bpf(2); :mod:`lockgate_runtime.bpf_object` loads objects through libbpf.
+Keys and values are bytes as the kernel has them (little-endian structures of
+:mod:`lockgate_runtime.layout`).  All failures are :class:`BpfError` with errno's name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from lockgate_runtime.errors import BpfError
+from lockgate_runtime.libbpf import address, bpf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    Buffer = bytes | bytearray | memoryview
+
+
+class Command(IntEnum):
+    """Enum bpf_cmd, what we use of it."""
+
+    MAP_CREATE = 0
+    MAP_LOOKUP = 1
+    MAP_UPDATE = 2
+    MAP_DELETE = 3
+    MAP_NEXT_KEY = 4
+    PROG_LOAD = 5
+    OBJ_PIN = 6
+    OBJ_GET = 7
+    PROG_TEST_RUN = 10
+    OBJ_INFO = 15
+    PROG_QUERY = 16
+    MAP_FREEZE = 22
+    MAP_LOOKUP_BATCH = 24
+    MAP_UPDATE_BATCH = 26
+    LINK_CREATE = 28
+    LINK_UPDATE = 29
+    LINK_DETACH = 34
+
+
+class MapType(IntEnum):
+    """Enum bpf_map_type, what we use of it."""
+
+    HASH = 1
+    ARRAY = 2
+    PROG_ARRAY = 3
+    PERCPU_HASH = 5
+    PERCPU_ARRAY = 6
+    LRU_HASH = 9
+    LRU_PERCPU_HASH = 10
+    LPM_TRIE = 11
+    RINGBUF = 27
+
+
+class ProgramType(IntEnum):
+    """Enum bpf_prog_type, what we use of it."""
+
+    SCHED_CLS = 3
+    CGROUP_SKB = 8
+    SYSCALL = 31
+
+
+class AttachType(IntEnum):
+    """Enum bpf_attach_type, what we use of it."""
+
+    CGROUP_INGRESS = 0
+    CGROUP_EGRESS = 1
+    TCX_INGRESS = 46
+    TCX_EGRESS = 47
+
+
+F_BEFORE = 1 << 3
+"""Flag of a tcx link: run before the others; alone, before all of them."""
+
+MAP_FLAGS_OF_PROGRAM = 1 << 7 | 1 << 8
+"""BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG."""
+
+_PER_CPU = {MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH}
+_Self = TypeVar("_Self", bound="Descriptor")
+
+
+class Descriptor:
+    """A file descriptor of bpf(2) that closes with its context, or with its last name."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    @property
+    def fd(self) -> int:
+        """The file descriptor; ValueError after :meth:`close`."""
+        if self._fd < 0:
+            raise ValueError("the descriptor is closed")
+        return self._fd
+
+    def close(self) -> None:
+        """Give the kernel object back; what is pinned or attached lives on."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            self.close()
+
+    @classmethod
+    def pinned(cls: type[_Self], path: Path) -> _Self:
+        """Open what is pinned at ``path``; FileNotFoundError is a BpfError with ENOENT."""
+        name = _string(path)
+        attributes = bytearray(struct.pack("=QII", address(name), 0, 0))
+        return cls(bpf(Command.OBJ_GET, attributes, f"open the pin {path}"))
+
+    def pin(self, path: Path) -> None:
+        """Give it a name in the BPF file system; EEXIST when taken."""
+        name = _string(path)
+        attributes = bytearray(struct.pack("=QII", address(name), self.fd, 0))
+        bpf(Command.OBJ_PIN, attributes, f"pin {path}")
+
+    def _information(self, size: int) -> bytes:
+        buffer = bytearray(size)
+        attributes = bytearray(struct.pack("=IIQ", self.fd, size, address(buffer)))
+        bpf(Command.OBJ_INFO, attributes, "read what the kernel knows of an object")
+        return bytes(buffer)
+
+
+class MapInfo(NamedTuple):
+    """Struct bpf_map_info, its first part."""
+
+    type: int
+    id: int
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: int
+    name: str
+
+
+class Map(Descriptor):
+    """A BPF map.  Values of per-CPU maps are those of all possible CPUs, joined."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd)
+        raw = struct.unpack("=6I16s", self._information(40))
+        kind, number, key, value, entries, flags, name = raw
+        self.info = MapInfo(
+            kind, number, key, value, entries, flags, name.rstrip(b"\0").decode()
+        )
+        width = self.info.value_size
+        if self.info.type in _PER_CPU:
+            width = (width + 7) // 8 * 8 * possible_cpus()
+        elif self.info.type == MapType.PROG_ARRAY:
+            width = 4
+        self.width = width
+
+    @classmethod
+    def create(
+        cls,
+        kind: MapType,
+        name: str,
+        key: int,
+        value: int,
+        entries: int,
+        flags: int = 0,
+    ) -> Map:
+        """Create a map of ``entries`` with keys and values of so many bytes."""
+        attributes = bytearray(
+            struct.pack(
+                "=7I16s", kind, key, value, entries, flags, 0, 0, name.encode()[:15]
+            ).ljust(72, b"\0")
+        )
+        return cls(bpf(Command.MAP_CREATE, attributes, f"create the map {name}"))
+
+    def _element(self, key: Buffer, value: int, flags: int = 0) -> bytearray:
+        if len(key) != self.info.key_size:
+            raise ValueError(f"{self.info.name}: a key has {self.info.key_size} bytes")
+        return bytearray(struct.pack("=IIQQQ", self.fd, 0, address(key), value, flags))
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value at a key, None where there is none."""
+        value = bytearray(self.width)
+        attributes = self._element(key, address(value))
+        try:
+            bpf(Command.MAP_LOOKUP, attributes, f"look up in {self.info.name}")
+        except BpfError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+        return bytes(value)
+
+    def set(self, key: bytes, value: bytes, flags: int = 0) -> None:
+        """Write the value at a key."""
+        if len(value) != self.width:
+            raise ValueError(f"{self.info.name}: a value has {self.width} bytes")
+        attributes = self._element(key, address(value), flags)
+        bpf(Command.MAP_UPDATE, attributes, f"update {self.info.name}")
+
+    def delete(self, key: bytes) -> bool:
+        """Delete a key; False when it was not there."""
+        try:
+            bpf(
+                Command.MAP_DELETE, self._element(key, 0), f"delete in {self.info.name}"
+            )
+        except BpfError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
+        return True
+
+    def keys(self) -> Iterator[bytes]:
+        """Walk the keys; a key deleted on the way may start the walk anew (kernel rule)."""
+        key: bytes | None = None
+        while True:
+            following = bytearray(self.info.key_size)
+            attributes = bytearray(
+                struct.pack("=IIQQQ", self.fd, 0, address(key), address(following), 0)
+            )
+            try:
+                bpf(Command.MAP_NEXT_KEY, attributes, f"walk {self.info.name}")
+            except BpfError as error:
+                if error.errno == errno.ENOENT:
+                    return
+                raise
+            key = bytes(following)
+            yield key
+
+    def _batch(
+        self, first: int, last: int, keys: int, values: int, count: int
+    ) -> bytearray:
+        return bytearray(
+            struct.pack("=QQQQIIQQ", first, last, keys, values, count, self.fd, 0, 0)
+        )
+
+    def set_many(self, keys: Buffer, values: Buffer) -> None:
+        """Write many elements in one call; keys and values are joined."""
+        count = len(keys) // self.info.key_size
+        if len(keys) != count * self.info.key_size or len(values) != count * self.width:
+            raise ValueError(f"{self.info.name}: keys and values do not match")
+        if count:
+            attributes = self._batch(0, 0, address(keys), address(values), count)
+            bpf(Command.MAP_UPDATE_BATCH, attributes, f"fill {self.info.name}")
+
+    def items(self, batch: int = 4096) -> Iterator[tuple[bytes, bytes]]:
+        """Read all elements of an array or hash, ``batch`` at a call."""
+        width, key_width = self.width, self.info.key_size
+        count = min(batch, self.info.max_entries)
+        keys, values = bytearray(count * key_width), bytearray(count * width)
+        cursor = bytearray(max(8, key_width))
+        first, done = 0, False
+        while not done:
+            attributes = self._batch(
+                first, address(cursor), address(keys), address(values), count
+            )
+            try:
+                bpf(Command.MAP_LOOKUP_BATCH, attributes, f"read {self.info.name}")
+            except BpfError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+                done = True  # the kernel's way to say that this was the last batch
+            (found,) = struct.unpack_from("=I", attributes, 32)
+            for i in range(found):
+                yield (
+                    bytes(keys[i * key_width : (i + 1) * key_width]),
+                    bytes(values[i * width : (i + 1) * width]),
+                )
+            first = address(cursor)
+
+    def freeze(self) -> None:
+        """Let nobody in user space write it again."""
+        attributes = bytearray(struct.pack("=I", self.fd))
+        bpf(Command.MAP_FREEZE, attributes, f"freeze {self.info.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """What BPF_PROG_TEST_RUN gave back; ``duration`` is ns for one repetition."""
+
+    __test__ = False  # not a test class of pytest
+
+    value: int
+    data: bytes
+    context: bytes
+    duration: int
+
+
+class ProgramInfo(NamedTuple):
+    """Struct bpf_prog_info, what we use of it; ``instructions`` are translated ones."""
+
+    type: int
+    id: int
+    name: str
+    instructions: int
+    jited_bytes: int
+    verified_instructions: int
+
+
+class Program(Descriptor):
+    """A loaded program."""
+
+    @classmethod
+    def load(cls, kind: ProgramType, name: str, instructions: bytes) -> Program:
+        """Load a few instructions written by hand (struct bpf_insn, 8 bytes each)."""
+        licence, log = b"GPL\0", bytearray(4096)
+        attributes = bytearray(
+            struct.pack(
+                "=IIQQIIQII16s",
+                kind,
+                len(instructions) // 8,
+                address(instructions),
+                address(licence),
+                1,
+                len(log),
+                address(log),
+                0,
+                0,
+                name.encode()[:15],
+            ).ljust(72, b"\0")
+        )
+        try:
+            return cls(bpf(Command.PROG_LOAD, attributes, f"load the program {name}"))
+        except BpfError as error:
+            error.log = log.rstrip(b"\0").decode(errors="replace")
+            raise
+
+    @property
+    def info(self) -> ProgramInfo:
+        """What the kernel knows of it."""
+        raw = self._information(232)
+        kind, number, _tag, jited, translated = struct.unpack_from("=II8sII", raw)
+        name = raw[64:80].rstrip(b"\0").decode()
+        (verified,) = struct.unpack_from("=I", raw, 216)
+        return ProgramInfo(kind, number, name, translated // 8, jited, verified)
+
+    def test_run(
+        self,
+        data: bytes = b"",
+        context: bytes = b"",
+        *,
+        repeat: int = 1,
+        room: int = 256,
+    ) -> TestRun:
+        """Run it once (or ``repeat`` times) on a packet and a context (struct __sk_buff).
+
+        Programs of type SYSCALL take a context only.  ``room``: bytes that the packet may grow.
+        EINVAL is the kernel's refusal to run (short frames), never a verdict: BpfError.
+        """
+        out = bytearray(len(data) + room) if data else bytearray()
+        context_out = bytearray(context)
+        has_context_out = bool(context) and bool(data)
+        attributes = bytearray(
+            struct.pack(
+                "=IIIIQQIIIIQQIIII",
+                self.fd,
+                0,
+                len(data),
+                len(out),
+                address(data),
+                address(out),
+                repeat if data else 0,
+                0,
+                len(context),
+                len(context_out) if has_context_out else 0,
+                address(context),
+                address(context_out) if has_context_out else 0,
+                0,
+                0,
+                0,
+                0,
+            )
+        )
+        bpf(Command.PROG_TEST_RUN, attributes, "run a program on a test packet")
+        value, _, size = struct.unpack_from("=III", attributes, 4)
+        (duration,) = struct.unpack_from("=I", attributes, 36)
+        return TestRun(value, bytes(out[:size]), bytes(context_out), duration)
+
+
+class LinkInfo(NamedTuple):
+    """Struct bpf_link_info; ``target`` is an ifindex or cgroup id, 0 when it is gone."""
+
+    type: int
+    id: int
+    program_id: int
+    target: int
+    attach_type: int
+
+
+class Link(Descriptor):
+    """An attachment that holds its program; unpinned and closed, it detaches."""
+
+    @classmethod
+    def create(
+        cls, program: Program, target: int, attach_type: AttachType, flags: int = 0
+    ) -> Link:
+        """Attach to a device (target: ifindex) or a cgroup (target: its open descriptor)."""
+        attributes = bytearray(
+            struct.pack("=IIII", program.fd, target, attach_type, flags).ljust(
+                64, b"\0"
+            )
+        )
+        what = f"attach {attach_type.name} to {target}"
+        return cls(bpf(Command.LINK_CREATE, attributes, what))
+
+    @property
+    def info(self) -> LinkInfo:
+        """What the kernel knows of it."""
+        raw = self._information(64)
+        kind, number, program = struct.unpack_from("=III", raw)
+        if kind == 3:  # BPF_LINK_TYPE_CGROUP
+            target, attach_type = struct.unpack_from("=QI", raw, 16)
+        else:
+            target, attach_type = struct.unpack_from("=II", raw, 16)
+        return LinkInfo(kind, number, program, target, attach_type)
+
+    def update(self, program: Program) -> None:
+        """Exchange the program in place."""
+        attributes = bytearray(struct.pack("=IIII", self.fd, program.fd, 0, 0))
+        bpf(Command.LINK_UPDATE, attributes, "update a link")
+
+    def detach(self) -> None:
+        """Detach now, whoever else holds the link."""
+        bpf(Command.LINK_DETACH, bytearray(struct.pack("=I", self.fd)), "detach a link")
+
+
+def _string(path: Path) -> bytes:
+    return bytes(path) + b"\0"
+
+
+@cache
+def possible_cpus() -> int:
+    """Return how many CPUs per-CPU values have room for."""
+    text = Path("/sys/devices/system/cpu/possible").read_text().strip()
+    return 1 + max(int(part.split("-")[-1]) for part in text.split(","))

@@ -1,0 +1,151 @@
+"""Declare what we use of libbpf.so.1 and of bpf(2); the only importer of ctypes.
+
+libbpf (1.1 of Debian 12, or any newer 1.x) opens and loads objects; everything else is
+bpf(2) itself, because libbpf 1.1 does not know links that kernels after it brought.
+Its messages are kept for our errors and never printed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import threading
+from collections import deque
+from functools import cache
+from typing import Final
+
+from lockgate_runtime.errors import BpfError, NodeError
+
+_P, _I, _U, _S, _Z = (
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.c_uint32,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+)
+
+_FUNCTIONS: Final[dict[str, tuple[type | None, tuple[type, ...]]]] = {
+    "libbpf_set_print": (_P, (_P,)),
+    "bpf_object__open_mem": (_P, (_P, _Z, _P)),
+    "bpf_object__load": (_I, (_P,)),
+    "bpf_object__close": (None, (_P,)),
+    "bpf_object__btf": (_P, (_P,)),
+    "bpf_object__next_program": (_P, (_P, _P)),
+    "bpf_object__next_map": (_P, (_P, _P)),
+    "bpf_program__name": (_S, (_P,)),
+    "bpf_program__section_name": (_S, (_P,)),
+    "bpf_program__fd": (_I, (_P,)),
+    "bpf_program__insn_cnt": (_Z, (_P,)),
+    "bpf_program__type": (_I, (_P,)),
+    "bpf_program__set_autoload": (_I, (_P, ctypes.c_bool)),
+    "bpf_program__set_expected_attach_type": (_I, (_P, _I)),
+    "bpf_program__set_log_level": (_I, (_P, _U)),
+    "bpf_program__set_log_buf": (_I, (_P, _P, _Z)),
+    "bpf_map__name": (_S, (_P,)),
+    "bpf_map__fd": (_I, (_P,)),
+    "bpf_map__max_entries": (_U, (_P,)),
+    "bpf_map__set_max_entries": (_I, (_P, _U)),
+    "bpf_map__set_pin_path": (_I, (_P, _S)),
+    "bpf_map__reuse_fd": (_I, (_P, _I)),
+    "bpf_map__initial_value": (_P, (_P, _P)),
+    "btf__find_by_name_kind": (_I, (_P, _S, _U)),
+    "btf__type_by_id": (_P, (_P, _U)),
+    "btf__name_by_offset": (_S, (_P, _U)),
+    "bpf_map__key_size": (_U, (_P,)),
+    "bpf_map__value_size": (_U, (_P,)),
+    "bpf_map__type": (_I, (_P,)),
+}
+
+# syscall(2) numbers of bpf(2); most newer architectures share the generic table.
+_SYSCALL: Final = {"x86_64": 321, "s390x": 351, "ppc64le": 361, "ppc64": 361}.get(
+    platform.machine(), 280
+)
+_VERIFIER_LOG_LIMIT: Final = (16 << 20) + 4096
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.vsnprintf.argtypes = [_P, _Z, _S, _P]
+_messages = threading.local()
+
+
+def _keep(_level: int, form: bytes, arguments: int | None) -> int:
+    # libbpf prints a verifier log as one argument; its end is what matters, so that one
+    # message needs a buffer of the log's greatest size.
+    size = _VERIFIER_LOG_LIMIT if b"LOAD LOG" in form else 4096
+    buffer = ctypes.create_string_buffer(size)
+    _libc.vsnprintf(buffer, size, form, arguments)
+    messages().append(buffer.value.decode(errors="replace"))
+    return 0
+
+
+_PRINTER = ctypes.CFUNCTYPE(_I, _I, _S, _P)
+_printer = _PRINTER(_keep)
+
+
+def messages() -> deque[str]:
+    """Return the last messages of libbpf in this thread, oldest first."""
+    if not hasattr(_messages, "lines"):
+        _messages.lines = deque(maxlen=64)
+    lines: deque[str] = _messages.lines
+    return lines
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """Load libbpf once and declare its functions; they take and return plain Python."""
+    try:
+        lib = ctypes.CDLL("libbpf.so.1", use_errno=True)
+        for name, (result, arguments) in _FUNCTIONS.items():
+            function = getattr(lib, name)
+            function.restype = result
+            function.argtypes = list(arguments)
+    except (OSError, AttributeError) as error:
+        raise NodeError(
+            "E5004",
+            f"libbpf.so.1 cannot be used: {error}",
+            "install the package libbpf1 (Debian, Ubuntu) or libbpf (Fedora), 1.1 or newer",
+        ) from None
+    lib.libbpf_set_print(ctypes.cast(_printer, _P))
+    return lib
+
+
+def last_errno() -> int:
+    """Return errno of the last libbpf call in this thread that returned no pointer."""
+    return ctypes.get_errno()
+
+
+def address(buffer: bytes | bytearray | memoryview | None) -> int:
+    """Return where a buffer begins; the caller keeps it alive.  Empty or None: 0."""
+    if not buffer:
+        return 0
+    if isinstance(buffer, bytes):
+        return ctypes.cast(ctypes.c_char_p(buffer), _P).value or 0
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+
+
+def memory(start: int, size: int) -> bytes:
+    """Copy memory that libbpf owns."""
+    return ctypes.string_at(start, size)
+
+
+def write_memory(start: int, data: bytes) -> None:
+    """Overwrite memory that libbpf owns: the content of a .rodata section before load."""
+    ctypes.memmove(start, data, len(data))
+
+
+def initial_value(handle: int) -> tuple[int, int]:
+    """Return where a map's initial content lies (libbpf owns it) and its size."""
+    size = ctypes.c_size_t()
+    start = library().bpf_map__initial_value(handle, ctypes.byref(size))
+    return start or 0, size.value
+
+
+def bpf(command: int, attributes: bytearray, what: str) -> int:
+    """Make the system call; ``attributes`` is union bpf_attr.  Raises :class:`BpfError`."""
+    result: int = _libc.syscall(
+        _SYSCALL,
+        ctypes.c_int(command),
+        ctypes.c_void_p(address(attributes)),
+        ctypes.c_uint(len(attributes)),
+    )
+    if result < 0:
+        raise BpfError(ctypes.get_errno(), what)
+    return result
