@@ -12,7 +12,12 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SERIES = ("6.1", "6.12")
 """The kernels that every program must load on, besides the host's own."""
@@ -117,9 +122,25 @@ def fetch_package(name: str) -> None:
         unpacked.rename(folder / name)
 
 
-def missing() -> list[str]:
-    """Return what a machine needs, besides a kernel, and is not here."""
-    here = {QEMU: shutil.which(QEMU), BUSYBOX: find_busybox()}
+def lacking() -> list[tuple[str, Callable[[], None]]]:
+    """Return what could be fetched and is not here, each with how to fetch it."""
+    result: list[tuple[str, Callable[[], None]]] = [
+        (f"a kernel {series}", partial(fetch_kernel, series))
+        for series in SERIES
+        if find_kernel(series) is None
+    ]
+    if find_busybox() is None:
+        result.append((BUSYBOX, partial(fetch_package, BUSYBOX)))
+    return result
+
+
+def missing(series: str) -> list[str]:
+    """Return what a machine with such a kernel needs and is not here."""
+    here = {
+        f"kernel {series}": find_kernel(series),
+        BUSYBOX: find_busybox(),
+        QEMU: shutil.which(QEMU),
+    }
     return [name for name, found in here.items() if not found]
 
 

@@ -67,9 +67,11 @@ class Machine:
         shared: Path | None = None,
     ) -> None:
         found, busybox = find_kernel(kernel), find_busybox()
-        lacking = missing() if found else [f"kernel {kernel}"]
+        lacking = missing(kernel)
         if found is None or busybox is None or lacking:
-            raise MachineError(f"not here (./dev test installs it): {lacking}")
+            raise MachineError(
+                f"not installed: {', '.join(lacking)} (sudo ./dev test installs it)"
+            )
         self.kernel: Kernel = found
         self._busybox = busybox
         self._cpus = cpus
