@@ -1,0 +1,146 @@
+"""Find the verb, run it, and end as a Unix program should."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+import lockgate
+from lockgate.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE = 2
+"""Exit code of a wrong command line or an environment that lacks something."""
+
+BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+class Verb(NamedTuple):
+    """A verb: the module that has it, and what it is for."""
+
+    module: str
+    summary: str
+
+
+VERBS = {
+    "compile": Verb("lockgate.cli.compile", "compile policies into a bundle"),
+    "simulate": Verb("lockgate.cli.simulate", "judge flows without a network"),
+    "explain": Verb("lockgate.cli.explain", "say why a flow is allowed or denied"),
+    "apply": Verb("lockgate.cli.apply", "put a bundle in force on this node"),
+    "status": Verb("lockgate.cli.status", "show what is in force on this node"),
+    "confirm": Verb("lockgate.cli.confirm", "keep what apply --confirm-within loaded"),
+    "rollback": Verb("lockgate.cli.rollback", "go back to the generation before"),
+    "unload": Verb("lockgate.cli.unload", "detach and remove everything"),
+    "gc": Verb("lockgate.cli.gc", "remove what belongs to endpoints that are gone"),
+    "verify": Verb("lockgate.cli.verify", "ask the kernel's verifier about a bundle"),
+    "observe": Verb(
+        "lockgate.cli.observe", "print the flows that pass and that do not"
+    ),
+    "completion": Verb("lockgate.cli.completion", "print shell completions"),
+}
+
+
+class VerbModule(Protocol):
+    """What a verb's module has; see the package's docstring."""
+
+    EXAMPLES: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the verb's arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``lockgate``; return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        # Die of the signal itself, so that a shell script around us stops as well.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        return 128 + signal.SIGINT
+    except Fault as fault:
+        print(fault.render(), file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"lockgate: {_describe(error)}", file=sys.stderr)
+        return USAGE
+    except Exception:
+        _report_bug()
+        return USAGE
+    return code
+
+
+def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
+    """Build the parser, with arguments for the given verbs only: each costs an import."""
+    parser = argparse.ArgumentParser(
+        prog="lockgate",
+        description="Compile network policy to BPF, and put it in force.",
+        epilog="`lockgate VERB --help` shows the arguments of a verb, with examples.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"lockgate {lockgate.__version__}"
+    )
+    places = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, title="verbs"
+    )
+    for name, verb in VERBS.items():
+        inner = places.add_parser(
+            name,
+            help=verb.summary,
+            description=verb.summary[0].upper() + verb.summary[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name in verbs:
+            module = _load(name)
+            inner.epilog = "examples:\n" + module.EXAMPLES.strip("\n")
+            module.configure(inner)
+    return parser
+
+
+def _run(words: list[str]) -> int:
+    chosen = [word for word in words if word in VERBS][:1]
+    try:
+        arguments = build_parser(chosen).parse_args(words)
+    except SystemExit as end:  # argparse has said why
+        sys.stdout.flush()
+        return end.code if isinstance(end.code, int) else USAGE
+    return _load(arguments.verb).run(arguments)
+
+
+def _load(verb: str) -> VerbModule:
+    return cast("VerbModule", import_module(VERBS[verb].module))
+
+
+def _describe(error: OSError) -> str:
+    """Say what the system said, and of which file."""
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _report_bug() -> None:
+    import traceback
+
+    traceback.print_exc()
+    print(
+        "\nlockgate: this is a bug in Lockgate, not in your input.  Please report it with "
+        f"the lines above\nand the command that you ran (lockgate {lockgate.__version__}, "
+        f"Python {sys.version.split()[0]}).",
+        file=sys.stderr,
+    )
