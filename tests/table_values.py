@@ -26,6 +26,7 @@ from lockgate.ir.tables import (
     Outcome,
     PeerEntry,
     PortAtoms,
+    Rows,
     RuleEntry,
     Tables,
     VerdictTable,
@@ -54,7 +55,7 @@ def table(
     return VerdictTable(
         direction=direction,
         policies=("NetworkPolicy/default/web",),
-        rows=array("H", rows),
+        rows=Rows.of(rows),
         intervals=array("H", intervals),
         interval_count=max(intervals) + 1,
         cells=array("I", cells),
@@ -89,7 +90,7 @@ def web_tables() -> Tables:
         Decision(Outcome.DENY, 3, 0, (3,), ((Tier.NORMAL, 3),)),
     )
     addresses = tuple(
-        AddressEntry(ip_network(network), peer)
+        AddressEntry.of(ip_network(network), peer)
         for network, peer in (
             ("0.0.0.0/0", 1),
             ("::/0", 1),
@@ -197,7 +198,7 @@ def verdict_tables(
     return VerdictTable(
         draw(st.sampled_from(Direction)),
         (),
-        array("H", draw(numbers(row_count - 1, class_count))),
+        Rows.of(draw(numbers(row_count - 1, class_count))),
         array("H", draw(numbers(interval_count - 1, atom_count))),
         interval_count,
         array("I", draw(numbers(decision_count - 1, row_count * interval_count))),

@@ -62,7 +62,9 @@ def test_longest_prefix_decides(
     prefixes: list[tuple[IPv4Network | IPv6Network, int]], data: st.DataObject
 ) -> None:
     """Address look-up is longest prefix match, at the edges of each prefix too."""
-    entries = [AddressEntry(network, peer) for network, peer in dict(prefixes).items()]
+    entries = [
+        AddressEntry.of(network, peer) for network, peer in dict(prefixes).items()
+    ]
     packed = PackedTables(pack_tables(replace(web_tables(), addresses=entries)))
     probes: list[IPv4Address | IPv6Address] = [
         IPv4Address(data.draw(st.integers(0, 2**32 - 1))),
@@ -134,9 +136,9 @@ def test_equal_parts_are_written_once() -> None:
 
 def test_a_prefix_inside_another_makes_only_the_pages_it_needs() -> None:
     """One host route below a covering prefix is four pages deep."""
-    entries = [AddressEntry(IPv4Network("10.0.0.0/8"), 1)]
+    entries = [AddressEntry.of(IPv4Network("10.0.0.0/8"), 1)]
     assert len(pack_addresses_v4(entries)) == 1024
-    entries.append(AddressEntry(IPv4Network("10.1.2.3/32"), 2))
+    entries.append(AddressEntry.of(IPv4Network("10.1.2.3/32"), 2))
     assert len(pack_addresses_v4(entries)) == 4 * 1024
 
 

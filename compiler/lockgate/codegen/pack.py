@@ -85,11 +85,7 @@ def pack_addresses_v4(entries: Sequence[AddressEntry]) -> bytes:
     Shorter prefixes go in first.  A longer one then only ever splits a word that holds a
     peer into a page filled with that peer, so that each word holds its longest prefix.
     """
-    prefixes = sorted(
-        (e.network.prefixlen, int(e.network.network_address), e.peer)
-        for e in entries
-        if e.network.version == 4
-    )
+    prefixes = sorted((e.length, e.value, e.peer) for e in entries if e.version == 4)
     words = array("I", bytes(4 * layout.ADDRESS_V4_PAGE))
     for length, address, peer in prefixes:
         page, shift = 0, 24
@@ -114,9 +110,9 @@ def pack_addresses_v6(entries: Sequence[AddressEntry]) -> bytes:
     return b"".join(
         address + length.to_bytes(4, "little") + peer.to_bytes(4, "little")
         for address, length, peer in sorted(
-            (e.network.network_address.packed, e.network.prefixlen, e.peer)
+            (e.value.to_bytes(16, "big"), e.length, e.peer)
             for e in entries
-            if e.network.version == 6
+            if e.version == 6
         )
     )
 
@@ -159,13 +155,13 @@ def pack_policies(tables: Sequence[VerdictTable]) -> dict[str, bytes]:
     pages = _Shared(layout.PEER_PAGE)
     pages.place_all(array("H", bytes(2 * layout.PEER_PAGE)))  # page 0 is all zero
     directories, intervals, cells = _Joined("I"), _Joined("H"), _Joined("I")
-    directory_of: dict[bytes, int] = {}
+    directory_of: dict[tuple[bytes, ...], int] = {}
     policies = array("I")
     for table in tables:
-        rows = table.rows.tobytes()
+        rows = table.rows.pages
         directory = directory_of.get(rows)
         if directory is None:
-            numbers = array("I", pages.place_all(table.rows))
+            numbers = array("I", map(pages.place, rows))
             directory = directory_of[rows] = directories.place(numbers)
         policies.extend(
             (
@@ -210,6 +206,10 @@ class _Shared:
             numbers.setdefault(data[at : at + size], len(numbers))
             for at in range(0, len(data), size)
         ]
+
+    def place(self, page: bytes) -> int:
+        """Return the number of one whole page."""
+        return self._numbers.setdefault(page, len(self._numbers))
 
     @property
     def content(self) -> bytes:

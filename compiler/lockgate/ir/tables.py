@@ -11,14 +11,16 @@ A packet's way through them::
 
 from __future__ import annotations
 
+import sys
+from array import array
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from array import array
-    from collections.abc import Sequence
-    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+    from collections.abc import Iterable, Iterator, Sequence
+    from ipaddress import IPv4Address, IPv6Address
 
     from lockgate.ir.cluster import Attachment
     from lockgate.ir.labels import Labels
@@ -69,12 +71,30 @@ class PeerEntry:
     api_server_host: int
 
 
-@dataclass(frozen=True, slots=True)
-class AddressEntry:
-    """One prefix and its peer; the longest prefix decides."""
+class AddressEntry(NamedTuple):
+    """One prefix and its peer; the longest prefix decides.
 
-    network: IPv4Network | IPv6Network
+    ``version`` is 4 or 6, ``value`` the first address as a number, ``length`` that of the
+    prefix: a snapshot has too many addresses for an object of ``ipaddress`` each.
+    """
+
+    version: int
+    value: int
+    length: int
     peer: int
+
+    @classmethod
+    def of(cls, network: IPv4Network | IPv6Network, peer: int) -> AddressEntry:
+        """Return the entry of a network."""
+        value = int(network.network_address)
+        return cls(network.version, value, network.prefixlen, peer)
+
+    @property
+    def network(self) -> IPv4Network | IPv6Network:
+        """The prefix."""
+        if self.version == 4:  # IP version
+            return IPv4Network((self.value, self.length))
+        return IPv6Network((self.value, self.length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +130,64 @@ class Decision:
     chain: tuple[tuple[Tier, int], ...]
 
 
+ROW_PAGE = 64
+"""Rows in a page of :class:`Rows`; the page of the kernel's peer table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Row numbers by identity class, in pages of ``ROW_PAGE`` little-endian u16.
+
+    Few classes differ from row 0 in most tables, so most pages are one and the same
+    object: thousands of tables fit in memory, and equal pages are found without a look
+    inside.  The last page is filled up with zeros.
+    """
+
+    count: int
+    pages: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[int]) -> Rows:
+        """Return the pages of a plain sequence of row numbers."""
+        line = array("H", rows)
+        count = len(line)
+        line.extend([0] * (-count % ROW_PAGE))
+        if sys.byteorder == "big":
+            line.byteswap()
+        size = 2 * ROW_PAGE
+        data = line.tobytes()
+        return cls(
+            count, tuple(data[at : at + size] for at in range(0, len(data), size))
+        )
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, identity_class: int) -> int:
+        if not 0 <= identity_class < self.count:
+            raise IndexError(identity_class)
+        page, place = divmod(identity_class, ROW_PAGE)
+        return int.from_bytes(self.pages[page][2 * place : 2 * place + 2], "little")
+
+    def __iter__(self) -> Iterator[int]:
+        line = array("H", b"".join(self.pages))
+        if sys.byteorder == "big":
+            line.byteswap()
+        return iter(line[: self.count])
+
+
 @dataclass(frozen=True, slots=True)
 class VerdictTable:
     """A policy in one direction: class and atom to decision.
 
-    ``rows[identity_class]``, ``intervals[atom]`` (both array ``H``) and
+    ``rows[identity_class]``, ``intervals[atom]`` (array ``H``) and
     ``cells[row * interval_count + interval]`` (array ``I``, indexes of ``Tables.decisions``).
     ``policies``: the keys of the policies that made it, sorted.
     """
 
     direction: Direction
     policies: tuple[str, ...]
-    rows: array[int]
+    rows: Rows
     intervals: array[int]
     interval_count: int
     cells: array[int]
