@@ -1,0 +1,87 @@
+"""L7: whether a request satisfies the rules that a redirect carries."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.reference.flow import Packet
+
+Rules = dict[str, Any]
+
+RANK = ("http", "tls", "dns", "other")
+"""Which parser wins where rules for several meet; the first is strongest."""
+
+
+def parser(port_rule: dict[str, Any]) -> str | None:
+    """Return which parser a ``toPorts`` element needs, or None for plain L4."""
+    rules = port_rule.get("rules") or {}
+    if port_rule.get("listener"):
+        return "other"
+    if "http" in rules:
+        return "http"
+    if "dns" in rules:
+        return "dns"
+    tls = ("serverNames", "terminatingTLS", "originatingTLS")
+    if any(port_rule.get(name) for name in tls):
+        return "tls"
+    if rules.get("kafka") or rules.get("l7proto"):
+        return "other"
+    return None
+
+
+def admits(port_rule: dict[str, Any], packet: Packet) -> bool:
+    """Judge the request; an empty list of rules admits everything."""
+    rules = port_rule.get("rules") or {}
+    if "http" in rules:
+        items = rules["http"]
+        return not items or any(_http(item, packet.http) for item in items)
+    if "dns" in rules:
+        items = rules["dns"]
+        return not items or any(_dns(item, packet.dns) for item in items)
+    return False
+
+
+def _http(rule: Rules, request: dict[str, Any] | None) -> bool:
+    if request is None:
+        return False
+    for name in ("method", "path", "host"):
+        wanted = rule.get(name)
+        # RE2 matches here in full, and its syntax is what Python has in common with it.
+        if wanted and not re.fullmatch(wanted, request.get(name) or ""):
+            return False
+    headers = {k.lower(): v for k, v in (request.get("headers") or {}).items()}
+    for text in rule.get("headers") or []:
+        name, colon, value = text.partition(":")
+        have = headers.get(name.strip().lower())
+        if have is None or (colon and have != value.strip()):
+            return False
+    for wanted in rule.get("headerMatches") or []:
+        if wanted.get("mismatch"):
+            continue  # a mismatch has a side effect, and the request passes
+        have = headers.get(wanted["name"].lower())
+        if have is None or ("value" in wanted and have != wanted["value"]):
+            return False
+    return True
+
+
+def _dns(rule: Rules, request: dict[str, Any] | None) -> bool:
+    if request is None:
+        return False
+    name = request["query"].lower().rstrip(".")
+    if rule.get("matchName"):
+        return bool(name == rule["matchName"].lower().rstrip("."))
+    return re.fullmatch(name_pattern(rule["matchPattern"]), name) is not None
+
+
+def name_pattern(pattern: str) -> str:
+    """Translate a ``matchPattern``: ``*`` stays in its label, ``**.`` is one or more."""
+    text = pattern.lower().rstrip(".")
+    if text == "*":
+        return ".*"
+    prefix = ""
+    if text.startswith("**."):
+        prefix, text = r"([-a-z0-9_]+[.])+", text[3:]
+    parts = (re.escape(part) for part in re.split(r"\*+", text))
+    return prefix + "[-a-z0-9_]*".join(parts)

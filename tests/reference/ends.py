@@ -1,0 +1,150 @@
+"""Who the two ends of a flow are, each in the eyes of the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from tests.reference.cluster import (
+    CLUSTER,
+    NAMESPACE,
+    NAMESPACE_LABELS,
+    SERVICE_ACCOUNT,
+    Address,
+    Cluster,
+    Label,
+    Node,
+    Pod,
+    Service,
+)
+from tests.reference.flow import End, Kind
+
+
+class UnknownEndError(Exception):
+    """A flow names somebody who is not in the snapshot."""
+
+
+@dataclass
+class Who:
+    """A name in a flow, resolved as far as it can be without the other end."""
+
+    pod: Pod | None = None
+    node: str | None = None
+    address: Address | None = None
+    role: str = ""
+    """`@host` or `@remote-node`."""
+    service: Service | None = None
+
+    @property
+    def is_node(self) -> bool:
+        """Tell whether this is a node, or a pod on its network."""
+        return bool(self.role) or self.node is not None
+
+    @property
+    def home(self) -> str | None:
+        """The node that this end runs on."""
+        return self.pod.node if self.pod else self.node
+
+
+@dataclass
+class Ends:
+    """Resolves names against a snapshot."""
+
+    cluster: Cluster
+
+    def who(self, text: str) -> Who:
+        """Resolve a name in a flow."""
+        if text.startswith("@"):
+            return Who(role=text)
+        if "/" in text:
+            if text in self.cluster.pods:
+                return Who(pod=self.cluster.pods[text])
+            if text in self.cluster.host_pods:
+                return Who(node=self.cluster.host_pods[text])
+            raise UnknownEndError(text)
+        address = ip_address(text)
+        if pod := self.cluster.pod_at(address):
+            return Who(pod=pod)
+        if node := self.cluster.node_at(address):
+            return Who(node=node.name, address=address)
+        return Who(address=address, service=self.cluster.service_at(address))
+
+    def families(self, source: Who, destination: Who) -> list[int]:
+        """Return the families that both ends have."""
+        one = {a.version for a in self._addresses(source, destination)}
+        two = {a.version for a in self._addresses(destination, source)}
+        return sorted(one & two) or sorted(one | two) or [4]
+
+    def other(self, who: Who, subject: Who, family: int) -> End:
+        """Return what an end is in the eyes of the one that judges."""
+        if who.is_node:
+            return self._node_end(who, subject, family)
+        if who.pod is not None:
+            return _pod_end(who.pod, family)
+        labels = [Label("reserved", "world", "")]
+        if who.address is not None:
+            labels.append(Label("reserved", f"world-ipv{who.address.version}", ""))
+            if who.address in self.cluster.api_servers:
+                labels.append(Label("reserved", "kube-apiserver", ""))
+        return End(Kind.WORLD, who.address, labels)
+
+    def subject(self, who: Who, other: Who, family: int) -> End | None:
+        """Return the end that judges, or None where it is nobody of ours."""
+        if who.pod is not None:
+            return _pod_end(who.pod, family)
+        node = self._node(who, other)
+        if node is None:
+            return None
+        address = _of_family(node.addresses, family)
+        return End(Kind.HOST, address, [Label("reserved", "host", "")], node=node)
+
+    def _addresses(self, who: Who, other: Who) -> list[Address]:
+        if who.address is not None:
+            return [who.address]
+        if who.pod is not None:
+            return who.pod.addresses
+        node = self._node(who, other)
+        return node.addresses if node else []
+
+    def _node(self, who: Who, other: Who) -> Node | None:
+        """Return the node that an end is; what `@host` means depends on the other."""
+        nodes = self.cluster.nodes
+        if who.role == "@host":
+            return nodes.get(other.home or "")
+        if who.role == "@remote-node":
+            others = (
+                node for name, node in sorted(nodes.items()) if name != other.home
+            )
+            return next(others, None)
+        return nodes.get(who.node or "")
+
+    def _node_end(self, who: Who, subject: Who, family: int) -> End:
+        node = self._node(who, subject)
+        is_host = who.role == "@host" or (
+            who.node is not None and who.node == subject.home
+        )
+        kind = Kind.HOST if is_host else Kind.REMOTE_NODE
+        labels = [Label("reserved", kind.value, "")]
+        addresses = node.addresses if node else []
+        if node is not None and kind is Kind.REMOTE_NODE:
+            labels += [Label("node", k, v) for k, v in node.labels.items()]
+        if set(addresses) & set(self.cluster.api_servers):
+            labels.append(Label("reserved", "kube-apiserver", ""))
+        address = who.address or _of_family(addresses, family)
+        return End(kind, address, labels, node=node)
+
+
+def _pod_end(pod: Pod, family: int) -> End:
+    labels = [Label("k8s", k, v) for k, v in pod.labels.items()]
+    labels += [
+        Label("k8s", NAMESPACE_LABELS + k, v) for k, v in pod.namespace_labels.items()
+    ]
+    labels.append(Label("k8s", NAMESPACE, pod.namespace))
+    labels.append(Label("k8s", CLUSTER, "default"))
+    if pod.service_account:
+        labels.append(Label("k8s", SERVICE_ACCOUNT, pod.service_account))
+    return End(Kind.POD, _of_family(pod.addresses, family), labels, pod)
+
+
+def _of_family(addresses: list[Address], family: int) -> Address | None:
+    return next((a for a in addresses if a.version == family), None)

@@ -1,0 +1,44 @@
+"""What is judged: a packet, and the two ends as each side's policies see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.reference.cluster import Address, Label, Node, Pod
+
+
+class Kind(Enum):
+    """What an end is, as seen from the other end."""
+
+    POD = "pod"
+    HOST = "host"
+    REMOTE_NODE = "remote-node"
+    WORLD = "world"
+
+
+@dataclass
+class End:
+    """One end of a flow.
+
+    ``labels`` have sources, as Cilium kinds see them; ``pod`` and ``node`` are what
+    Kubernetes kinds look at.  ``address`` is that of the family under judgement.
+    """
+
+    kind: Kind
+    address: Address | None
+    labels: list[Label] = field(default_factory=list)
+    pod: Pod | None = None
+    node: Node | None = None
+
+
+@dataclass
+class Packet:
+    """The rest of a flow: protocol, port (or ICMP type), and the request, if any."""
+
+    protocol: str
+    port: int
+    http: dict[str, Any] | None = None
+    dns: dict[str, Any] | None = None

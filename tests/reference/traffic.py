@@ -1,0 +1,120 @@
+"""Ports and protocols: whether a rule speaks of this packet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.reference.flow import End, Packet
+
+WITH_PORTS = ("TCP", "UDP", "SCTP")
+ICMP_TYPES = {
+    "IPv4": {
+        "EchoReply": 0,
+        "DestinationUnreachable": 3,
+        "Redirect": 5,
+        "Echo": 8,
+        "EchoRequest": 8,
+        "RouterAdvertisement": 9,
+        "RouterSelection": 10,
+        "TimeExceeded": 11,
+        "ParameterProblem": 12,
+        "Timestamp": 13,
+        "TimestampReply": 14,
+        "Photuris": 40,
+        "ExtendedEchoRequest": 42,
+        "ExtendedEchoReply": 43,
+    },
+    "IPv6": {
+        "DestinationUnreachable": 1,
+        "PacketTooBig": 2,
+        "TimeExceeded": 3,
+        "ParameterProblem": 4,
+        "EchoRequest": 128,
+        "EchoReply": 129,
+        "MulticastListenerQuery": 130,
+        "MulticastListenerReport": 131,
+        "MulticastListenerDone": 132,
+        "RouterSolicitation": 133,
+        "RouterAdvertisement": 134,
+        "NeighborSolicitation": 135,
+        "NeighborAdvertisement": 136,
+        "RedirectMessage": 137,
+        "RouterRenumbering": 138,
+        "ICMPNodeInformationQuery": 139,
+        "ICMPNodeInformationResponse": 140,
+        "ExtendedEchoRequest": 160,
+        "ExtendedEchoReply": 161,
+    },
+}
+
+
+def named_port_matches(
+    name: str, protocols: tuple[str, ...], holder: End, packet: Packet
+) -> bool:
+    """Judge a named port of the end that listens (the destination)."""
+    if holder.pod is None or packet.protocol not in protocols:
+        return False
+    return any(
+        port_name.lower() == name.lower()
+        and protocol == packet.protocol
+        and number == packet.port
+        for port_name, protocol, number in holder.pod.ports
+    )
+
+
+def network_policy_port(item: dict[str, Any], holder: End, packet: Packet) -> bool:
+    """Judge one of a NetworkPolicy's ``ports``; the protocol is TCP unless given."""
+    protocol = item.get("protocol") or "TCP"
+    if protocol != packet.protocol:
+        return False
+    port = item.get("port")
+    if port is None:
+        return True
+    if isinstance(port, str):
+        return named_port_matches(port, (protocol,), holder, packet)
+    return int(port) <= packet.port <= int(item.get("endPort") or port)
+
+
+def cluster_policy_protocol(item: dict[str, Any], holder: End, packet: Packet) -> bool:
+    """Judge one of a ClusterNetworkPolicy's ``protocols``."""
+    if "destinationNamedPort" in item:
+        name = item["destinationNamedPort"]
+        return named_port_matches(name, WITH_PORTS, holder, packet)
+    protocol = packet.protocol.lower()
+    if protocol not in ("tcp", "udp", "sctp") or protocol not in item:
+        return False
+    port = (item[protocol] or {}).get("destinationPort")
+    if not port:
+        return True
+    if "range" in port:
+        return bool(port["range"]["start"] <= packet.port <= port["range"]["end"])
+    return bool(packet.port == port["number"])
+
+
+def cilium_port(item: dict[str, Any], holder: End, packet: Packet) -> bool:
+    """Judge one of ``toPorts[].ports``: ANY is TCP, UDP and SCTP, never ICMP."""
+    protocol = (item.get("protocol") or "ANY").upper()
+    protocols = WITH_PORTS if protocol == "ANY" else (protocol,)
+    if packet.protocol not in protocols:
+        return False
+    text = str(item.get("port") or "0")
+    if not text.isdigit():
+        return named_port_matches(text, protocols, holder, packet)
+    first = int(text)
+    if first == 0:
+        return True
+    return first <= packet.port <= int(item.get("endPort") or first)
+
+
+def cilium_icmp(item: dict[str, Any], packet: Packet, *, zero_is_any: bool) -> bool:
+    """Judge one of ``icmps[].fields``; the family is IPv4 unless given."""
+    family = item.get("family") or "IPv4"
+    if packet.protocol != ("ICMP" if family == "IPv4" else "ICMPv6"):
+        return False
+    number = item.get("type")
+    if isinstance(number, str) and not number.isdigit():
+        number = ICMP_TYPES[family][number]
+    if zero_is_any and int(number or 0) == 0:
+        return True
+    return packet.port == int(number or 0)
