@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from pathlib import Path
 
 from tests.vm.kernels import SERIES
 from tests.vm.machine import Machine, MachineError
@@ -17,10 +19,12 @@ def main() -> int:
     parser.add_argument("kernel", help=f"series: {', '.join(SERIES)}")
     parser.add_argument("--timeout", type=float, default=300, help="seconds (300)")
     parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--shared", type=Path, help="a folder that the guest may write")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        machine = Machine(options.kernel, cpus=options.cpus)
+        machine = Machine(options.kernel, cpus=options.cpus, shared=options.shared)
         done = machine.run(
             options.command, timeout=options.timeout, echo=sys.stdout.buffer
         )

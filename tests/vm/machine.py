@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -89,8 +90,9 @@ class Machine:
     ) -> Finished:
         """Run a command as root in the guest, in ``folder`` (default: the current one).
 
-        ``timeout`` is in seconds and includes the boot.  ``echo`` receives the output
-        while it comes.  Raises :class:`MachineError` if the guest did not finish.
+        ``timeout`` is in seconds and includes the boot.  The command gets variables of
+        ours that begin with PYTHON, and those in ``environment``.  ``echo`` receives the
+        output while it comes.  Raises :class:`MachineError` if the guest did not finish.
         QEMU has ended when this returns or raises, and dies with this process.
         """
         with tempfile.TemporaryDirectory(prefix="lockgate-vm-") as temporary:
@@ -101,7 +103,7 @@ class Machine:
                 shared=shlex.quote(str(shared)),
                 variables=" ".join(
                     f"{name}={shlex.quote(value)}"
-                    for name, value in (environment or {}).items()
+                    for name, value in (_inherited() | dict(environment or {})).items()
                 ),
                 command=shlex.join(command),
             )
@@ -167,6 +169,10 @@ class Machine:
             *("-object", "rng-random,id=random,filename=/dev/urandom"),
             *("-device", "virtio-rng-pci,rng=random"),
         ]
+
+
+def _inherited() -> dict[str, str]:
+    return {n: value for n, value in os.environ.items() if n.startswith("PYTHON")}
 
 
 def _relay(output: BinaryIO, echo: BinaryIO | None) -> None:
