@@ -1,0 +1,202 @@
+"""Print verdict tables for people: the text beside the packed files.
+
+One line says one thing, in the order of the tables, so that a review of a policy is a diff
+of these files.  ``*`` is everything that no line above it names.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from lockgate.ir.l7 import Parser
+from lockgate.ir.policy import Direction, PortRange, Protocol
+from lockgate.ir.tables import Outcome
+from lockgate_runtime import layout
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from lockgate.ir.tables import Decision, PortAtoms, Tables, VerdictTable
+
+_PROTOCOLS = {protocol.value: protocol.name.lower() for protocol in Protocol}
+_PARSERS = tuple(Parser)
+
+
+def print_tables(tables: Tables) -> dict[str, str]:
+    """Return file name (below ``tables/``) → text."""
+    text = {
+        "addresses.txt": _print_addresses(tables),
+        "peers.txt": _print_peers(tables),
+        "ports.txt": _print_ports(tables.atoms),
+        "decisions.txt": _print_decisions(tables),
+        "policies.txt": print_policies(tables),
+    }
+    return {
+        name: "".join(f"{line}\n" for line in lines) for name, lines in text.items()
+    }
+
+
+def print_policies(tables: Tables) -> Iterator[str]:
+    """Print each verdict table: peer, traffic, outcome, and the rule that decides."""
+    classes = _name_classes(tables)
+    decisions = [_print_outcome(tables, decision) for decision in tables.decisions]
+    traffic_of: dict[bytes, list[tuple[int, str]]] = {}
+    users = _count_users(tables)
+    for number, table in enumerate(tables.tables):
+        key = table.intervals.tobytes()
+        traffic = traffic_of.get(key)
+        if traffic is None:
+            traffic = traffic_of[key] = _print_intervals(tables.atoms, table)
+        toward = "from" if table.direction is Direction.INGRESS else "to"
+        yield f"policy {number}: {table.direction.value} of {users[number]}"
+        for key_of_policy in table.policies:
+            yield f"  made by {key_of_policy}"
+        for row, peer in _name_rows(table, classes):
+            for interval, ports in _distinct(table, row, traffic):
+                decision = table.cells[row * table.interval_count + interval]
+                yield f"  {toward} {peer}  {ports}  {decisions[decision]}"
+
+
+def _print_addresses(tables: Tables) -> Iterator[str]:
+    names = {identity.number: identity.name for identity in tables.identities}
+    peers = tables.peers
+    for entry in sorted(tables.addresses):
+        identity = peers[entry.peer].identity
+        yield f"{entry.network}  peer {entry.peer}  {names[identity]}"
+
+
+def _print_peers(tables: Tables) -> Iterator[str]:
+    names = {identity.number: identity.name for identity in tables.identities}
+    for number, peer in enumerate(tables.peers):
+        yield (
+            f"peer {number}  class {peer.identity_class}  identity {peer.identity} "
+            f"{names[peer.identity]}  as host {peer.host}  "
+            f"as API server {peer.api_server_host}"
+        )
+
+
+def _print_ports(atoms: PortAtoms) -> Iterator[str]:
+    for atom, (axis, ports) in enumerate(_ranges(atoms)):
+        yield f"atom {atom}  {_print_range(axis, ports)}"
+
+
+def _print_decisions(tables: Tables) -> Iterator[str]:
+    rules = tables.rules
+    for number, decision in enumerate(tables.decisions):
+        yield f"decision {number}  {_print_outcome(tables, decision)}"
+        for tier, rule in decision.chain:
+            yield f"  [{tier.name.capitalize()}] {rules[rule].effect}: {rules[rule].name}"
+        for rule in decision.because:
+            places = ", ".join(span.place for span in rules[rule].spans)
+            yield f"  rule {rules[rule].number} {rules[rule].name}  {places}".rstrip()
+
+
+def _print_outcome(tables: Tables, decision: Decision) -> str:
+    outcome = decision.outcome.name.lower()
+    if decision.outcome is Outcome.REDIRECT and decision.argument:
+        outcome += f" {_PARSERS[decision.argument - 1].value}"
+    return f"{outcome}  {tables.rules[decision.rule].name}"
+
+
+# ---------------------------------------------------------------- peers of a table
+
+
+def _name_classes(tables: Tables) -> list[str]:
+    """Name each class by its first identity, and how many more it has."""
+    members: list[dict[int, None]] = [{} for _ in range(tables.class_count)]
+    for peer in tables.peers:
+        members[peer.identity_class][peer.identity] = None
+    names = {identity.number: identity.name for identity in tables.identities}
+    named = []
+    for number, identities in enumerate(members):
+        first = names[min(identities)] if identities else "nobody"
+        more = f" and {len(identities) - 1} more" if len(identities) > 1 else ""
+        named.append(f"class {number} ({first}{more})")
+    return named
+
+
+def _name_rows(
+    table: VerdictTable, classes: Sequence[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield each row that is not 0 with its classes, then row 0, which is the rest."""
+    of_row: dict[int, list[str]] = {}
+    for page_number, page in enumerate(table.rows.pages):
+        if any(page):
+            first = page_number * layout.PEER_PAGE
+            rows = struct.unpack(f"<{layout.PEER_PAGE}H", page)
+            for identity_class, row in enumerate(rows, first):
+                if row:
+                    of_row.setdefault(row, []).append(classes[identity_class])
+    yield from ((row, ", ".join(of_row[row])) for row in sorted(of_row))
+    yield 0, "*"
+
+
+def _count_users(tables: Tables) -> list[str]:
+    """Say for each table who is judged by it."""
+    endpoints, hosts = [0] * len(tables.tables), [0] * len(tables.tables)
+    for endpoint in tables.endpoints:
+        endpoints[endpoint.ingress_table] += 1
+        endpoints[endpoint.egress_table] += 1
+    for host in tables.hosts:
+        hosts[host.ingress_table] += 1
+        hosts[host.egress_table] += 1
+    return [
+        f"{endpoint} endpoints" + (f", {host} hosts" if host else "")
+        for endpoint, host in zip(endpoints, hosts, strict=True)
+    ]
+
+
+# ---------------------------------------------------------------- ports of a table
+
+
+def _print_intervals(atoms: PortAtoms, table: VerdictTable) -> list[tuple[int, str]]:
+    """Return (interval, its traffic), the interval of most atoms last, as the rest."""
+    intervals: array[int] = table.intervals
+    rest = max(
+        set(intervals), key=lambda interval: (intervals.count(interval), -interval)
+    )
+    merged: dict[int, list[tuple[str, PortRange]]] = {}
+    for (axis, ports), interval in zip(_ranges(atoms), intervals, strict=True):
+        if interval == rest:
+            continue
+        line = merged.setdefault(interval, [])
+        if line and line[-1][0] == axis and line[-1][1].last + 1 == ports.first:
+            ports = PortRange(line.pop()[1].first, ports.last)
+        line.append((axis, ports))
+    return [
+        *(
+            (interval, ", ".join(_print_range(axis, ports) for axis, ports in line))
+            for interval, line in sorted(merged.items())
+        ),
+        (rest, "*"),
+    ]
+
+
+def _distinct(
+    table: VerdictTable, row: int, traffic: Sequence[tuple[int, str]]
+) -> Iterable[tuple[int, str]]:
+    """Leave out the intervals that this row does not tell from the rest."""
+    first = row * table.interval_count
+    rest = table.cells[first + traffic[-1][0]]
+    for interval, ports in traffic[:-1]:
+        if table.cells[first + interval] != rest:
+            yield interval, ports
+    yield traffic[-1]
+
+
+def _ranges(atoms: PortAtoms) -> Iterator[tuple[str, PortRange]]:
+    """Yield each atom's axis and range."""
+    for axis, starts in zip(layout.PORT_AXES, atoms.starts, strict=True):
+        end = 65536 if axis in ("tcp", "udp", "sctp") else 256
+        for start, after in zip(starts, (*starts[1:], end), strict=True):
+            yield axis, PortRange(start, after - 1)
+
+
+def _print_range(axis: str, ports: PortRange) -> str:
+    if axis == "other":
+        if ports.first == ports.last and ports.first in _PROTOCOLS:
+            return _PROTOCOLS[ports.first]
+        return f"protocol {ports}"
+    return f"{axis} {ports}"
