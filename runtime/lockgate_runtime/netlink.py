@@ -27,7 +27,7 @@ _UNICAST = 1
 _FAMILIES = {4: 2, 6: 10}
 _CLSACT_HANDLE = 0xFFFF0000
 _DIRECTIONS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
-_ETH_P_ALL = 0x0300  # ETH_P_ALL, network order
+_ETH_P_ALL = 3
 _AF_BRIDGE = 7
 
 
@@ -51,11 +51,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A BPF filter at a clsact hook."""
+    """A filter at a clsact hook; ``name`` is empty for kinds other than BPF."""
 
     priority: int
     handle: int
-    program_id: int
+    name: str
 
 
 class Netlink:
@@ -193,7 +193,7 @@ class Netlink:
                 raise OSError(error.code, os.strerror(error.code)) from None
 
     def filters(self, index: int, direction: str) -> list[Filter]:
-        """Return the filters at one side of a device; those of other kinds have program 0."""
+        """Return the filters at one side of a device; of any kind."""
         try:
             messages = list(
                 self._ip.get_filters(index=index, parent=_DIRECTIONS[direction])
@@ -206,14 +206,14 @@ class Netlink:
             Filter(
                 message["info"] >> 16,
                 message["handle"],
-                message.get_nested("TCA_OPTIONS", "TCA_BPF_ID") or 0,
+                message.get_nested("TCA_OPTIONS", "TCA_BPF_NAME") or "",
             )
             for message in messages
             if message["index"] == index and message["handle"]
         ]
 
     def add_filter(
-        self, index: int, direction: str, program: int, name: str, filter_: Filter
+        self, index: int, direction: str, program: int, filter_: Filter
     ) -> None:
         """Attach a program (its descriptor) in direct-action mode; EEXIST when taken."""
         try:
@@ -226,7 +226,7 @@ class Netlink:
                 prio=filter_.priority,
                 protocol=_ETH_P_ALL,
                 fd=program,
-                name=name,
+                name=filter_.name,
                 direct_action=True,
             )
         except self._error as error:
