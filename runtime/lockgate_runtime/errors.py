@@ -39,6 +39,7 @@ CODES: dict[str, str] = {
     "E5036": "the connection to be guarded is not known",
     "E5037": "the state directory cannot be written",
     "E5038": "the sweeper of timed-out flows did not start",
+    "E5039": "another process is reading the events",
 }
 """Every code and its title; ``lockgate.codes`` has the same with example and cure."""
 

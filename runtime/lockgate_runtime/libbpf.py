@@ -8,6 +8,7 @@ Its messages are kept for our errors and never printed.
 from __future__ import annotations
 
 import ctypes
+import errno
 import platform
 import threading
 from collections import deque
@@ -54,6 +55,9 @@ _FUNCTIONS: Final[dict[str, tuple[type | None, tuple[type, ...]]]] = {
     "bpf_map__key_size": (_U, (_P,)),
     "bpf_map__value_size": (_U, (_P,)),
     "bpf_map__type": (_I, (_P,)),
+    "ring_buffer__new": (_P, (_I, _P, _P, _P)),
+    "ring_buffer__poll": (_I, (_P, _I)),
+    "ring_buffer__free": (None, (_P,)),
 }
 
 # syscall(2) numbers of bpf(2); most newer architectures share the generic table.
@@ -149,3 +153,47 @@ def bpf(command: int, attributes: bytearray, what: str) -> int:
     if result < 0:
         raise BpfError(ctypes.get_errno(), what)
     return result
+
+
+_SAMPLE = ctypes.CFUNCTYPE(_I, _P, _P, _Z)
+_ENOUGH = -errno.EXFULL
+"""What our callback returns to stop; libbpf counts the record as taken."""
+
+
+class RingBuffer:
+    """The reader's side of a ring buffer; libbpf knows its memory ordering."""
+
+    def __init__(self, fd: int, most: int = 4096) -> None:
+        """Read the map ``fd``; ``most`` is how many records one :meth:`take` returns."""
+        self._records: list[bytes] = []
+        self._most = most
+        self._callback = _SAMPLE(self._keep)  # libbpf holds only the bare pointer
+        handle = library().ring_buffer__new(
+            fd, ctypes.cast(self._callback, _P), None, None
+        )
+        if not handle:
+            raise BpfError(ctypes.get_errno(), "read the ring buffer")
+        self._handle: int | None = handle
+
+    def take(self, milliseconds: int) -> list[bytes]:
+        """Wait for records, at most so long, and return them, oldest first.
+
+        A signal ends the waiting early, so that its Python handler can run.
+        """
+        if self._handle is None:
+            raise ValueError("the ring buffer is closed")
+        result = library().ring_buffer__poll(self._handle, milliseconds)
+        if result < 0 and result not in (_ENOUGH, -errno.EINTR):
+            raise BpfError(-result, "read the ring buffer")
+        records, self._records = self._records, []
+        return records
+
+    def close(self) -> None:
+        """Free what libbpf holds; the map and what is in it stay."""
+        if self._handle is not None:
+            library().ring_buffer__free(self._handle)
+            self._handle = None
+
+    def _keep(self, _context: int | None, start: int, size: int) -> int:
+        self._records.append(ctypes.string_at(start, size))
+        return _ENOUGH if len(self._records) >= self._most else 0
