@@ -64,16 +64,18 @@ class Ends:
             raise UnknownEndError(text)
         address = ip_address(text)
         if pod := self.cluster.pod_at(address):
-            return Who(pod=pod)
+            return Who(pod=pod, address=address)
         if node := self.cluster.node_at(address):
             return Who(node=node.name, address=address)
         return Who(address=address, service=self.cluster.service_at(address))
 
-    def families(self, source: Who, destination: Who) -> list[int]:
-        """Return the families that both ends have."""
+    def families(self, source: Who, destination: Who, protocol: str) -> list[int]:
+        """Return the families that both ends have; of them ICMP has one of its own."""
         one = {a.version for a in self._addresses(source, destination)}
         two = {a.version for a in self._addresses(destination, source)}
-        return sorted(one & two) or sorted(one | two) or [4]
+        both = sorted(one & two) or sorted(one | two) or [4]
+        own = [v for v in both if protocol == ("ICMP" if v == 4 else "ICMPv6")]
+        return own or both
 
     def other(self, who: Who, subject: Who, family: int) -> End:
         """Return what an end is in the eyes of the one that judges."""

@@ -67,7 +67,7 @@ class Evaluator:
         source, destination = self.ends.who(flow["src"]), self.ends.who(flow["dst"])
         answers = {
             family: self._judge_family(source, destination, packet, family)
-            for family in self.ends.families(source, destination)
+            for family in self.ends.families(source, destination, packet.protocol)
         }
         first, *rest = answers.values()
         if any(answer != first for answer in rest):

@@ -104,7 +104,7 @@ def cilium_port(item: dict[str, Any], holder: End, packet: Packet) -> bool:
     first = int(text)
     if first == 0:
         return True
-    return first <= packet.port <= int(item.get("endPort") or first)
+    return first <= packet.port <= max(first, int(item.get("endPort") or 0))
 
 
 def cilium_icmp(item: dict[str, Any], packet: Packet, *, zero_is_any: bool) -> bool:

@@ -1,0 +1,1 @@
+"""Cases with expected verdicts, and what runs them."""

@@ -1,0 +1,1 @@
+"""Random clusters and policies, judged by every engine that there is."""
