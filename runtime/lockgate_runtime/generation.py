@@ -1,0 +1,151 @@
+"""Which generation is in which place, and how one gets there.
+
+A place is one column of the stubs' program arrays.  What is in it is read back from the
+kernel: the arrays give program ids, and the pinned programs of a generation have the same
+or they do not.  Generation 0 judges nothing: it is what was before the first one.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.bpf import Map, Program, ProgramType
+from lockgate_runtime.layout import value_of
+from lockgate_runtime.loader import CGROUP_HOOKS, TC_HOOKS
+from lockgate_runtime.maps import sum_counters
+from lockgate_runtime.pins import list_folder, remove_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
+
+BEFORE = 0
+"""The generation that passes everything."""
+
+_ARRAYS = {"programs_tc": TC_HOOKS, "programs_cgroup": CGROUP_HOOKS}
+_PASS_TC, _PASS_CGROUP = -1, 1
+
+
+def passing_program(hook: str) -> Program:
+    """Load a program that passes everything on to the next one."""
+    is_tc = hook in TC_HOOKS
+    answer = _PASS_TC if is_tc else _PASS_CGROUP
+    # r0 = answer; exit
+    code = struct.pack("<BBhiBBhi", 0xB7, 0, 0, answer, 0x95, 0, 0, 0)
+    kind = ProgramType.SCHED_CLS if is_tc else ProgramType.CGROUP_SKB
+    return Program.load(kind, f"lg_{hook}"[:15], code)
+
+
+def create_before(pins: Pins) -> None:
+    """Create generation 0."""
+    folder = pins.generation(BEFORE) / "programs"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for hook in (*TC_HOOKS, *CGROUP_HOOKS):
+        if not (folder / hook).exists():
+            with passing_program(hook) as program:
+                program.pin(folder / hook)
+
+
+def put_in_place(pins: Pins, number: int, place: int) -> None:
+    """Fill a place with a generation's programs; hooks that it lacks become empty."""
+    for name, hooks in _ARRAYS.items():
+        if not pins.map(name).exists():
+            continue
+        with Map.pinned(pins.map(name)) as programs:
+            for hook in hooks:
+                pin = pins.generation(number) / "programs" / hook
+                if pin.exists():
+                    with Program.pinned(pin) as program:
+                        programs.set(_index(hook, place), struct.pack("=I", program.fd))
+                else:
+                    programs.delete(_index(hook, place))
+
+
+def generation_in(pins: Pins, place: int) -> int | None:
+    """Return the generation that fills a place wholly; None for an empty or mixed one."""
+    found = _programs_in(pins, place)
+    if not found:
+        return None
+    for number in pins.generation_numbers():
+        if _programs_of(pins, number, found) == found:
+            return number
+    return None
+
+
+def is_empty(pins: Pins, place: int) -> bool:
+    """Whether a place has no program at all."""
+    return not _programs_in(pins, place)
+
+
+def _programs_in(pins: Pins, place: int) -> dict[str, int]:
+    found = {}
+    for name, hooks in _ARRAYS.items():
+        if not pins.map(name).exists():
+            continue
+        with Map.pinned(pins.map(name)) as programs:
+            for hook in hooks:
+                value = programs.get(_index(hook, place))
+                if value is not None:
+                    found[hook] = int.from_bytes(value, "little")
+    return found
+
+
+def _programs_of(pins: Pins, number: int, places: dict[str, int]) -> dict[str, int]:
+    """Return hook → program id; of hooks that have an array (no cgroup, no array)."""
+    arrays = {n: hooks for n, hooks in _ARRAYS.items() if pins.map(n).exists()}
+    hooks = {hook for hooks in arrays.values() for hook in hooks}
+    found = {}
+    for pin in list_folder(pins.generation(number) / "programs"):
+        if pin.name in hooks:
+            with Program.pinned(pin) as program:
+                found[pin.name] = program.info.id
+        if found.get(pin.name) != places.get(pin.name):
+            break
+    return found
+
+
+def _index(hook: str, place: int) -> bytes:
+    return struct.pack("=I", value_of("hook", hook) * 2 + place)
+
+
+def new_number(pins: Pins, state: State) -> int:
+    """Return a number that no packet was ever judged by."""
+    return 1 + max([BEFORE, state.read_totals()[0], *pins.generation_numbers()])
+
+
+def rule_counters(pins: Pins, number: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (stable rule number, packets, bytes) of a generation, one per decision."""
+    folder = pins.generation(number) / "maps"
+    if not (folder / "counters").exists() or not (folder / "decisions").exists():
+        return
+    with (
+        Map.pinned(folder / "counters") as counters,
+        Map.pinned(folder / "decisions") as decisions,
+    ):
+        rules = (int.from_bytes(value[:4], "little") for _, value in decisions.items())
+        for rule, (packets, size) in zip(rules, sum_counters(counters), strict=True):
+            yield rule, packets, size
+
+
+def retire(pins: Pins, state: State, number: int) -> None:
+    """Add a generation's counters to the totals, and remove it.
+
+    Its programs go first: without them it is no candidate for a place.  A process that dies
+    in between counts nothing twice: the totals say which generation was added last.
+    """
+    remove_tree(pins.generation(number) / "programs")
+    last, totals = state.read_totals()
+    if last != number:
+        counted = False
+        for rule, packets, size in rule_counters(pins, number):
+            if packets:
+                had = totals.get(rule, (0, 0))
+                totals[rule] = (had[0] + packets, had[1] + size)
+                counted = True
+        if counted:
+            state.write_totals(number, totals)
+    remove_tree(pins.generation(number))
+    state.forget(number)

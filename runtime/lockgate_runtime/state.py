@@ -1,0 +1,132 @@
+"""What people want to know beside what the kernel knows: names, and counts of the past.
+
+``/run/lockgate/NAME/`` (NAME: the root's path with dashes) has ``N/`` for each generation::
+
+    node.json         when, from which bundle, for which node; endpoints and devices
+    rules.json        the rules that its decisions name, with file:line
+    identities.json   the bundle's, for names of peers
+    endpoints.json    the bundle's, for names of addresses
+
+and ``totals.json``: counters of generations that are gone, by stable rule number.  Nothing
+here decides anything: without it status and observe show numbers instead of names.
+Files are written beside, synced, and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lockgate_runtime.errors import NodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lockgate_runtime.bundle import Bundle
+    from lockgate_runtime.tables import Rule
+
+DEFAULT_STATE = Path("/run/lockgate")
+_COPIED = ("identities.json", "endpoints.json")
+
+
+class State:
+    """The state folder of one root."""
+
+    def __init__(self, root: Path, state: Path = DEFAULT_STATE) -> None:
+        self.folder = state / str(root).strip("/").replace("/", "-")
+
+    def generation(self, number: int) -> Path:
+        """Return the folder of one generation."""
+        return self.folder / str(number)
+
+    def write_generation(
+        self,
+        number: int,
+        node: Mapping[str, Any],
+        rules: Iterable[Rule],
+        bundle: Bundle,
+    ) -> None:
+        """Write all that belongs to one generation; E5037 where there is no room."""
+        folder = self.generation(number)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o755, parents=True)
+            for name in _COPIED:
+                shutil.copyfile(bundle.tables / name, folder / name)
+            _write(folder / "rules.json", [rule._asdict() for rule in rules])
+            _write(folder / "node.json", node)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise _unwritable(folder, error) from None
+
+    def read_node(self, number: int) -> dict[str, Any]:
+        """Return what was said of a generation; empty when that is lost."""
+        found = _read(self.generation(number) / "node.json")
+        return found if isinstance(found, dict) else {}
+
+    def read_rules(self, number: int) -> dict[int, dict[str, Any]]:
+        """Return the rules of a generation by stable number; empty when lost."""
+        rows = _read(self.generation(number) / "rules.json") or []
+        return {row["number"]: row for row in rows}
+
+    def forget(self, number: int) -> None:
+        """Remove the folder of a generation."""
+        shutil.rmtree(self.generation(number), ignore_errors=True)
+
+    def generation_numbers(self) -> list[int]:
+        """Return the generations that have a folder."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(f.name) for f in self.folder.iterdir() if f.name.isdigit())
+
+    def read_totals(self) -> tuple[int, dict[int, tuple[int, int]]]:
+        """Return the generation that was added last, and (packets, bytes) by rule."""
+        found = _read(self.folder / "totals.json")
+        if not isinstance(found, dict):
+            return 0, {}
+        rules = {int(n): (p, b) for n, (p, b) in found["rules"].items()}
+        return found["last"], rules
+
+    def write_totals(self, last: int, rules: Mapping[int, tuple[int, int]]) -> None:
+        """Write them; E5037 where there is no room."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _write(self.folder / "totals.json", {"last": last, "rules": rules})
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+
+    def remove(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _write(path: Path, value: object) -> None:
+    beside = path.with_suffix(".new")
+    try:
+        with beside.open("w") as file:
+            json.dump(value, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path) -> Any:  # noqa: ANN401  # JSON that we wrote
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _unwritable(folder: Path, error: OSError) -> NodeError:
+    return NodeError(
+        "E5037",
+        f"{folder} cannot be written: {error.strerror}; nothing was changed",
+        "make room there, or choose another folder by --state",
+    )
