@@ -215,6 +215,7 @@ class NamePeer:
 
     match_name: str | None
     match_pattern: str | None
+    span: Span | None = field(default=None, compare=False)
 
 
 Peer = (
