@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import lockgate
 from lockgate.faults import Fault
+from lockgate_runtime.errors import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
         return 128 + signal.SIGINT
-    except Fault as fault:
+    except (Fault, NodeError) as fault:
         print(fault.render(), file=sys.stderr)
         return USAGE
     except OSError as error:

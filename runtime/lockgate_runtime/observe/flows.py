@@ -158,6 +158,34 @@ def name_flow(event: Event, names: Names, clock: int) -> Flow:
     )
 
 
+def lost_flow(count: int, now: int) -> Flow:
+    """Return the line that says how many events nobody saw.  ``now``: ns since 1970."""
+    nobody = End(None, None, None, 0)
+    return Flow(
+        time=_iso(now),
+        event="lost",
+        verdict="",
+        reason="",
+        direction="",
+        hook="",
+        protocol=None,
+        source=nobody,
+        destination=nobody,
+        endpoint="",
+        icmp_type=None,
+        icmp_code=None,
+        tcp_flags=(),
+        flow_state="",
+        rule=None,
+        effect=None,
+        policies=(),
+        places=(),
+        generation=0,
+        packets=count,
+        bytes=0,
+    )
+
+
 def _flags(bits: int) -> tuple[str, ...]:
     return tuple(name for place, name in enumerate(_TCP_FLAGS) if bits >> place & 1)
 
