@@ -15,13 +15,16 @@ RANK = ("http", "tls", "dns", "other")
 
 
 def parser(port_rule: dict[str, Any]) -> str | None:
-    """Return which parser a ``toPorts`` element needs, or None for plain L4."""
+    """Return which parser a ``toPorts`` element needs, or None for plain L4.
+
+    An empty list of rules asks for nothing.
+    """
     rules = port_rule.get("rules") or {}
     if port_rule.get("listener"):
         return "other"
-    if "http" in rules:
+    if rules.get("http"):
         return "http"
-    if "dns" in rules:
+    if rules.get("dns"):
         return "dns"
     tls = ("serverNames", "terminatingTLS", "originatingTLS")
     if any(port_rule.get(name) for name in tls):
@@ -32,15 +35,11 @@ def parser(port_rule: dict[str, Any]) -> str | None:
 
 
 def admits(port_rule: dict[str, Any], packet: Packet) -> bool:
-    """Judge the request; an empty list of rules admits everything."""
+    """Judge the request: one rule is enough."""
     rules = port_rule.get("rules") or {}
-    if "http" in rules:
-        items = rules["http"]
-        return not items or any(_http(item, packet.http) for item in items)
-    if "dns" in rules:
-        items = rules["dns"]
-        return not items or any(_dns(item, packet.dns) for item in items)
-    return False
+    if rules.get("http"):
+        return any(_http(item, packet.http) for item in rules["http"])
+    return any(_dns(item, packet.dns) for item in rules.get("dns") or [])
 
 
 def _http(rule: Rules, request: dict[str, Any] | None) -> bool:

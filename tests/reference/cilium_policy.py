@@ -49,13 +49,13 @@ def _selects(spec: Policy, namespace: str | None, subject: End) -> bool:
         return False
     selector = dict(spec.get("endpointSelector") or {})
     if namespace is not None:
-        # The policy's namespace replaces whatever the selector says of it.
+        # The policy's namespace replaces the one that `k8s:` names in matchLabels.
         if subject.pod.namespace != namespace:
             return False
         selector["matchLabels"] = {
             key: value
             for key, value in (selector.get("matchLabels") or {}).items()
-            if selectors.split_key(key)[1] != NAMESPACE
+            if key != f"k8s:{NAMESPACE}"
         }
     return selectors.cilium_matches(selector, subject.labels)
 
@@ -102,9 +102,7 @@ class _Spec:
         return any(map(self._port_rule, ports)) or self._icmp(icmps)
 
     def _port_rule(self, item: Policy) -> bool:
-        ports = item.get("ports") or []
-        if not ports:
-            return self.packet.protocol in ("TCP", "UDP", "SCTP")
+        ports = item.get("ports") or []  # without any, nothing matches
         return any(cilium_port(port, self.listener, self.packet) for port in ports)
 
     def _icmp(self, icmps: list[Policy]) -> bool:

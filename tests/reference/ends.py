@@ -74,7 +74,8 @@ class Ends:
         one = {a.version for a in self._addresses(source, destination)}
         two = {a.version for a in self._addresses(destination, source)}
         both = sorted(one & two) or sorted(one | two) or [4]
-        own = [v for v in both if protocol == ("ICMP" if v == 4 else "ICMPv6")]
+        icmp = {4: "ICMP", 6: "ICMPv6"}
+        own = [family for family in both if icmp[family] == protocol]
         return own or both
 
     def other(self, who: Who, subject: Who, family: int) -> End:

@@ -1,0 +1,1 @@
+"""Cases written by hand: ``cluster.yaml`` and ``cases.yaml`` become ``own.jsonl``."""
