@@ -36,7 +36,11 @@ def passing_program(hook: str) -> Program:
     # r0 = answer; exit
     code = struct.pack("<BBhiBBhi", 0xB7, 0, 0, answer, 0x95, 0, 0, 0)
     kind = ProgramType.SCHED_CLS if is_tc else ProgramType.CGROUP_SKB
-    return Program.load(kind, f"lg_{hook}"[:15], code)
+    return Program.load(kind, _passing_name(hook), code)
+
+
+def _passing_name(hook: str) -> str:
+    return f"pass_{hook}"[:15]
 
 
 def create_before(pins: Pins) -> None:
@@ -61,6 +65,15 @@ def put_in_place(pins: Pins, number: int, place: int) -> None:
                     with Program.pinned(pin) as program:
                         programs.set(_index(hook, place), struct.pack("=I", program.fd))
                 else:
+                    programs.delete(_index(hook, place))
+
+
+def empty_place(pins: Pins, place: int) -> None:
+    """Take all programs out of a place."""
+    for name, hooks in _ARRAYS.items():
+        if pins.map(name).exists():
+            with Map.pinned(pins.map(name)) as programs:
+                for hook in hooks:
                     programs.delete(_index(hook, place))
 
 
@@ -109,6 +122,25 @@ def _programs_of(pins: Pins, number: int, places: dict[str, int]) -> dict[str, i
 
 def _index(hook: str, place: int) -> bytes:
     return struct.pack("=I", value_of("hook", hook) * 2 + place)
+
+
+def is_passing(pins: Pins, number: int, hook: str) -> bool:
+    """Whether a generation judges nothing at a hook."""
+    pin = pins.generation(number) / "programs" / hook
+    if not pin.exists():
+        return False
+    with Program.pinned(pin) as program:
+        return program.info.name == _passing_name(hook)
+
+
+def attachment_numbers(pins: Pins, number: int) -> set[int]:
+    """Return the attachment numbers of the endpoints that a generation knows."""
+    pin = pins.generation(number) / "maps" / "interfaces"
+    if not pin.exists():
+        return set()
+    with Map.pinned(pin) as interfaces:
+        found = {int.from_bytes(value[:4], "little") for _, value in interfaces.items()}
+    return found - {0}
 
 
 def new_number(pins: Pins, state: State) -> int:

@@ -1,0 +1,130 @@
+"""Bring what is pinned into order: after a crash, a deadline, or a switch.
+
+Commands that change something begin with :func:`recover` and end with :func:`settle`, both
+under the lock.  Neither changes which policy is in force: they write down what the kernel
+already does, and remove what nobody needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.attach import Attachment, way
+from lockgate_runtime.attach.cgroup import attachment_number
+from lockgate_runtime.errors import NodeError
+from lockgate_runtime.generation import (
+    BEFORE,
+    attachment_numbers,
+    generation_in,
+    is_empty,
+    is_passing,
+    put_in_place,
+    retire,
+)
+from lockgate_runtime.pins import list_folder
+from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockgate_runtime.netlink import Netlink
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
+
+_NETWORK_HOOKS = ("from_network", "to_network")
+
+
+def recover(pins: Pins) -> Slot:
+    """Write down a fall-back that happened, and repair a half-filled inactive place.
+
+    Returns the slot as it is now.
+    """
+    slot = read_slot(pins)
+    if slot.has_fallen_back:
+        write_slot(pins, slot.active)
+        slot = read_slot(pins)
+    if (
+        not slot.is_pending
+        and not is_empty(pins, slot.other)
+        and generation_in(pins, slot.other) is None
+    ):
+        _restore(pins, slot)
+    return slot
+
+
+def _restore(pins: Pins, slot: Slot) -> None:
+    """Put back the older generation where one that never came in force was half put.
+
+    The one that was on its way has the highest number of those not in force.
+    """
+    active = generation_in(pins, slot.active)
+    candidates = [
+        number
+        for number in pins.generation_numbers()
+        if number != active and list_folder(pins.generation(number) / "programs")
+    ]
+    for number in candidates[:-1][-1:]:
+        put_in_place(pins, number, slot.other)
+
+
+def attachments(pins: Pins) -> list[Attachment]:
+    """Return every attachment that has a pin, whether or not it is in force."""
+    named = (Attachment.named(pin.name) for pin in list_folder(pins.links))
+    return sorted(place for place in named if place)
+
+
+def is_attached(pins: Pins, place: Attachment, netlink: Netlink) -> bool:
+    """Whether an attachment is in force."""
+    return way(place.way).is_attached(place, pins.links / place.name, netlink)
+
+
+def detach(pins: Pins, place: Attachment, netlink: Netlink) -> None:
+    """Take an attachment away."""
+    way(place.way).detach(place, pins.links / place.name, netlink)
+
+
+def wanted_by(pins: Pins, number: int | None) -> Callable[[Attachment], bool]:
+    """Return whether a generation has something to judge at an attachment."""
+    if number is None or number == BEFORE:
+        return lambda _place: False
+    numbers = attachment_numbers(pins, number)
+    passing = {hook for hook in _NETWORK_HOOKS if is_passing(pins, number, hook)}
+
+    def is_wanted(place: Attachment) -> bool:
+        if place.hook in _NETWORK_HOOKS:
+            return place.hook not in passing
+        if place.way == "cgroup":
+            return attachment_number(place.target) in numbers
+        return place.target in numbers
+
+    return is_wanted
+
+
+def settle(
+    pins: Pins, state: State, netlink: Netlink
+) -> tuple[list[Attachment], list[str]]:
+    """Remove attachments and generations that nobody needs; return those and warnings.
+
+    While a generation waits for its confirmation, only attachments whose device or cgroup
+    is gone are removed: the kernel may fall back, and cannot attach by itself.
+    """
+    slot = read_slot(pins)
+    in_place = {place: generation_in(pins, place) for place in PLACES}
+    is_wanted = wanted_by(pins, in_place[slot.active])
+    removed, warnings = [], []
+    for place in attachments(pins):
+        keeps = slot.is_pending or in_place[slot.active] is None or is_wanted(place)
+        if not (keeps and is_attached(pins, place, netlink)):
+            detach(pins, place, netlink)
+            removed.append(place)
+    for number in pins.generation_numbers():
+        if number in in_place.values():
+            continue
+        try:
+            retire(pins, state, number)
+        except NodeError as error:
+            warnings.append(f"generation {number} stays for now: {error.message}")
+    for number in state.generation_numbers():
+        if number not in pins.generation_numbers():
+            state.forget(number)
+    return removed, warnings
