@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Endpoints that are cgroups: packets of their sockets, without a link header.  The kernel has
+ * chosen the source address, and a socket may talk over the loopback device, so addresses are
+ * not checked as on a veth.
+ */
+#pragma once
+
+#include "hooks.h"
+
+/* Return values of cgroup_skb programs. */
+enum {
+	CGROUP_DROP = 0,
+	CGROUP_PASS = 1,
+};
+
+static __always_inline int cgroup_hook(struct __sk_buff *skb, const u32 hook,
+				       const u32 direction)
+{
+	const u32 attachment = skb->cb[0]; /* the stub knows its cgroup */
+	const struct endpoint *endpoint = find_endpoint(attachment);
+	struct packet packet = {
+		.key.attachment = attachment,
+		.length = skb->len,
+		.hook = hook,
+		.direction = direction,
+	};
+	u32 reason;
+	int passes;
+
+	if (unlikely(!endpoint)) {
+		drop(skb, &packet, REASON_NO_ENDPOINT);
+		return CGROUP_DROP;
+	}
+	reason = parse_network(skb, &packet, skb->protocol);
+	if (unlikely(reason)) {
+		if (reason == REASON_EXEMPT)
+			return CGROUP_PASS;
+		drop(skb, &packet, reason);
+		return CGROUP_DROP;
+	}
+	if (likely(is_established(&packet)))
+		return CGROUP_PASS;
+	passes = judge(skb, &packet, endpoint);
+	/* The compiler knows that it is 0 or 1, the verifier wants to see it. */
+	hide(passes);
+	return passes ? CGROUP_PASS : CGROUP_DROP;
+}
