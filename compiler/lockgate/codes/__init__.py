@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.codes import reading
+from lockgate.codes import policies, policy_warnings, reading, unenforced
 from lockgate.codes.explanation import Explanation
 from lockgate.diagnostics import did_you_mean
 
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES", "Explanation", "explain_code"]
 
-_PARTS = (reading.EXPLANATIONS,)
+_PARTS = (
+    reading.EXPLANATIONS,
+    policies.EXPLANATIONS,
+    policy_warnings.EXPLANATIONS,
+    unenforced.EXPLANATIONS,
+)
 
 CODES: Mapping[str, Explanation] = {
     explanation.code: explanation for part in _PARTS for explanation in part

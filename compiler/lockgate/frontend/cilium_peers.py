@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.frontend.cardinality import require_one
 from lockgate.frontend.cidr import parse_excepts, parse_prefix
 from lockgate.frontend.cilium_selectors import parse_endpoints, parse_nodes, with_source
-from lockgate.frontend.exactly_one import require_one
 from lockgate.frontend.names import parse_name_match
 from lockgate.frontend.schema import Fields, read_string
 from lockgate.frontend.selectors import parse_label_selector

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate.frontend.cardinality import warn_of_nothing
 from lockgate.frontend.cilium_peers import parse_peers
 from lockgate.frontend.icmp import parse_icmp
 from lockgate.frontend.l7 import (
@@ -145,8 +146,6 @@ def _parse_parts(
     for i, item in enumerate(icmps):
         span = fields.node.span if len(icmps) == 1 else item.span
         matches = parse_icmp(item, frame.context, diagnostics)
-        if not matches:
-            _warn_of_nothing(item, "fields", diagnostics)
         parts.append(_Part(f"{path}.icmps[{i}]", span, matches))
     return parts
 
@@ -167,7 +166,7 @@ def _parse_port_rule(
         (item, parse_cilium_port(item, diagnostics)) for item in fields.items("ports")
     ]
     if not ports:
-        _warn_of_nothing(node, "ports", diagnostics)
+        warn_of_nothing(node, "ports", diagnostics)
     traffic = tuple(match for _, match in ports if match is not None)
     if is_deny:
         return traffic, None
@@ -178,9 +177,3 @@ def _parse_port_rule(
         elements.direction in frame.isolates,
     )
     return traffic, parse_port_rule_l7(fields, ports, place, diagnostics)
-
-
-def _warn_of_nothing(node: Node, name: str, diagnostics: Diagnostics) -> None:
-    message = f"without '{name}', this matches nothing"
-    cure = "name some, or take it away to match all traffic of these peers"
-    diagnostics.warning("W1042", message, node.span, help=cure)

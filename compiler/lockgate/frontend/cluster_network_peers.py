@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.frontend.cardinality import require_items, require_one
 from lockgate.frontend.cidr import address_scope, parse_prefixes
-from lockgate.frontend.exactly_one import require_items, require_one
 from lockgate.frontend.names import parse_domain_name
 from lockgate.frontend.pod_selectors import (
     is_negative,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.frontend.audit import read_audit
+from lockgate.frontend.cardinality import require_items, require_one
 from lockgate.frontend.cluster_network_peers import parse_peer
 from lockgate.frontend.cluster_network_ports import parse_protocol
-from lockgate.frontend.exactly_one import require_items, require_one
 from lockgate.frontend.metadata import read_metadata
 from lockgate.frontend.pod_selectors import (
     parse_namespaced_pods,
@@ -124,7 +124,7 @@ def _parse_rule(
     protocols = require_items(fields, "protocols", diagnostics)
     traffic = [parse_protocol(item, diagnostics) for item in protocols]
     if any(isinstance(match, NamedPortMatch) for match in traffic):
-        _refuse_named_ports(items, diagnostics)
+        _warn_of_named_ports(items, diagnostics)
     if action not in (None, "Accept"):
         _refuse_names(peers, diagnostics)
     if action is None:
@@ -138,14 +138,14 @@ def _parse_rule(
     )
 
 
-def _refuse_named_ports(items: tuple[Node, ...], diagnostics: Diagnostics) -> None:
+def _warn_of_named_ports(items: tuple[Node, ...], diagnostics: Diagnostics) -> None:
     for item in items:
         for name in _WITHOUT_NAMED_PORTS:
             if isinstance(item, Mapping) and item.get(name) is not None:
-                message = f"'{name}' have no named ports"
+                message = f"'{name}' have no named ports: this matches nothing by name"
                 cure = "write the port's number, or a rule of its own for pods"
                 span = item.entries[name].key.span
-                diagnostics.error("E1059", message, span, help=cure)
+                diagnostics.warning("W1059", message, span, help=cure)
 
 
 def _refuse_names(peers: list[Peer], diagnostics: Diagnostics) -> None:

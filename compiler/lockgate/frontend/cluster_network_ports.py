@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.frontend.exactly_one import require_one
+from lockgate.frontend.cardinality import require_one
 from lockgate.frontend.ports import LAST_PORT, WITH_PORTS, bad_port, is_service_name
 from lockgate.frontend.schema import Fields
 from lockgate.ir.policy import NamedPortMatch, PortMatch, PortRange, Protocol

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import Diagnostics, did_you_mean, quote
+from lockgate.frontend.cardinality import warn_of_nothing
 from lockgate.frontend.schema import Fields
 from lockgate.ir.policy import IcmpMatch, Protocol
 from lockgate.options import Semantics
@@ -74,9 +75,10 @@ def parse_icmp(
 ) -> tuple[IcmpMatch, ...]:
     """Return what one element of ``icmps`` matches; without fields, that is nothing."""
     fields = Fields(node, "ICMPRule", diagnostics, known=("fields",))
-    found = (
-        _parse_field(item, context, diagnostics) for item in fields.items("fields")
-    )
+    items = fields.items("fields")
+    if not items:
+        warn_of_nothing(node, "fields", diagnostics)
+    found = (_parse_field(item, context, diagnostics) for item in items)
     return tuple(match for match in found if match is not None)
 
 

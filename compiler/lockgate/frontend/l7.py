@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lockgate.frontend.exactly_one import require_items
+from lockgate.frontend.cardinality import require_items
 from lockgate.frontend.l7_rules import parse_l7_rules
 from lockgate.frontend.names import parse_server_name
 from lockgate.ir.l7 import L7Rules, Parser

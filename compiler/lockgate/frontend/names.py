@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import Diagnostics, quote
-from lockgate.frontend.exactly_one import require_one
+from lockgate.frontend.cardinality import require_one
 from lockgate.frontend.schema import Fields
 
 if TYPE_CHECKING:

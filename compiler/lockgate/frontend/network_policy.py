@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.frontend.audit import read_audit
+from lockgate.frontend.cardinality import require_one
 from lockgate.frontend.cidr import address_scope, parse_excepts, parse_prefix
-from lockgate.frontend.exactly_one import require_one
 from lockgate.frontend.metadata import read_metadata
 from lockgate.frontend.pod_selectors import (
     in_namespace,

@@ -45,3 +45,10 @@ def require_items(
         message = f"'{name}' of {fields.what} needs at least one item"
         diagnostics.error("E1051", message, sequence.span)
     return sequence.items
+
+
+def warn_of_nothing(node: Node, name: str, diagnostics: Diagnostics) -> None:
+    """Say that something which lists what it matches lists nothing."""
+    message = f"without '{name}', this matches nothing"
+    cure = "name some, or take it away to match all traffic of these peers"
+    diagnostics.warning("W1042", message, node.span, help=cure)
