@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lockgate.codegen.header import render_layout
 from lockgate.codegen.hooks import (
     CGROUP_HOOKS,
@@ -11,7 +13,9 @@ from lockgate.codegen.hooks import (
     TC_HOOKS,
 )
 from lockgate.codegen.render import TEMPLATES, render
-from lockgate.codegen.shape import Shape
+
+if TYPE_CHECKING:
+    from lockgate.codegen.shape import Shape
 
 PROGRAMS = ("stub_tc", "stub_cgroup", "tc", "cgroup", "sweep")
 """Objects of a bundle.  Stubs and sweeper are the same for every shape."""
