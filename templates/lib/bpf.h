@@ -24,7 +24,8 @@ typedef _Bool bool;
 
 /*
  * A function that is not static is verified once by itself, whoever calls it, which keeps the
- * verifier's work small.  It may assume nothing of its arguments: pointers can be NULL.
+ * verifier's work small.  It may assume nothing of its arguments: pointers can be NULL, and
+ * what they point to is no key for a map before Linux 6.4, so keys are copied.
  */
 #define __verified_alone __noinline
 #define likely(x) __builtin_expect(!!(x), 1)

@@ -60,16 +60,18 @@ static __always_inline void delete_flow(const struct flow_key *key, bool is_new)
 /* A flow that is answered moves to where no flood can push it out. */
 __verified_alone int promote_flow(const struct flow_key *key, const struct flow *flow)
 {
+	struct flow_key key_copy;
 	struct flow copy;
 
 	if (!key || !flow)
 		return 0;
+	key_copy = *key;
 	copy = *flow;
-	if (bpf_map_update_elem(&flows, key, &copy, BPF_NOEXIST)) {
+	if (bpf_map_update_elem(&flows, &key_copy, &copy, BPF_NOEXIST)) {
 		count_drop(REASON_CONNTRACK_FULL, 0);
 		return 0;
 	}
-	bpf_map_delete_elem(&flows_new, key);
+	bpf_map_delete_elem(&flows_new, &key_copy);
 	return 0;
 }
 
@@ -152,10 +154,11 @@ static __always_inline void remember_verdict(struct flow *flow, const struct pac
 __verified_alone int create_flow(const struct packet *packet, const struct verdict *verdict)
 {
 	struct flow flow = {};
+	struct flow_key key;
 
 	if (!packet || !verdict)
 		return 0;
-	forget_expired(&packet->key);
+	key = packet->key;
 	flow.packets = 1;
 	flow.bytes = packet->length;
 	flow.last_seen = bpf_jiffies64();
@@ -167,7 +170,7 @@ __verified_alone int create_flow(const struct packet *packet, const struct verdi
 	flow.created = bpf_ktime_get_boot_ns();
 	flow.local_identity = verdict->local_identity;
 	remember_verdict(&flow, packet, verdict);
-	if (bpf_map_update_elem(&flows_new, &packet->key, &flow, BPF_ANY))
+	if (bpf_map_update_elem(&flows_new, &key, &flow, BPF_ANY))
 		count_drop(REASON_CONNTRACK_FULL, 0);
 	return 0;
 }

@@ -217,6 +217,7 @@ __verified_alone int judge(struct __sk_buff *skb, struct packet *packet,
 			   const struct endpoint *endpoint)
 {
 	struct verdict verdict = {};
+	struct flow_key key;
 	struct flow *flow;
 	bool is_new;
 
@@ -228,11 +229,12 @@ __verified_alone int judge(struct __sk_buff *skb, struct packet *packet,
 		return is_related(skb, packet) ||
 		       judge_single(skb, packet, endpoint, &verdict);
 
-	flow = find_flow(&packet->key, &is_new);
+	key = packet->key;
+	flow = find_flow(&key, &is_new);
 	if (flow && is_opening(packet)) {
 		if (flow->state == FLOW_STATE_CLOSING || flow->flags & FLOW_IS_CUT) {
 			/* The old connection is over, and a new one takes its ports. */
-			delete_flow(&packet->key, is_new);
+			delete_flow(&key, is_new);
 			flow = NULL;
 		} else if (packet->direction != flow->initiator) {
 			/* An answer does not open: this end wants a connection of its own. */
@@ -246,6 +248,7 @@ __verified_alone int judge(struct __sk_buff *skb, struct packet *packet,
 	/* Neither a reply to nobody nor a reset opens a flow. */
 	if (packet->kind == PACKET_ANSWER || packet->tcp_flags & TCP_RST)
 		return judge_single(skb, packet, endpoint, &verdict);
+	forget_expired(&key);
 	return judge_new(skb, packet, endpoint, &verdict);
 }
 

@@ -58,12 +58,12 @@ struct {
 	__uint(max_entries, 1);
 } addresses_v6 SEC(".maps");
 
-#if FEATURE_PREFIXES_V6
 struct prefix_v6 {
 	u32 length;
 	struct address_v6 address;
 };
 
+#if FEATURE_PREFIXES_V6
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

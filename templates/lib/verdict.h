@@ -39,15 +39,14 @@ static __always_inline u32 peer_of_v4(u32 address)
 
 static __always_inline u32 peer_of_v6(const u8 *address)
 {
-	u32 *peer = bpf_map_lookup_elem(&addresses_v6, address);
+	struct prefix_v6 key = { .length = 128 };
+	u32 *peer;
 
+	__builtin_memcpy(&key.address, address, sizeof(key.address));
+	peer = bpf_map_lookup_elem(&addresses_v6, &key.address);
 #if FEATURE_PREFIXES_V6
-	if (!peer) {
-		struct prefix_v6 key = { .length = 128 };
-
-		__builtin_memcpy(&key.address, address, sizeof(key.address));
+	if (!peer)
 		peer = bpf_map_lookup_elem(&prefixes_v6, &key);
-	}
 #endif
 	return peer ? *peer : 0;
 }
@@ -89,8 +88,9 @@ static __always_inline void port_axis(const struct packet *packet, u32 *axis, u8
 	*low = packet->key.protocol;
 }
 
-/* The cell of one policy for one class and one atom; -1 where a table ends. */
-static __always_inline s64 find_cell(u32 policy_index, u32 identity_class, u32 axis, u8 low)
+/* The cell of one policy for one class and one atom; NULL where a table ends. */
+static __always_inline const u32 *find_cell(u32 policy_index, u32 identity_class, u32 axis,
+					    u8 low)
 {
 	const struct policy *policy = bpf_map_lookup_elem(&policies, &policy_index);
 	const struct port_page *ports;
@@ -100,40 +100,40 @@ static __always_inline s64 find_cell(u32 policy_index, u32 identity_class, u32 a
 	u32 index, chunk, row, atom;
 
 	if (!policy)
-		return -1;
+		return NULL;
 
 	chunk = axis / PORT_PAGE;
 	ports = bpf_map_lookup_elem(&port_directory, &chunk);
 	if (!ports)
-		return -1;
+		return NULL;
 	index = ports->elements[axis % PORT_PAGE];
 	ports = bpf_map_lookup_elem(&port_pages, &index);
 	if (!ports)
-		return -1;
+		return NULL;
 	atom = ports->elements[low];
 
 	index = policy->peer_directory + identity_class / PEER_PAGE;
 	chunk = index / CHUNK;
 	words = bpf_map_lookup_elem(&peer_directory, &chunk);
 	if (!words)
-		return -1;
+		return NULL;
 	index = words->elements[index % CHUNK];
 	rows = bpf_map_lookup_elem(&peer_pages, &index);
 	if (!rows)
-		return -1;
+		return NULL;
 	row = rows->rows[identity_class % PEER_PAGE];
 
 	index = policy->intervals + atom;
 	chunk = index / CHUNK;
 	halves = bpf_map_lookup_elem(&intervals, &chunk);
 	if (!halves)
-		return -1;
+		return NULL;
 
 	index = policy->cells + row * policy->interval_count +
 		halves->elements[index % CHUNK];
 	chunk = index / CHUNK;
 	words = bpf_map_lookup_elem(&cells, &chunk);
-	return words ? words->elements[index % CHUNK] : -1;
+	return words ? &words->elements[index % CHUNK] : NULL;
 }
 
 /*
@@ -144,20 +144,21 @@ static __always_inline void look_up(const struct packet *packet, u32 policy_inde
 				    const struct peer *peer, struct verdict *verdict)
 {
 	const struct decision *decision;
-	u32 axis;
-	s64 cell;
+	const u32 *cell;
+	u32 axis, index;
 	u8 low;
 
 	verdict->outcome = OUTCOME_DENY;
 	verdict->reason = REASON_NO_STATE;
 	port_axis(packet, &axis, &low);
 	cell = find_cell(policy_index, peer->identity_class, axis, low);
-	if (cell < 0)
+	if (!cell)
 		return;
-	verdict->decision = cell;
-	decision = bpf_map_lookup_elem(&decisions, &verdict->decision);
+	index = *cell;
+	decision = bpf_map_lookup_elem(&decisions, &index);
 	if (!decision)
 		return;
+	verdict->decision = index;
 	verdict->rule = decision->rule;
 	verdict->outcome = decision->outcome;
 	verdict->reason = policy_index <= NO_POLICY_EGRESS ? REASON_NO_POLICY : REASON_POLICY;
