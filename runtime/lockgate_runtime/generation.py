@@ -15,6 +15,7 @@ from lockgate_runtime.layout import value_of
 from lockgate_runtime.loader import CGROUP_HOOKS, TC_HOOKS
 from lockgate_runtime.maps import sum_counters
 from lockgate_runtime.pins import list_folder, remove_tree
+from lockgate_runtime.state import Total
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,10 +173,12 @@ def retire(pins: Pins, state: State, number: int) -> None:
     last, totals = state.read_totals()
     if last != number:
         counted = False
+        rules = state.read_rules(number)
         for rule, packets, size in rule_counters(pins, number):
             if packets:
-                had = totals.get(rule, (0, 0))
-                totals[rule] = (had[0] + packets, had[1] + size)
+                had = totals.get(rule, Total(0, 0, ""))
+                name = rules[rule]["name"] if rule in rules else had.name
+                totals[rule] = Total(had.packets + packets, had.bytes + size, name)
                 counted = True
         if counted:
             state.write_totals(number, totals)

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate_runtime.errors import NodeError
 
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 DEFAULT_STATE = Path("/run/lockgate")
 _COPIED = ("identities.json", "endpoints.json")
+
+
+class Total(NamedTuple):
+    """What was counted for a rule in generations that are gone, and its name then."""
+
+    packets: int
+    bytes: int
+    name: str
 
 
 class State:
@@ -82,15 +90,15 @@ class State:
             return []
         return sorted(int(f.name) for f in self.folder.iterdir() if f.name.isdigit())
 
-    def read_totals(self) -> tuple[int, dict[int, tuple[int, int]]]:
-        """Return the generation that was added last, and (packets, bytes) by rule."""
+    def read_totals(self) -> tuple[int, dict[int, Total]]:
+        """Return the generation that was added last, and the totals by rule."""
         found = _read(self.folder / "totals.json")
         if not isinstance(found, dict):
             return 0, {}
-        rules = {int(n): (p, b) for n, (p, b) in found["rules"].items()}
+        rules = {int(n): Total(*total) for n, total in found["rules"].items()}
         return found["last"], rules
 
-    def write_totals(self, last: int, rules: Mapping[int, tuple[int, int]]) -> None:
+    def write_totals(self, last: int, rules: Mapping[int, Total]) -> None:
         """Write them; E5037 where there is no room."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

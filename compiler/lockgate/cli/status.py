@@ -1,0 +1,7 @@
+"""``lockgate status``: the runtime's verb of that name."""
+
+from __future__ import annotations
+
+from lockgate_runtime.verbs.status import EXAMPLES, configure, run
+
+__all__ = ["EXAMPLES", "configure", "run"]

@@ -1,0 +1,114 @@
+"""Keep a generation, or go back to the one before.
+
+Both are one write of the slot; what follows is tidying.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.attach import Attachment, way
+from lockgate_runtime.bpf import Program
+from lockgate_runtime.bundle import Bundle
+from lockgate_runtime.errors import NodeError
+from lockgate_runtime.generation import BEFORE, generation_in
+from lockgate_runtime.loader import Loader
+from lockgate_runtime.recovery import is_attached, recover, settle
+from lockgate_runtime.slot import write_slot
+
+if TYPE_CHECKING:
+    from lockgate_runtime.netlink import Netlink
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
+
+
+def require_loaded(pins: Pins) -> None:
+    """E5034 where nothing was applied."""
+    if not pins.exist:
+        raise NodeError(
+            "E5034",
+            f"nothing is loaded below {pins.root}",
+            "apply a bundle first, or name its place by --root",
+        )
+
+
+def confirm(pins: Pins, state: State, netlink: Netlink) -> tuple[int, list[str]]:
+    """Keep the generation that waits; return its number and warnings.
+
+    E5032 when none waits: the deadline may have passed, and the kernel fallen back.
+    """
+    require_loaded(pins)
+    slot = recover(pins)
+    number = generation_in(pins, slot.active)
+    if not slot.is_pending or number is None:
+        raise NodeError(
+            "E5032",
+            f"no generation is waiting for its confirmation (in force: {number})",
+            "if its deadline has passed, apply it again",
+        )
+    write_slot(pins, slot.active)
+    _, warnings = settle(pins, state, netlink)
+    return number, warnings
+
+
+def rollback(pins: Pins, state: State, netlink: Netlink) -> tuple[int, int, list[str]]:
+    """Go back to the generation in the other place; return from, to, and warnings.
+
+    E5033 when there is none.  Before the first generation nothing was judged: only while
+    that one waits for its confirmation one can go back there; else one unloads.
+    """
+    require_loaded(pins)
+    slot = recover(pins)
+    current = generation_in(pins, slot.active)
+    previous = generation_in(pins, slot.other)
+    if previous is None or (previous == BEFORE and not slot.is_pending):
+        raise NodeError(
+            "E5033",
+            f"there is no generation before {current}",
+            "apply another bundle, or unload to judge nothing (lockgate unload)",
+        )
+    warnings = _attach_again(pins, state, netlink, previous)
+    write_slot(pins, slot.other)
+    warnings += settle(pins, state, netlink)[1]
+    return current or BEFORE, previous, warnings
+
+
+def _attach_again(pins: Pins, state: State, netlink: Netlink, number: int) -> list[str]:
+    """Attach what a generation judged and a later one did not."""
+    node = state.read_node(number)
+    numbers = {
+        row["where"]: row["attachment"]
+        for row in node.get("endpoints", ())
+        if row["is_cgroup"]
+    }
+    warnings = []
+    for row in node.get("attachments", ()):
+        place, where = Attachment.named(row["name"]), row["where"]
+        if place is None or is_attached(pins, place, netlink):
+            continue
+        try:
+            if not _is_same(place, where, netlink):
+                continue
+            with _stub(pins, place, numbers.get(where, 0), node["bundle"]) as program:
+                pin = pins.links / place.name
+                way(place.way).attach(program, place, pin, netlink, where)
+        except (OSError, NodeError) as error:
+            warnings.append(f"{where} is not enforced: {error}; apply again")
+    return warnings
+
+
+def _is_same(place: Attachment, where: str, netlink: Netlink) -> bool:
+    """Whether the device or cgroup is still the one that it was."""
+    if place.way == "cgroup":
+        folder = Path(where)
+        return folder.is_dir() and folder.stat().st_ino == place.target
+    device = netlink.device_at(place.target)
+    return device is not None and device.name == where
+
+
+def _stub(pins: Pins, place: Attachment, number: int, bundle: str) -> Program:
+    if place.way != "cgroup":
+        return Program.pinned(pins.stubs / place.hook)
+    loader = Loader(Bundle.open(Path(bundle)), pins)
+    return loader.cgroup_stubs(number)[place.hook]

@@ -1,0 +1,180 @@
+"""Tell what is in force: read from the kernel, with names where the state has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lockgate_runtime.bpf import Map
+from lockgate_runtime.generation import BEFORE, generation_in, rule_counters
+from lockgate_runtime.layout import ENUMERATIONS
+from lockgate_runtime.maps import count_entries, sum_counters
+from lockgate_runtime.recovery import attachments, is_attached
+from lockgate_runtime.slot import read_slot
+from lockgate_runtime.state import Total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate_runtime.netlink import Netlink
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
+
+_FLOWS = ("flows", "flows_new")
+
+
+def read_status(pins: Pins, state: State, netlink: Netlink) -> dict[str, Any]:
+    """Return everything as plain values, ready for JSON."""
+    if not pins.exist:
+        return {"root": str(pins.root), "is_loaded": False}
+    slot = read_slot(pins)
+    active = generation_in(pins, slot.active)
+    previous = generation_in(pins, slot.other)
+    node = state.read_node(active) if active else {}
+    places = {
+        place.name: is_attached(pins, place, netlink) for place in attachments(pins)
+    }
+    attached = {name for name, is_in_force in places.items() if is_in_force}
+    return {
+        "root": str(pins.root),
+        "is_loaded": True,
+        "generation": active,
+        "place": slot.active,
+        "is_pending": slot.is_pending,
+        "seconds_left": round(slot.remaining / 1e9, 1),
+        "has_fallen_back": slot.has_fallen_back,
+        "previous": previous or None,
+        "applied": node.get("applied"),
+        "bundle": node.get("bundle"),
+        "digest": node.get("digest"),
+        "node": node.get("node"),
+        "is_host_enforced": node.get("is_host_enforced", False),
+        "devices": node.get("devices", []),
+        "endpoints": [
+            row | {"is_attached": _is_endpoint_attached(row, attached)}
+            for row in node.get("endpoints", ())
+        ],
+        "absent": node.get("absent", []),
+        "attachments": [
+            {"name": name, "is_attached": is_in_force}
+            for name, is_in_force in places.items()
+        ],
+        "rules": list(_rules(pins, state)),
+        "drops": list(_drops(pins)),
+        "conntrack": {name: _fill(pins, name) for name in _FLOWS},
+    }
+
+
+def _is_endpoint_attached(row: dict[str, Any], attached: set[str]) -> bool:
+    """Whether both hooks of an endpoint are in force."""
+    if row["is_cgroup"]:
+        ends = {
+            name.rsplit("-", 1)[1] for name in attached if name.startswith("cgroup-")
+        }
+        return any(
+            int(end) & 0x7FFFFFFF == row["attachment"] & 0x7FFFFFFF for end in ends
+        )
+    hooks = ("from_endpoint", "to_endpoint")
+    return all(
+        any(
+            f"{way}-{hook}-{row['attachment']}" in attached for way in ("tcx", "clsact")
+        )
+        for hook in hooks
+    )
+
+
+def _rules(pins: Pins, state: State) -> Iterator[dict[str, Any]]:
+    """Yield what was counted for each rule, over all generations, the busiest first."""
+    last, totals = state.read_totals()
+    known: dict[int, dict[str, Any]] = {}
+    for number in pins.generation_numbers():
+        if number in (BEFORE, last):
+            continue
+        known |= state.read_rules(number)
+        for rule, packets, size in rule_counters(pins, number):
+            had = totals.get(rule, Total(0, 0, ""))
+            totals[rule] = Total(had.packets + packets, had.bytes + size, had.name)
+    for rule, total in sorted(totals.items(), key=lambda i: (-i[1].packets, i[0])):
+        row = known.get(rule, {})
+        if rule:
+            yield {
+                "rule": rule,
+                "name": row.get("name") or total.name or f"rule {rule:#x}",
+                "effect": row.get("effect"),
+                "places": row.get("places", []),
+                "packets": total.packets,
+                "bytes": total.bytes,
+            }
+
+
+def _drops(pins: Pins) -> Iterator[dict[str, Any]]:
+    """Yield packets dropped by reason."""
+    path = pins.map("drop_counters")
+    if not path.exists():
+        return
+    reasons = ENUMERATIONS["reason"]
+    with Map.pinned(path) as counters:
+        for number, (packets, size) in enumerate(sum_counters(counters)):
+            if packets:
+                name = reasons[number] if number < len(reasons) else str(number)
+                yield {"reason": name, "packets": packets, "bytes": size}
+
+
+def _fill(pins: Pins, name: str) -> dict[str, int]:
+    path = pins.map(name)
+    if not path.exists():
+        return {"entries": 0, "room": 0}
+    with Map.pinned(path) as flows:
+        return {"entries": count_entries(flows), "room": flows.info.max_entries}
+
+
+def print_status(status: dict[str, Any]) -> str:
+    """Print it for people."""
+    if not status["is_loaded"]:
+        return f"nothing is loaded below {status['root']}"
+    lines = [*_head(status), ""]
+    for row in status["endpoints"]:
+        where = row["where"] if row["is_attached"] else f"{row['where']} (gone)"
+        lines.append(f"  endpoint {row['namespace']}/{row['name']}  {where}")
+    lines += [
+        f"  endpoint {row['namespace']}/{row['name']}  not here: {row['why']}"
+        for row in status["absent"]
+    ]
+    if status["is_host_enforced"]:
+        lines.append(f"  host {status['node']}  {', '.join(status['devices'])}")
+    lines += ["", "  packets      bytes  rule"]
+    for row in status["rules"]:
+        if row["packets"]:
+            place = f"  {row['places'][0]}" if row["places"] else ""
+            lines.append(
+                f"  {row['packets']:>7} {row['bytes']:>10}  {row['name']}{place}"
+            )
+    lines += ["", "  packets      bytes  dropped because"]
+    lines += [
+        f"  {row['packets']:>7} {row['bytes']:>10}  {row['reason']}"
+        for row in status["drops"]
+    ]
+    lines.append("")
+    for name, fill in status["conntrack"].items():
+        lines.append(f"  {name}: {fill['entries']} of {fill['room']}")
+    return "\n".join(lines)
+
+
+def _head(status: dict[str, Any]) -> list[str]:
+    number = status["generation"]
+    if number is None:
+        head = "no generation is in force: every packet at a hook is dropped"
+    elif number == BEFORE:
+        head = "nothing is judged"
+    else:
+        head = f"generation {number} is in force"
+    if status["is_pending"]:
+        head += f"; it falls back in {status['seconds_left']:.0f} s unless confirmed"
+    if status["has_fallen_back"]:
+        head += "; the one after it was not confirmed in time"
+    lines = [head]
+    if status["bundle"]:
+        lines.append(f"  bundle {status['bundle']} ({status['digest'][:12]})")
+        lines.append(f"  applied {status['applied']} for node {status['node']}")
+    if status["previous"]:
+        lines.append(f"  generation {status['previous']} is kept for rollback")
+    return lines

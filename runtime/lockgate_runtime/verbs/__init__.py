@@ -1,0 +1,95 @@
+"""What one can do on a node: one verb, one module, for ``lockgate`` and without it.
+
+A verb's module has ``EXAMPLES``, ``configure(parser)`` and ``run(arguments)``, as the verbs of
+the compiler's command line; ``python -m lockgate_runtime VERB`` needs nothing but this package.
+Exit codes: 0 done, 1 the bundle is refused, 2 usage or environment.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lockgate_runtime.errors import NodeError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+VERBS = {
+    "apply": "put a bundle in force on this node",
+    "status": "show what is in force on this node",
+    "confirm": "keep what apply --confirm-within loaded",
+    "rollback": "go back to the generation before",
+    "unload": "detach and remove everything",
+    "gc": "remove what belongs to endpoints that are gone",
+    "verify": "ask the kernel's verifier about a bundle",
+}
+
+REFUSED, ENVIRONMENT = 1, 2
+_REFUSALS = ("E5010", "E5011", "E5012", "E5013", "E5014", "E5020", "E5035")
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the pins and names are."""
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path("/sys/fs/bpf/lockgate"),
+        metavar="DIR",
+        help="where maps, programs and links are pinned (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=Path("/run/lockgate"),
+        metavar="DIR",
+        help="where names and totals are kept (default: %(default)s)",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add ``-o``."""
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="default: text"
+    )
+
+
+def add_lock(parser: argparse.ArgumentParser) -> None:
+    """Add what to do while another process changes the same root."""
+    parser.add_argument(
+        "--no-wait",
+        action="store_true",
+        help="fail when another process is at it, instead of waiting",
+    )
+
+
+def show(arguments: argparse.Namespace, value: dict[str, Any], text: str) -> None:
+    """Print an answer in the form that was asked for."""
+    print(json.dumps(value, indent=2) if arguments.output == "json" else text)
+
+
+def tell_waiting() -> None:
+    """Say that we wait; a person would wonder."""
+    print("waiting for another process that is changing the same root", file=sys.stderr)
+
+
+def faults_to_exit_codes(
+    run: Callable[[argparse.Namespace], int],
+) -> Callable[[argparse.Namespace], int]:
+    """Print a :class:`NodeError` and end with its exit code."""
+
+    @functools.wraps(run)
+    def wrapped(arguments: argparse.Namespace) -> int:
+        try:
+            return run(arguments)
+        except NodeError as error:
+            print(error.render(), file=sys.stderr)
+            if arguments.output == "json":
+                print(json.dumps({"error": error.to_json()}, indent=2))
+            return REFUSED if error.code in _REFUSALS else ENVIRONMENT
+
+    return wrapped

@@ -1,0 +1,38 @@
+"""``status``: what is in force on this node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.verbs import add_output, add_place, faults_to_exit_codes, show
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLES = """
+  lockgate status
+  lockgate status -o json | jq '.rules[] | select(.effect == "deny")'
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_place(parser)
+    add_output(parser)
+
+
+@faults_to_exit_codes
+def run(arguments: argparse.Namespace) -> int:
+    """Print it; that nothing is loaded is an answer too."""
+    from lockgate_runtime.environment import check_capabilities
+    from lockgate_runtime.netlink import Netlink
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
+    from lockgate_runtime.status import print_status, read_status
+
+    check_capabilities()
+    with Netlink() as netlink:
+        state = State(arguments.root, arguments.state)
+        status = read_status(Pins(arguments.root), state, netlink)
+    show(arguments, status, print_status(status))
+    return 0

@@ -1,0 +1,58 @@
+"""``verify``: ask the kernel's verifier about every program, attaching nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lockgate_runtime.verbs import REFUSED, add_output, faults_to_exit_codes, show
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLES = """
+  lockgate verify bundle/
+  lockgate verify bundle/objects/tc.o -o json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="BUNDLE|OBJECT",
+        help="bundles, or objects",
+    )
+    add_output(parser)
+
+
+@faults_to_exit_codes
+def run(arguments: argparse.Namespace) -> int:
+    """Print a row for each program; exit 1 when one is refused."""
+    from lockgate_runtime.environment import (
+        check_architecture,
+        check_capabilities,
+        check_kernel,
+    )
+    from lockgate_runtime.verify import print_rows, verify_object
+
+    check_architecture()
+    check_kernel()
+    check_capabilities()
+    rows: list[dict[str, Any]] = []
+    for path in arguments.paths:
+        for file in _objects(path):
+            rows += verify_object(file.stem, file.read_bytes())
+    accepted = all(row["is_accepted"] for row in rows)
+    show(arguments, {"is_accepted": accepted, "programs": rows}, print_rows(rows))
+    return 0 if accepted else REFUSED
+
+
+def _objects(path: Path) -> list[Path]:
+    from lockgate_runtime.bundle import Bundle
+
+    if path.suffix == ".o" and path.is_file():
+        return [path]
+    return sorted(Bundle.open(path).objects.values())
