@@ -102,7 +102,7 @@ def _report(
     message = f"YAML syntax: {error.problem or error.context}"
     related = []
     began = error.context_mark
-    if began is not None and began.index != offset:
+    if began and began.index != offset:
         begin = began.index
         sentence = error.context or "it began here"
         related.append((Span(source, begin, begin + 1), sentence))
@@ -121,7 +121,7 @@ def _check_depth(text: str) -> None:
         event = parser.get_event()
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > DEEPEST:
+            if depth > DEEPEST and event.start_mark is not None:
                 raise _TooDeepError(event.start_mark.index)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1

@@ -1,0 +1,95 @@
+"""What is kept of each snapshot object: plain values, so that a cache can hold them.
+
+Addresses are in their canonical text form.  Ports and selectors are tuples of pairs or
+triples, sorted where order means nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+Pairs = tuple[tuple[str, str], ...]
+"""Labels of an object, or a service's selector, sorted by key."""
+
+
+class NamespaceFacts(NamedTuple):
+    """A Namespace."""
+
+    name: str
+    labels: Pairs
+
+
+class PodFacts(NamedTuple):
+    """A Pod.
+
+    ``is_finished``: all its containers ended, its address may belong to another by now.
+    ``is_terminating``: it is being deleted.
+    ``ports`` are its named container ports: name, protocol number, port.
+    """
+
+    namespace: str
+    name: str
+    labels: Pairs
+    addresses: tuple[str, ...]
+    node: str | None
+    service_account: str
+    is_on_host: bool
+    is_finished: bool
+    is_terminating: bool
+    is_ready: bool
+    ports: tuple[tuple[str, int, int], ...]
+
+
+class NodeFacts(NamedTuple):
+    """A Node with its internal and external addresses."""
+
+    name: str
+    labels: Pairs
+    addresses: tuple[str, ...]
+
+
+class ServiceFacts(NamedTuple):
+    """A Service; ``ports``: protocol number, port, name, target port (number or name)."""
+
+    namespace: str
+    name: str
+    labels: Pairs
+    addresses: tuple[str, ...]
+    ports: tuple[tuple[int, int, str, int | str], ...]
+    selector: Pairs
+
+
+class SliceFacts(NamedTuple):
+    """An EndpointSlice: its ready addresses, and ports as protocol number, port, name."""
+
+    namespace: str
+    service: str
+    addresses: tuple[str, ...]
+    ports: tuple[tuple[int, int, str], ...]
+
+
+class EndpointFacts(NamedTuple):
+    """Our kind Endpoint: like a pod, and with its place in the kernel."""
+
+    namespace: str
+    name: str
+    labels: Pairs
+    addresses: tuple[str, ...]
+    node: str | None
+    service_account: str
+    ports: tuple[tuple[str, int, int], ...]
+    interface: str | None
+    cgroup: str | None
+
+
+Facts = (
+    NamespaceFacts | PodFacts | NodeFacts | ServiceFacts | SliceFacts | EndpointFacts
+)
+FACTS = (
+    NamespaceFacts,
+    PodFacts,
+    NodeFacts,
+    ServiceFacts,
+    SliceFacts,
+    EndpointFacts,
+)
