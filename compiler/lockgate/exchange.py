@@ -1,4 +1,4 @@
-"""Replace a directory at once, so that nobody ever sees half of it.
+"""Replace a directory, or a file, at once, so that nobody ever sees half of it.
 
 The new directory is filled beside the old one and changes places with it in one step
 (``renameat2`` with ``RENAME_EXCHANGE``; Linux 3.15, most file systems).  A full disk or
@@ -52,6 +52,29 @@ def replaced_directory(target: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(new, ignore_errors=True)
         os.close(lock)
+
+
+@contextmanager
+def replaced_file(target: Path, text: str) -> Iterator[None]:
+    """Write ``text`` beside ``target`` now, and in its place when the block has succeeded.
+
+    A file that has this text already is not touched.
+    """
+    target = target.resolve()
+    if target.exists() and target.read_text(encoding="utf-8") == text:
+        yield
+        return
+    beside = target.parent / f".{target.name}.new-{secrets.token_hex(6)}"
+    try:
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        yield
+        beside.replace(target)
+        _synchronise_directory(target.parent)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def recover(target: Path) -> None:

@@ -12,6 +12,7 @@ import json
 from array import array
 from typing import TYPE_CHECKING
 
+from lockgate.ir.tables import AXIS_SIZES
 from lockgate_runtime import layout
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 MOST_ATOMS = 1 << 16
 """Port atoms are u16 in the kernel; a policy set that needs more cannot be packed."""
-
-_AXIS_SIZES = {"tcp": 65536, "udp": 65536, "sctp": 65536}
-_AXIS_SIZE_OTHERWISE = 256
 
 
 def pack_tables(tables: Tables) -> dict[str, bytes]:
@@ -135,8 +133,7 @@ def pack_ports(atoms: PortAtoms) -> bytes:
     pages = _Shared(layout.PORT_PAGE)
     directory = array("H")
     first = 0
-    for axis, starts in zip(layout.PORT_AXES, atoms.starts, strict=True):
-        size = _AXIS_SIZES.get(axis, _AXIS_SIZE_OTHERWISE)
+    for size, starts in zip(AXIS_SIZES, atoms.starts, strict=True):
         ends = (*starts[1:], size)
         line = array("H")
         for atom, (start, end) in enumerate(zip(starts, ends, strict=True), first):

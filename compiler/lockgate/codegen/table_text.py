@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.ir.l7 import Parser
 from lockgate.ir.policy import Direction, PortRange, Protocol
-from lockgate.ir.tables import Outcome
+from lockgate.ir.tables import AXIS_SIZES, Outcome
 from lockgate_runtime import layout
 
 if TYPE_CHECKING:
@@ -188,9 +188,9 @@ def _distinct(
 
 def _ranges(atoms: PortAtoms) -> Iterator[tuple[str, PortRange]]:
     """Yield each atom's axis and range."""
-    for axis, starts in zip(layout.PORT_AXES, atoms.starts, strict=True):
-        end = 65536 if axis in ("tcp", "udp", "sctp") else 256
-        for start, after in zip(starts, (*starts[1:], end), strict=True):
+    axes = zip(layout.PORT_AXES, AXIS_SIZES, atoms.starts, strict=True)
+    for axis, size, starts in axes:
+        for start, after in zip(starts, (*starts[1:], size), strict=True):
             yield axis, PortRange(start, after - 1)
 
 

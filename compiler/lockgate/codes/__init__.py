@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.codes import policies, policy_warnings, reading, unenforced
+from lockgate.codes import bundling, policies, policy_warnings, reading, unenforced
 from lockgate.codes.explanation import Explanation
 from lockgate.diagnostics import did_you_mean
 
@@ -22,6 +22,7 @@ _PARTS = (
     policies.EXPLANATIONS,
     policy_warnings.EXPLANATIONS,
     unenforced.EXPLANATIONS,
+    bundling.EXPLANATIONS,
 )
 
 CODES: Mapping[str, Explanation] = {

@@ -1,0 +1,47 @@
+"""E2200-E2249: the lock file, the bundle, recordings."""
+
+from __future__ import annotations
+
+from lockgate.codes.explanation import Explanation
+
+EXPLANATIONS = (
+    Explanation(
+        "E2200",
+        "lock-would-change",
+        "the lock file of identities would change",
+        "The snapshot has label sets that the lock file does not have, and --locked "
+        "refuses to give them numbers here: a number that is made in continuous "
+        "integration and not committed would be another one the next time.",
+        "Compile without --locked, look at the difference of the lock file, commit it.",
+    ),
+    Explanation(
+        "E2201",
+        "too-many-port-ranges",
+        "the policies tell more ranges of ports apart than the datapath can",
+        "All policies together cut the ports of all protocols into ranges within which no "
+        "rule makes a difference.  The datapath numbers them with 16 bits.",
+        "Merge single ports into ranges, or compile fewer policies into one bundle.",
+    ),
+    Explanation(
+        "E2202",
+        "not-a-bundle",
+        "the output directory is there and could not be replaced",
+        "A bundle is replaced as a whole, and what was in its directory is gone then.  "
+        "This directory is no bundle, or it holds files that no bundle has.",
+        "Choose another directory, or move what is in this one elsewhere.",
+    ),
+    Explanation(
+        "E2203",
+        "locked-without-lock",
+        "--locked was given without --lock",
+        "--locked refuses to change a lock file, and none was named.",
+        "Add --lock FILE, or leave out --locked.",
+    ),
+    Explanation(
+        "E2210",
+        "not-a-recording",
+        "a line is no flow that `lockgate observe -o json` wrote",
+        "`lockgate observe --from` shows recordings again, and reads its own lines only.",
+        "Record with `lockgate observe -o json > FILE`, by the same version.",
+    ),
+)

@@ -1,0 +1,181 @@
+"""``report.md``: what a bundle holds, for the people who review it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from lockgate.diagnostics import Severity
+from lockgate.ir.policy import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.ir.policy import Policy
+    from lockgate.ir.tables import Tables
+    from lockgate_runtime.manifest import Manifest
+
+_LONGEST = 200
+"""Rows of a list in a report; more are counted, and stand in the files of ``tables/``."""
+
+_UNENFORCED = "W30"
+"""What the codes of warnings begin with that say that something is not enforced yet."""
+
+
+def print_report(
+    tables: Tables,
+    policies: Sequence[Policy],
+    diagnostics: Diagnostics,
+    manifest: Manifest,
+) -> str:
+    """Return the report as Markdown."""
+    sections = (
+        _summary(tables, policies, manifest),
+        _unenforced(diagnostics),
+        _warnings(diagnostics),
+        _policies(tables, policies),
+        _endpoints(tables),
+        _sizes(manifest),
+        _programs(manifest),
+    )
+    return "\n".join("".join(f"{line}\n" for line in lines) for lines in sections)
+
+
+def _summary(
+    tables: Tables, policies: Sequence[Policy], manifest: Manifest
+) -> Iterator[str]:
+    options = manifest.options
+    isolated = sum(
+        any(tables.tables[t].policies for t in (e.ingress_table, e.egress_table))
+        for e in tables.endpoints
+    )
+    yield "# Bundle"
+    yield ""
+    yield (
+        f"{len(policies)} policies, {len(tables.endpoints)} endpoints "
+        f"({isolated} selected by a policy), {len(tables.hosts)} nodes, "
+        f"{len(tables.identities)} identities, {len(tables.addresses)} prefixes."
+    )
+    yield (
+        f"{len(tables.tables)} verdict tables over {tables.class_count} identity classes "
+        f"and {tables.atoms.count} ranges of ports; {len(tables.decisions)} decisions."
+    )
+    yield (
+        f"Semantics: {options['semantics']}; policy mode: {options['enforcement_mode']}; "
+        f"audited: {options['audit'] or 'what its annotation says'}."
+    )
+
+
+def _unenforced(diagnostics: Diagnostics) -> Iterator[str]:
+    found = [d for d in diagnostics.found if d.code.startswith(_UNENFORCED)]
+    yield "## Not enforced"
+    yield ""
+    if not found:
+        yield "Everything that the policies say is enforced."
+    yield from _listed(
+        f"- {d.span.place if d.span else ''} {d.message} ({d.code})" for d in found
+    )
+
+
+def _warnings(diagnostics: Diagnostics) -> Iterator[str]:
+    found = [
+        d
+        for d in diagnostics.found
+        if d.severity is Severity.WARNING and not d.code.startswith(_UNENFORCED)
+    ]
+    yield "## Warnings"
+    yield ""
+    if not found:
+        yield "None."
+    yield from _listed(
+        f"- {d.span.place if d.span else ''} {d.message} ({d.code})" for d in found
+    )
+
+
+def _policies(tables: Tables, policies: Sequence[Policy]) -> Iterator[str]:
+    subjects: Counter[str] = Counter()
+    for subject in (*tables.endpoints, *tables.hosts):
+        used = {subject.ingress_table, subject.egress_table}
+        subjects.update({key for t in used for key in tables.tables[t].policies})
+    yield "## Policies"
+    yield ""
+    yield "| policy | tier | selects | isolates | rules | where |"
+    yield "|---|---|--:|---|--:|---|"
+    yield from _listed(
+        f"| {policy.key} | {policy.tier.name.lower()} | {subjects[policy.key]} | "
+        f"{_isolates(policy)} | {len(policy.ingress.rules) + len(policy.egress.rules)} | "
+        f"{policy.span.place} |"
+        for policy in sorted(policies, key=lambda p: (p.key, p.part))
+    )
+
+
+def _isolates(policy: Policy) -> str:
+    return ", ".join(d.value for d in Direction if policy.section(d).isolates)
+
+
+def _endpoints(tables: Tables) -> Iterator[str]:
+    yield "## Endpoints"
+    yield ""
+    yield "| endpoint | node | identity | ingress | egress |"
+    yield "|---|---|--:|---|---|"
+    yield from _listed(
+        f"| {e.namespace}/{e.name} | {e.node or ''} | {e.identity} | "
+        f"{_table(tables, e.ingress_table)} | {_table(tables, e.egress_table)} |"
+        for e in tables.endpoints
+    )
+    yield from _listed(
+        f"| node {host.node} | {host.node} | {host.identity} | "
+        f"{_table(tables, host.ingress_table)} | {_table(tables, host.egress_table)} |"
+        for host in tables.hosts
+        if host.is_enforced
+    )
+
+
+def _table(tables: Tables, number: int) -> str:
+    policies = tables.tables[number].policies
+    more = f" and {len(policies) - 3} more" if len(policies) > 3 else ""
+    return f"{number}: {', '.join(policies[:3])}{more}" if policies else "no policy"
+
+
+def _sizes(manifest: Manifest) -> Iterator[str]:
+    filled = {table.kind for table in manifest.tables}
+    yield "## Maps"
+    yield ""
+    yield (
+        f"{manifest.sizes.map_entries} entries, {_size(manifest.sizes.map_bytes)}, "
+        "for the whole cluster; a node takes its part."
+    )
+    yield ""
+    yield "| map | kind | entries | size |"
+    yield "|---|---|--:|--:|"
+    for map_ in manifest.maps:
+        if map_.name in filled:
+            size = _size(map_.bytes)
+            yield f"| {map_.name} | {map_.kind} | {map_.entries} | {size} |"
+
+
+def _programs(manifest: Manifest) -> Iterator[str]:
+    yield "## Programs"
+    yield ""
+    yield "| program | object | instructions |"
+    yield "|---|---|--:|"
+    for program in manifest.programs:
+        yield f"| {program.name} | {program.object} | {program.instructions} |"
+    yield ""
+    needs = ", ".join(f"{f.name} ({f.since})" for f in manifest.features)
+    yield f"Linux {manifest.kernel} or newer, with BTF; among others {needs}."
+
+
+def _listed(rows: Iterable[str]) -> Iterator[str]:
+    count = 0
+    for count, row in enumerate(rows, 1):
+        if count <= _LONGEST:
+            yield row
+    if count > _LONGEST:
+        yield ""
+        yield f"{count - _LONGEST} more: see `tables/`."
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
