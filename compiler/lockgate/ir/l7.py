@@ -81,3 +81,37 @@ class L7Rules:
     originates_tls: bool = False
     authentication: str | None = None
     allows_all: bool = False
+
+    @property
+    def rank(self) -> int:
+        """How early this rule is asked among allowances that match; smaller is first.
+
+        Authentication comes before every parser: nothing may pass without it.  Among
+        parsers the order is Cilium's (``pkg/policy/api``, listener priorities).
+        """
+        if self.needs_authentication:
+            return 0
+        if self.parser is Parser.LISTENER and self.listener_priority is not None:
+            return self.listener_priority
+        return _RANKS[self.parser]
+
+    @property
+    def needs_authentication(self) -> bool:
+        """Whether somebody must authenticate the peer first."""
+        return self.authentication not in (None, "disabled")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it only says that no authentication is asked: then nothing is judged."""
+        return self.parser is Parser.AUTHENTICATION and not self.needs_authentication
+
+
+_RANKS = {
+    Parser.HTTP: 101,
+    Parser.KAFKA: 106,
+    Parser.CUSTOM: 111,
+    Parser.TLS: 116,
+    Parser.DNS: 121,
+    Parser.LISTENER: 126,
+    Parser.AUTHENTICATION: 1000,
+}

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import sys
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockgate.ir.policy import Protocol
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from ipaddress import IPv4Address, IPv6Address
 
     from lockgate.ir.cluster import Attachment
@@ -193,6 +196,19 @@ class VerdictTable:
     cells: array[int]
 
 
+AXES: Mapping[Protocol, int] = {
+    Protocol.TCP: 0,
+    Protocol.UDP: 1,
+    Protocol.SCTP: 2,
+    Protocol.ICMP: 3,
+    Protocol.ICMPV6: 4,
+}
+"""The axis of traffic on which a protocol is; every other one is a point on OTHER_AXIS."""
+
+OTHER_AXIS = 5
+AXIS_SIZES = (65536, 65536, 65536, 256, 256, 256)
+
+
 @dataclass(frozen=True, slots=True)
 class PortAtoms:
     """The partition of traffic: for each protocol the sorted first port of each atom.
@@ -208,6 +224,13 @@ class PortAtoms:
     def count(self) -> int:
         """How many atoms there are."""
         return sum(map(len, self.starts))
+
+    def find(self, protocol: int, number: int = 0) -> int:
+        """Return the atom of a protocol's port or type (for other protocols: of itself)."""
+        known = protocol in AXES
+        axis = AXES[Protocol(protocol)] if known else OTHER_AXIS
+        place = bisect_right(self.starts[axis], number if known else protocol) - 1
+        return sum(map(len, self.starts[:axis])) + place
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,132 @@
+"""Classify service addresses: which backends stand behind each, as classes and atoms.
+
+Before: services with their ready backends; classes of all points.
+After:  service classes (addresses with the same targets share one), and the class of each
+        service address.  An address that is also a node's or an endpoint's stays that.
+
+A backend counts where it has the family of the service's address.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.ir.prefixes import Prefix
+from lockgate.ir.resolution import ServiceClass, ServicePortTarget, Services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lockgate.bitset import Bits
+    from lockgate.ir.cluster import Cluster, ServicePort
+    from lockgate.ir.resolution import IdentityClasses, PeerSpace
+    from lockgate.ir.tables import PortAtoms
+
+
+def classify_services(
+    cluster: Cluster, space: PeerSpace, classes: IdentityClasses, atoms: PortAtoms
+) -> Services:
+    """Return the service classes and the addresses that have them."""
+    if not cluster.services:
+        return Services((), {}, {})
+    points = _points_of_addresses(cluster, space)
+    ports_of: dict[Prefix, list[ServicePort]] = {}
+    keys_of: dict[Prefix, list[str]] = {}
+    for service in cluster.services:
+        for address in service.addresses:
+            prefix = Prefix.of_address(address)
+            if prefix not in points:
+                ports_of.setdefault(prefix, []).extend(service.ports)
+                keys_of.setdefault(prefix, []).append(service.key)
+    numbers: dict[ServiceClass, int] = {}
+    addresses: dict[Prefix, int] = {}
+    names: dict[int, list[str]] = {}
+    targets = _Targets(space, classes, atoms, points)
+    for prefix, ports in sorted(ports_of.items()):
+        service_class = ServiceClass(
+            targets.class_outside(prefix), targets.of(ports, prefix.version)
+        )
+        number = numbers.setdefault(service_class, len(numbers))
+        addresses[prefix] = number
+        names.setdefault(number, []).extend(keys_of[prefix])
+    return Services(
+        tuple(numbers),
+        addresses,
+        {number: tuple(dict.fromkeys(keys)) for number, keys in names.items()},
+    )
+
+
+def follow_covers(
+    sets: Mapping[int, Bits], services: Services, class_count: int
+) -> Mapping[int, Bits]:
+    """Return peer sets with service classes: as sources these are part of the world."""
+    if not services.classes:
+        return sets
+    following: dict[int, Bits] = {}
+    for number, service in enumerate(services.classes):
+        bits = following.get(service.cover, 0)
+        following[service.cover] = bits | 1 << class_count + number
+    found = {}
+    for number, bits in sets.items():
+        extended = bits
+        for cover, followers in following.items():
+            if bits >> cover & 1:
+                extended |= followers
+        found[number] = extended
+    return found
+
+
+def _points_of_addresses(cluster: Cluster, space: PeerSpace) -> dict[Prefix, int]:
+    points: dict[Prefix, int] = {}
+    for node, known in zip(cluster.nodes, space.nodes, strict=True):
+        for address, point in zip(node.addresses, known, strict=True):
+            points[Prefix.of_address(address)] = point.node
+    for endpoint, numbers in zip(cluster.endpoints, space.endpoints, strict=True):
+        for address, number in zip(endpoint.addresses, numbers, strict=False):
+            points[Prefix.of_address(address)] = number
+    return points
+
+
+class _Targets:
+    """Finds the classes and atoms of backends."""
+
+    def __init__(
+        self,
+        space: PeerSpace,
+        classes: IdentityClasses,
+        atoms: PortAtoms,
+        points: dict[Prefix, int],
+    ) -> None:
+        self._space = space
+        self._of_point = classes.of_point
+        self._atoms = atoms
+        self._points = points
+
+    def class_outside(self, prefix: Prefix) -> int:
+        """Return the class of an address as one of the world."""
+        number = self._space.tree.find(prefix.version, prefix.value)
+        return self._of_point[self._space.first_prefix + number]
+
+    def of(
+        self, ports: Iterable[ServicePort], version: int
+    ) -> tuple[ServicePortTarget, ...]:
+        """Return where each port leads, sorted; equal ports of two services are one."""
+        found: dict[int, set[tuple[int, int]]] = {}
+        for port in ports:
+            atom = self._atoms.find(port.protocol, port.port)
+            targets = found.setdefault(atom, set())
+            for backend in port.backends:
+                if backend.address.version == version:
+                    prefix = Prefix.of_address(backend.address)
+                    point = self._points.get(prefix)
+                    known = (
+                        self.class_outside(prefix)
+                        if point is None
+                        else self._of_point[point]
+                    )
+                    target = self._atoms.find(port.protocol, backend.port)
+                    targets.add((known, target))
+        return tuple(
+            ServicePortTarget(atom, tuple(sorted(targets)))
+            for atom, targets in sorted(found.items())
+        )

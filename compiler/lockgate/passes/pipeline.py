@@ -1,0 +1,282 @@
+"""The order of the passes: from cluster and policies to verdict tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.decision_book import DecisionBook
+from lockgate.identity_lock import IdentityLock
+from lockgate.ir.policy import Direction
+from lockgate.ir.resolution import HOST, PartlyAllowed
+from lockgate.ir.tables import EndpointEntry, HostEntry, Tables
+from lockgate.options import Semantics
+from lockgate.passes.assign_identities import assign_identities
+from lockgate.passes.build_verdicts import Matches, TableBuilder, collect_matches
+from lockgate.passes.classify_services import classify_services, follow_covers
+from lockgate.passes.collect_peers import collect_peers
+from lockgate.passes.collect_vocabulary import collect_vocabulary
+from lockgate.passes.gather_rules import gather_rules
+from lockgate.passes.judge_services import ServiceJudge, TableView
+from lockgate.passes.map_addresses import map_addresses
+from lockgate.passes.partition_identities import partition_identities
+from lockgate.passes.report_services import report_services
+from lockgate.passes.resolve_groups import resolve_groups
+from lockgate.passes.resolve_rules import resolve_rules
+from lockgate.passes.resolve_selectors import SelectorResolver
+from lockgate.passes.resolve_tiers import ParserConflicts, TierJudge, no_policy
+from lockgate.passes.select_subjects import select_subjects
+from lockgate.passes.split_ports import split_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lockgate.bitset import Bits
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.ir.cluster import Cluster
+    from lockgate.ir.policy import Policy
+    from lockgate.ir.resolution import (
+        Census,
+        IdentityClasses,
+        Resolution,
+        Services,
+        SubjectRules,
+        Subjects,
+    )
+    from lockgate.ir.tables import VerdictTable
+    from lockgate.options import Options
+
+FIRST_TABLE = 2
+"""Tables 0 and 1 are "no policy"; the table of subject ``i`` is ``i + FIRST_TABLE``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Middle:
+    """All that the passes found out: the tables, and what explains them."""
+
+    tables: Tables
+    resolution: Resolution
+    subjects: Subjects
+    rules: Sequence[SubjectRules]
+
+
+def build_tables(
+    cluster: Cluster,
+    policies: Sequence[Policy],
+    lock: IdentityLock | None,
+    options: Options,
+    diagnostics: Diagnostics,
+) -> Tables:
+    """Return the verdict tables of a cluster; worthless if ``diagnostics`` has errors."""
+    return run_passes(cluster, policies, lock, options, diagnostics).tables
+
+
+def run_passes(
+    cluster: Cluster,
+    policies: Sequence[Policy],
+    lock: IdentityLock | None,
+    options: Options,
+    diagnostics: Diagnostics,
+) -> Middle:
+    """Run all passes, and keep what lies between policies and tables."""
+    # 1. What rules say, in sets.
+    plain = resolve_groups(cluster, policies, diagnostics)
+    census = assign_identities(cluster.endpoints, (lock or IdentityLock()).numbers)
+    vocabulary = collect_vocabulary(plain)
+    space = collect_peers(cluster, census, vocabulary)
+    atoms = split_ports(plain, cluster, vocabulary, diagnostics)
+    resolver = SelectorResolver(space, vocabulary.keys, cluster.cidr_groups)
+    named_ports = {
+        (p.name, p.protocol) for e in cluster.endpoints for p in e.named_ports
+    }
+    resolution = resolve_rules(
+        plain,
+        options.audit,
+        space,
+        atoms,
+        resolver,
+        frozenset(named_ports),
+        diagnostics,
+    )
+
+    # 2. Whom they judge, and what nobody can tell apart.
+    subjects = select_subjects(
+        plain, cluster, census, space, resolver.resolve, options.enforcement_mode
+    )
+    rules = gather_rules(resolution, subjects, options.audit)
+    used = {term.peers for some in rules for term in some.terms}
+    classes, sets = partition_identities(space.size, resolution.peer_sets, used)
+    services = classify_services(cluster, space, classes, atoms)
+
+    # 3. Verdicts.
+    book = DecisionBook()
+    bench = _Bench(resolution, classes, sets, services, book, options, diagnostics)
+    tables = bench.no_policy_tables()
+    tables += [bench.judge(number, some) for number, some in enumerate(rules)]
+    entries = book.rules()
+    report_services(
+        bench.partly_allowed(_names_of_subjects(cluster, subjects)),
+        cluster.services,
+        atoms,
+        book.decisions,
+        entries,
+        diagnostics,
+    )
+
+    # 4. What leads a packet to them.
+    addresses = map_addresses(cluster, space, classes, services)
+    identities = {identity.number: identity for identity in addresses.identities}
+    identities |= {identity.number: identity for identity in census.identities}
+    result = Tables(
+        identities=tuple(identities[number] for number in sorted(identities)),
+        peers=addresses.peers,
+        class_count=len(classes.representatives) + len(services.classes),
+        addresses=addresses.addresses,
+        atoms=atoms,
+        tables=tuple(tables),
+        decisions=tuple(book.decisions),
+        rules=entries,
+        endpoints=_endpoints(cluster, census, subjects),
+        hosts=_hosts(cluster, subjects),
+    )
+    return Middle(result, resolution, subjects, rules)
+
+
+class _Bench:
+    """Judges subject after subject over the same classes, atoms and services."""
+
+    def __init__(
+        self,
+        resolution: Resolution,
+        classes: IdentityClasses,
+        sets: Mapping[int, Bits],
+        services: Services,
+        book: DecisionBook,
+        options: Options,
+        diagnostics: Diagnostics,
+    ) -> None:
+        self._resolution = resolution
+        self._services = services
+        self._book = book
+        self._conflicts = ParserConflicts(diagnostics)
+        self._baseline_overrides = options.semantics is Semantics.CILIUM
+        self._no_policy = no_policy(book)
+        count, atoms = len(classes.representatives), resolution.atoms.count
+        self._every_class = (1 << count) - 1
+        self._every_atom = (1 << atoms) - 1
+        self._service_judge = ServiceJudge(services, book.decisions)
+        self._builder = TableBuilder(count, len(services.classes), atoms, diagnostics)
+        self._egress_sets = sets
+        self._ingress_sets = follow_covers(sets, services, count)
+        self._every_source = self._every_class
+        if services.classes:
+            self._every_source = (1 << count + len(services.classes)) - 1
+
+    def no_policy_tables(self) -> list[VerdictTable]:
+        """Return the tables of subjects on whom no policy has a say."""
+        return [
+            self._builder.build(
+                direction,
+                (),
+                Matches((), (), 0, 0),
+                self._every_source,
+                lambda _: self._no_policy,
+                None,
+                self._no_policy,
+            )
+            for direction in (Direction.INGRESS, Direction.EGRESS)
+        ]
+
+    def judge(self, number: int, rules: SubjectRules) -> VerdictTable:
+        """Return the table of a subject."""
+        judge = TierJudge(rules, self._baseline_overrides, self._book, self._conflicts)
+        policies = self._resolution.policies
+        names = {policies[policy].key for policy in rules.subject.policies}
+        direction = rules.subject.direction
+        if direction is Direction.INGRESS or not self._services.classes:
+            matches = collect_matches(
+                rules, self._ingress_sets, self._every_source, self._every_atom
+            )
+            universe, services, not_served = self._every_source, None, 0
+        else:
+            matches = collect_matches(
+                rules, self._egress_sets, self._every_class, self._every_atom
+            )
+            universe, not_served = self._every_class, judge.not_served()
+            view = TableView(number, *matches, judge.decide, not_served)
+            services = self._service_judge.judge(view)
+        return self._builder.build(
+            direction,
+            tuple(sorted(names)),
+            matches,
+            universe,
+            judge.decide,
+            services,
+            not_served,
+        )
+
+    def partly_allowed(self, names: Mapping[int, str]) -> Iterator[PartlyAllowed]:
+        """Yield the ports of services whose backends some table does not treat alike."""
+        for (service, atom), noted in self._service_judge.disagreements.items():
+            yield PartlyAllowed(
+                self._services.names[service],
+                atom,
+                names[noted.table],
+                noted.tables,
+                noted.decisions,
+            )
+
+
+# ---------------------------------------------------------------- who has which table
+
+
+def _names_of_subjects(cluster: Cluster, subjects: Subjects) -> dict[int, str]:
+    """Return one endpoint or host for each subject, for messages."""
+    names: dict[int, str] = {}
+    for endpoint, pair in zip(cluster.endpoints, subjects.endpoints, strict=True):
+        for subject in pair:
+            names.setdefault(subject, endpoint.key)
+    for node, pair in zip(cluster.nodes, subjects.hosts, strict=True):
+        for subject in pair:
+            names.setdefault(subject, f"node {node.name}")
+    return names
+
+
+def _table(subject: int, no_policy_table: int) -> int:
+    return no_policy_table if subject < 0 else subject + FIRST_TABLE
+
+
+def _endpoints(
+    cluster: Cluster, census: Census, subjects: Subjects
+) -> tuple[EndpointEntry, ...]:
+    return tuple(
+        EndpointEntry(
+            endpoint.namespace,
+            endpoint.name,
+            endpoint.node,
+            identity,
+            endpoint.addresses,
+            _table(ingress, 0),
+            _table(egress, 1),
+            endpoint.attachment,
+        )
+        for endpoint, identity, (ingress, egress) in zip(
+            cluster.endpoints, census.numbers, subjects.endpoints, strict=True
+        )
+    )
+
+
+def _hosts(cluster: Cluster, subjects: Subjects) -> tuple[HostEntry, ...]:
+    api_servers = set(cluster.api_server_addresses)
+    return tuple(
+        HostEntry(
+            node.name,
+            HOST,
+            node.addresses,
+            _table(ingress, 0),
+            _table(egress, 1),
+            is_api_server=not api_servers.isdisjoint(node.addresses),
+            is_enforced=(ingress, egress) != (-1, -1),
+        )
+        for node, (ingress, egress) in zip(cluster.nodes, subjects.hosts, strict=True)
+    )
