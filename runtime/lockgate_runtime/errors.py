@@ -40,6 +40,7 @@ CODES: dict[str, str] = {
     "E5037": "the state directory cannot be written",
     "E5038": "the sweeper of timed-out flows did not start",
     "E5039": "another process is reading the events",
+    "E5040": "a line is no flow that observe recorded",
 }
 """Every code and its title; ``lockgate.codes`` has the same with example and cure."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from lockgate.cli.terminal import has_colour
+from lockgate_runtime.terminal import has_colour
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics

@@ -1,11 +1,12 @@
-"""What differs when a person looks: colour and progress, only on a terminal."""
+"""Progress, for a person who looks."""
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.terminal import is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,15 +14,10 @@ if TYPE_CHECKING:
 _CLEAR_LINE = "\r\033[K"
 
 
-def has_colour(stream: TextIO) -> bool:
-    """Whether to write colours; see https://no-color.org."""
-    return not os.environ.get("NO_COLOR") and _is_terminal(stream)
-
-
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
     """Give a function that says what is being done; it is silent where nobody looks."""
-    if not _is_terminal(sys.stderr):
+    if not is_terminal(sys.stderr):
         yield lambda _step: None
         return
 
@@ -32,7 +28,3 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield tell
     finally:
         print(_CLEAR_LINE, end="", file=sys.stderr, flush=True)
-
-
-def _is_terminal(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"

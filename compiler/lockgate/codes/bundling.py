@@ -1,4 +1,4 @@
-"""E2200-E2249: the lock file, the bundle, recordings."""
+"""E2200-E2249: the lock file and the bundle."""
 
 from __future__ import annotations
 
@@ -36,12 +36,5 @@ EXPLANATIONS = (
         "--locked was given without --lock",
         "--locked refuses to change a lock file, and none was named.",
         "Add --lock FILE, or leave out --locked.",
-    ),
-    Explanation(
-        "E2210",
-        "not-a-recording",
-        "a line is no flow that `lockgate observe -o json` wrote",
-        "`lockgate observe --from` shows recordings again, and reads its own lines only.",
-        "Record with `lockgate observe -o json > FILE`, by the same version.",
     ),
 )

@@ -27,6 +27,7 @@ VERBS = {
     "unload": "detach and remove everything",
     "gc": "remove what belongs to endpoints that are gone",
     "verify": "ask the kernel's verifier about a bundle",
+    "observe": "print the flows that pass and that do not",
 }
 
 REFUSED, ENVIRONMENT = 1, 2
