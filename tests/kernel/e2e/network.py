@@ -1,0 +1,298 @@
+"""A little world of network namespaces: a host, its pods behind veths, an outside.
+
+Pods have /32 and /128 addresses that the host routes, as CNIs do it; the outside is behind
+the host's device with the default route.  Sockets of any namespace are opened here, in
+this process: a thread enters the namespace, opens the socket, and goes back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
+
+GATEWAY_V4, GATEWAY_V6 = "169.254.1.1", "fe80::1"
+OUTSIDE_V4, OUTSIDE_V6 = "198.51.100.2", "2001:db8:1::2"
+HOST_V4, HOST_V6 = "198.51.100.1", "2001:db8:1::1"
+UPLINK = "eth0"
+NO_ANSWER = 0.35
+"""Seconds after which a packet that is on its way within one machine was dropped."""
+
+
+def sh(*lines: str) -> None:
+    """Run shell lines; an error shows what they said."""
+    done = subprocess.run(
+        ["sh", "-ec", "\n".join(lines)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{lines}\n{done.stderr}"
+
+
+@contextlib.contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """Let this thread be in a network namespace."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    try:
+        assert _libc.setns(there, _CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+        yield
+    finally:
+        assert _libc.setns(home, _CLONE_NEWNET) == 0
+        os.close(home)
+        os.close(there)
+
+
+@dataclass
+class Network:
+    """The namespaces of one test; a context manager that leaves nothing behind."""
+
+    name: str
+    folder: Path
+    pods: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.root = Path("/sys/fs/bpf") / self.name
+        self.state = self.folder / "state"
+        self.host = f"{self.name}-host"
+        self.outside = f"{self.name}-out"
+
+    def __enter__(self) -> Network:
+        host, outside = self.host, self.outside
+        sh(
+            f"ip netns add {host}",
+            f"ip netns add {outside}",
+            f"ip -n {host} link set lo up",
+            f"ip -n {outside} link set lo up",
+            f"ip link add {UPLINK} netns {host} type veth peer name eth0 netns {outside}",
+            f"ip -n {host} addr add {HOST_V4}/24 dev {UPLINK}",
+            f"ip -n {outside} addr add {OUTSIDE_V4}/24 dev eth0",
+            f"ip -n {host} -6 addr add {HOST_V6}/64 dev {UPLINK} nodad",
+            f"ip -n {outside} -6 addr add {OUTSIDE_V6}/64 dev eth0 nodad",
+            f"ip -n {host} link set {UPLINK} up",
+            f"ip -n {outside} link set eth0 up",
+            f"ip -n {host} route add default via {OUTSIDE_V4}",
+            f"ip -n {host} -6 route add default via {OUTSIDE_V6}",
+            f"ip -n {outside} route add default via {HOST_V4}",
+            f"ip -n {outside} -6 route add default via {HOST_V6}",
+        )
+        with inside(host):
+            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+            Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run("unload", check=False)
+        for namespace in (*self.pods, self.host, self.outside):
+            subprocess.run(
+                ["ip", "netns", "del", self._full(namespace)],
+                check=False,
+                capture_output=True,
+            )
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _full(self, name: str) -> str:
+        return name if name.startswith(self.name) else f"{self.name}-{name}"
+
+    def add_pod(self, pod: str, v4: str | None = None, v6: str | None = None) -> str:
+        """Add a pod with its veth; return the name of the host's end."""
+        space, device, host = self._full(pod), f"lg-{pod}", self.host
+        lines = [
+            f"ip netns add {space}",
+            f"ip -n {space} link set lo up",
+            f"ip link add {device} netns {host} type veth peer name eth0 netns {space}",
+            f"ip -n {host} link set {device} up",
+            f"ip -n {host} -6 addr add {GATEWAY_V6}/64 dev {device} nodad",
+            f"ip -n {host} addr add {GATEWAY_V4}/32 dev {device}",
+            f"ip -n {space} link set eth0 up",
+        ]
+        if v4:
+            lines += [
+                f"ip -n {space} addr add {v4}/32 dev eth0",
+                f"ip -n {space} route add {GATEWAY_V4} dev eth0 scope link",
+                f"ip -n {space} route add default via {GATEWAY_V4} dev eth0",
+                f"ip -n {host} route add {v4}/32 dev {device}",
+            ]
+        if v6:
+            lines += [
+                f"ip -n {space} -6 addr add {v6}/128 dev eth0 nodad",
+                f"ip -n {space} -6 route add default via {GATEWAY_V6} dev eth0",
+                f"ip -n {host} -6 route add {v6}/128 dev {device}",
+            ]
+        sh(*lines)
+        self.pods.append(pod)
+        return device
+
+    def remove_pod(self, pod: str) -> None:
+        """Delete a pod's namespace; its veth goes with it."""
+        sh(f"ip netns del {self._full(pod)}")
+        self.pods.remove(pod)
+        deadline = time.monotonic() + 5
+        while f"lg-{pod}" in self.devices() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def devices(self) -> list[str]:
+        """Names of the host's devices."""
+        with inside(self.host):
+            return [name for _, name in socket.if_nameindex()]
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of a verb, in the host's namespace."""
+        verb, *rest = arguments
+        return [
+            "nsenter",
+            f"--net=/run/netns/{self.host}",
+            sys.executable,
+            "-m",
+            "lockgate_runtime",
+            verb,
+            *rest,
+            *(() if verb == "verify" else ("--root", str(self.root))),
+            *(() if verb == "verify" else ("--state", str(self.state))),
+        ]
+
+    def run(
+        self, *arguments: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a verb of the runtime on the host."""
+        done = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, check=False
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def apply(self, bundle: Path, *arguments: str) -> None:
+        """Apply a bundle; it must succeed."""
+        self.run("apply", str(bundle), "--node", "node-1", *arguments)
+
+    # ------------------------------------------------------------------ traffic
+
+    def socket_in(self, where: str, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """Open a socket in a namespace."""
+        with inside(self._full(where)):
+            return socket.socket(family, kind, protocol)
+
+    def connect(
+        self,
+        source: str,
+        destination: str,
+        address: str,
+        port: int = 80,
+        protocol: int = socket.IPPROTO_TCP,
+    ) -> Connection | None:
+        """Connect; None when there is no answer in time."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = self.socket_in(destination, family, socket.SOCK_STREAM, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("", port))
+        listener.listen()
+        client = self.socket_in(source, family, socket.SOCK_STREAM, protocol)
+        client.settimeout(NO_ANSWER)
+        listener.settimeout(NO_ANSWER)
+        try:
+            client.connect((address, port))
+            server, _ = listener.accept()
+        except (TimeoutError, OSError):
+            client.close()
+            return None
+        finally:
+            listener.close()
+        server.settimeout(NO_ANSWER)
+        return Connection(client, server)
+
+    def tcp(self, source: str, destination: str, address: str, port: int = 80) -> bool:
+        """Whether a connection can be made and bytes go both ways."""
+        connection = self.connect(source, destination, address, port)
+        if connection is None:
+            return False
+        with connection:
+            return connection.exchange()
+
+    def udp(self, source: str, destination: str, address: str, port: int = 53) -> bool:
+        """Whether a datagram arrives and its answer comes back."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with (
+            self.socket_in(destination, family, socket.SOCK_DGRAM) as server,
+            self.socket_in(source, family, socket.SOCK_DGRAM) as client,
+        ):
+            server.bind(("", port))
+            client.settimeout(NO_ANSWER)
+            server.settimeout(NO_ANSWER)
+            client.sendto(b"question", (address, port))
+            try:
+                _, sender = server.recvfrom(100)
+                server.sendto(b"answer", sender)
+                return client.recv(100) == b"answer"
+            except TimeoutError:
+                return False
+
+    def ping(self, source: str, address: str) -> bool:
+        """Whether an echo request is answered."""
+        is_v6 = ":" in address
+        family = socket.AF_INET6 if is_v6 else socket.AF_INET
+        protocol = socket.IPPROTO_ICMPV6 if is_v6 else socket.IPPROTO_ICMP
+        request, reply = (128, 129) if is_v6 else (8, 0)
+        identifier = threading.get_ident() & 0xFFFF
+        message = struct.pack(">BBHHH", request, 0, 0, identifier, 1) + b"lockgate"
+        if not is_v6:
+            message = message[:2] + struct.pack(">H", _checksum(message)) + message[4:]
+        with self.socket_in(source, family, socket.SOCK_RAW, protocol) as raw:
+            raw.settimeout(NO_ANSWER)
+            raw.sendto(message, (address, 0))
+            deadline = time.monotonic() + NO_ANSWER
+            try:
+                while time.monotonic() < deadline:
+                    data = raw.recv(2000)[0 if is_v6 else 20 :]
+                    if data[0] == reply and data[4:6] == struct.pack(">H", identifier):
+                        return True
+            except TimeoutError:
+                pass
+        return False
+
+
+@dataclass
+class Connection:
+    """Both ends of a connection."""
+
+    client: socket.socket
+    server: socket.socket
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.server.close()
+
+    def send(self, *, from_client: bool = True) -> bool:
+        """Whether bytes get through in one direction."""
+        ends = (self.client, self.server) if from_client else (self.server, self.client)
+        try:
+            ends[0].sendall(b"x" * 64)
+            return bool(ends[1].recv(64))
+        except OSError:
+            return False
+
+    def exchange(self) -> bool:
+        """Whether bytes get through in both directions."""
+        return self.send() and self.send(from_client=False)
+
+
+def _checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
