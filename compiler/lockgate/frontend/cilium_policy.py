@@ -12,7 +12,7 @@ from lockgate.frontend.cilium_rule import LISTS, Frame, parse_element
 from lockgate.frontend.cilium_selectors import Home, parse_subject, selects_init
 from lockgate.frontend.metadata import read_metadata
 from lockgate.frontend.nodes import plain_value
-from lockgate.frontend.schema import Fields
+from lockgate.frontend.schema import Fields, Mapping
 from lockgate.frontend.selectors import parse_label_selector
 from lockgate.ir.labels import Selector
 from lockgate.ir.policy import Direction, Policy, Section, SubjectKind
@@ -207,6 +207,8 @@ def _warn_of_empty(node: Node, name: str, count: int, diagnostics: Diagnostics) 
     """Warn of an element that matches nothing, where it is not the idiom for default deny."""
     if count == 1 and not name.endswith("Deny"):
         return
+    if isinstance(node, Mapping) and not node.entries.keys() <= {"icmps", "toPorts"}:
+        return  # there is something in it, which was refused
     verb = "denies" if name.endswith("Deny") else "allows"
     message = f"an empty element of '{name}' {verb} nothing"
     cure = f"to match every peer, write '{'from' if name[0] == 'i' else 'to'}Entities: [all]'"
