@@ -8,6 +8,7 @@ import pytest
 
 from lockgate.ir.policy import (
     Action,
+    AnyPeer,
     LabelPeer,
     NamedPortMatch,
     NamePeer,

@@ -52,6 +52,8 @@ Located = tuple[Facts, "Span"]
 _F = TypeVar("_F", bound=Facts)
 
 METADATA_NAME = "kubernetes.io/metadata.name"
+HOSTNAME = "kubernetes.io/hostname"
+OPERATING_SYSTEM = "kubernetes.io/os"
 _OURS = "io.cilium.k8s."
 _API_SERVER = ("default", "kubernetes")
 
@@ -142,8 +144,10 @@ def _build_namespaces(
 
 
 def _build_node(facts: NodeFacts, span: Span) -> Node:
+    """Build a node; two labels that the kubelet gives to every node are added if need be."""
     addresses = tuple(ip_address(text) for text in facts.addresses)
-    return Node(facts.name, _labels(dict(facts.labels)), addresses, span)
+    labels = {HOSTNAME: facts.name, OPERATING_SYSTEM: "linux", **dict(facts.labels)}
+    return Node(facts.name, _labels(labels), addresses, span)
 
 
 def _labels(pairs: Mapping[str, str]) -> Labels:

@@ -16,7 +16,7 @@ from lockgate.frontend.pod_selectors import (
 from lockgate.frontend.schema import Fields
 from lockgate.frontend.selectors import make_selector, parse_label_selector
 from lockgate.ir.labels import Operator, Requirement
-from lockgate.ir.policy import Direction, LabelPeer, NamePeer, NetworkPeer
+from lockgate.ir.policy import AnyPeer, Direction, LabelPeer, NamePeer, NetworkPeer
 from lockgate.options import Semantics
 
 if TYPE_CHECKING:
@@ -71,12 +71,13 @@ def _parse_namespaces(
     wanted = parse_namespaces(node, diagnostics, "namespaces")
     if wanted is None:
         return ()
-    is_cilium = context.options.semantics is Semantics.CILIUM
-    if is_cilium and is_negative(wanted):
-        message = "in Cilium, this selects the world and all nodes as well"
+    if context.options.semantics is Semantics.CILIUM and is_negative(wanted):
+        # Its aggregate identities have no namespace: whoever is behind one is meant.
+        message = "in Cilium, this selects everyone, the world and all nodes as well"
         cure = "add 'operator: Exists' of some namespace label to mean pods only"
         diagnostics.note("N1042", message, node.span, help=cure)
-    return (LabelPeer(select(wanted, only_pods=not is_cilium)),)
+        return (AnyPeer(),)
+    return (LabelPeer(select(wanted)),)
 
 
 def _parse_nodes(node: Node, diagnostics: Diagnostics) -> tuple[Peer, ...]:

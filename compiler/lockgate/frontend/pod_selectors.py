@@ -70,8 +70,8 @@ def is_negative(requirements: set[Requirement]) -> bool:
     return all(r.operator in _NEGATIVE for r in requirements)
 
 
-def select(requirements: set[Requirement], *, only_pods: bool = True) -> Selector:
-    """Return the selector; ``only_pods`` keeps a negative one from matching non-pods."""
-    if only_pods and is_negative(requirements):
+def select(requirements: set[Requirement]) -> Selector:
+    """Return the selector; a negative one matches pods only, too."""
+    if is_negative(requirements):
         requirements = requirements | {ANY_NAMESPACE}
     return make_selector(requirements)

@@ -5,8 +5,8 @@ After:  the same rules with prefixes only.  A group's prefixes are addresses out
         cluster (scope WORLD); a service's are the addresses of its ready backends, whoever
         has them (scope EVERY).
 
-A group that the snapshot lacks is an error: nobody can tell what the rule was to allow.
-A service that it lacks is a warning, and selects nothing until it exists.
+A group or a service that the snapshot lacks is a warning, and selects nothing until it
+exists, as in Cilium.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ class _Resolver:
         group = self._groups.get(peer.name or "")
         if group is not None:
             return [group]
-        self._diagnostics.error(
-            "E2050",
-            f"there is no CiliumCIDRGroup {quote(peer.name)}",
+        self._diagnostics.warning(
+            "W2050",
+            f"there is no CiliumCIDRGroup {quote(peer.name)}: this peer selects nothing",
             rule.span,
             help=did_you_mean(peer.name or "", self._groups),
         )

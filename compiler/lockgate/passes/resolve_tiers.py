@@ -54,8 +54,8 @@ def no_policy(book: DecisionBook) -> int:
 
 class _Verdict(NamedTuple):
     outcome: Outcome
-    argument: int
     rule: int
+    argument: int
     because: tuple[int, ...]
     chain: tuple[tuple[Tier, int], ...]
 
@@ -186,7 +186,7 @@ class TierJudge:
         if owner.rule.action is Action.DENY:
             return self._plain(Outcome.DENY, tier, rule, passed)
         outcome, argument = _of_allowance(owner.rule.l7)
-        return _Verdict(outcome, argument, rule, (rule,), (*passed, (tier, rule)))
+        return _Verdict(outcome, rule, argument, (rule,), (*passed, (tier, rule)))
 
     def _plain(
         self,
@@ -195,14 +195,14 @@ class TierJudge:
         rule: int,
         passed: tuple[tuple[Tier, int], ...],
     ) -> _Verdict:
-        return _Verdict(outcome, 0, rule, (rule,), (*passed, (tier, rule)))
+        return _Verdict(outcome, rule, 0, (rule,), (*passed, (tier, rule)))
 
     def _agreed(
         self, outcome: Outcome, tags: Tags, passed: tuple[tuple[Tier, int], ...]
     ) -> _Verdict:
         because = self._entries(tags, MOST_BECAUSE)
         chain = (*passed, (Tier.NORMAL, because[0]))
-        return _Verdict(outcome, 0, because[0], because, chain)
+        return _Verdict(outcome, because[0], 0, because, chain)
 
     def _allowance(
         self, tags: Tags, isolation: int | None, passed: tuple[tuple[Tier, int], ...]
@@ -226,7 +226,7 @@ class TierJudge:
             because += (self._book.rule(NO_POLICY, "no-policy"),)
         elif tags & self._host:
             because += (self._book.rule(HOST_TO_ENDPOINT, "allow"),)
-        return _Verdict(outcome, argument, because[0], because, chain)
+        return _Verdict(outcome, because[0], argument, because, chain)
 
     def _entries(self, tags: Tags, most: int) -> tuple[int, ...]:
         """Return the rules of some terms, in order, each once, at most so many."""
