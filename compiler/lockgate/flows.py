@@ -7,13 +7,18 @@ The format is JSON, one flow a line: ``src``, ``dst`` (``namespace/pod``, an add
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lockgate.ir.policy import Protocol
+from lockgate.source import Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.source import Source
 
 EXPECTATIONS = ("expect", "expect_k8s")
 """Fields of a flow that say what it should come to."""
@@ -43,14 +48,17 @@ class Flow:
     port: int
     fields: Mapping[str, Any]
 
-    @property
-    def expectation(self) -> Mapping[str, str] | None:
-        """What the flow should come to, if it says so; the specification's answer first."""
-        for name in reversed(EXPECTATIONS):
-            if name in self.fields:
+    def expectation(self, *, of_cilium: bool = False) -> Mapping[str, str]:
+        """Return what the flow should come to, as far as it says so.
+
+        ``expect_k8s`` is what the specification says where Cilium, by ``expect``, differs.
+        """
+        names = EXPECTATIONS[:1] if of_cilium else reversed(EXPECTATIONS)
+        for name in names:
+            if isinstance(self.fields.get(name), dict):
                 expected: Mapping[str, str] = self.fields[name]
                 return expected
-        return None
+        return {}
 
     @property
     def question(self) -> dict[str, Any]:
@@ -75,3 +83,29 @@ def parse_flow(fields: object) -> Flow:
     if type(port) is not int or not 0 <= port <= limit:
         raise FlowError(f"port is missing, or not a number from 0 to {limit}")
     return Flow(fields["src"], fields["dst"], protocol, port, fields)
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedFlow:
+    """A flow and the line that it was read from."""
+
+    flow: Flow
+    span: Span
+
+
+def read_flows(source: Source, diagnostics: Diagnostics) -> list[LocatedFlow]:
+    """Read one flow a line; empty lines are passed over, mistakes are E2240."""
+    flows = []
+    start = 0
+    for line in source.text.split("\n"):
+        span = Span(source, start, start + len(line))
+        start += len(line) + 1
+        if not line.strip():
+            continue
+        try:
+            flows.append(LocatedFlow(parse_flow(json.loads(line)), span))
+        except ValueError as error:
+            diagnostics.error("E2240", f"this line is no JSON: {error}", span)
+        except FlowError as error:
+            diagnostics.error("E2240", f"this is no flow: {error}", span)
+    return flows

@@ -38,6 +38,10 @@ class FamilyError(FlowError):
     """A flow between two dual-stack ends that comes out differently for each family."""
 
 
+class UnaskedError(Exception):
+    """A judge has no way to ask this question; says why.  The flow is skipped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a hook knows: ``remote`` is the other end, ``peer`` what its address leads to.
@@ -61,12 +65,22 @@ class Question:
             return self.subject.ingress_policy
         return self.subject.egress_policy
 
+    @property
+    def is_foreign_icmp(self) -> bool:
+        """Whether ICMP is asked for that does not belong to the addresses' family."""
+        family = ICMP_FAMILY.get(self.protocol)
+        return (
+            family is not None
+            and self.remote is not None
+            and (family != self.remote.version)
+        )
+
 
 class Judge(Protocol):
     """Answers questions with an index of ``PackedTables`` decisions."""
 
     def decide(self, question: Question) -> int:
-        """Return the number of the decision."""
+        """Return the number of the decision, or raise :class:`UnaskedError`."""
 
 
 class TableJudge:
@@ -107,15 +121,19 @@ class Answer:
         """Egress first: a packet meets it first."""
         return self.egress, self.ingress
 
-    def agrees(self) -> bool:
-        """Whether every expectation that the flow brought is met."""
+    def differences(self, *, of_cilium: bool = False) -> dict[str, tuple[str, str]]:
+        """Return what came out otherwise than the flow expects: name → (is, should be)."""
         got = {
             "ingress": self.ingress.outcome,
             "egress": self.egress.outcome,
             "verdict": self.verdict,
         }
-        expected = self.flow.expectation or {}
-        return all(got.get(name) == value for name, value in expected.items())
+        expected = self.flow.expectation(of_cilium=of_cilium)
+        return {
+            name: (got[name], value)
+            for name, value in expected.items()
+            if name in got and got[name] != value
+        }
 
 
 class RequestJudge(Protocol):

@@ -73,7 +73,7 @@ class Ends:
         """Return the families that both ends have; of them ICMP has one of its own."""
         one = {a.version for a in self._addresses(source, destination)}
         two = {a.version for a in self._addresses(destination, source)}
-        both = sorted(one & two) or sorted(one | two) or [4]
+        both: list[int] = sorted(one & two) or sorted(one | two) or [4]
         icmp = {4: "ICMP", 6: "ICMPv6"}
         own = [family for family in both if icmp[family] == protocol]
         return own or both

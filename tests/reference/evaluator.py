@@ -110,8 +110,7 @@ class Evaluator:
             if address.version == family
         ]
         if not backends:
-            # Nobody serves it: whoever is enforced at all may not send there.
-            return "deny" if self._is_enforced(me, "egress") else "allow", True
+            return self._not_served(me), True
         judged = []
         for address, port in backends:
             end = self.ends.other(self.ends.who(str(address)), subject, family)
@@ -135,8 +134,12 @@ class Evaluator:
         if strict != "deny":
             return strict, True
         lenient = [_without_denial(o) if o.audited else o for o in opinions]
-        if self._decide(direction, me, other, lenient) == "deny":
+        without = self._decide(direction, me, other, lenient)
+        if without == "deny":
             return "deny", False
+        if without == "redirect":
+            # The policies in force leave it to a parser, and so it stays.
+            return without, self._passes(direction, me, other, lenient, packet)
         return "audit", True
 
     def _opinions(
@@ -203,13 +206,19 @@ class Evaluator:
         parser = min((r.parser for r in redirects), key=RANK.index)
         return any(r.admits(packet) for r in redirects if r.parser == parser)
 
-    def _is_enforced(self, me: End, direction: str) -> bool:
-        """Tell whether any policy has a say about this end in this direction."""
-        if self.enforcement_mode != "default":
-            return self.enforcement_mode == "always" and me.kind is Kind.POD
+    def _not_served(self, me: End) -> str:
+        """Judge where nobody serves: whoever is enforced at all may not send there."""
+        if self.enforcement_mode == "never":
+            return "allow"
         nobody = End(Kind.WORLD, None)
-        opinions = self._opinions(direction, me, nobody, Packet("TCP", 1))
-        return any(o.speaks for o in opinions)
+        opinions = self._opinions("egress", me, nobody, Packet("TCP", 1))
+        speaking = [o for o in opinions if o.speaks]
+        if self.enforcement_mode == "always" and me.kind is Kind.POD:
+            return "deny"
+        if not speaking:
+            return "allow"
+        isolating = [o for o in speaking if o.isolates]
+        return "audit" if all(o.audited for o in isolating or speaking) else "deny"
 
     def _is_selected(self, host: End) -> bool:
         """Tell whether a host policy selects a node."""

@@ -1,0 +1,121 @@
+"""What ``simulate`` and ``explain`` judge from: policy files, or a bundle."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+from lockgate.cli.inputs import add_inputs, compile_settings, read_options
+from lockgate.cli.messages import print_diagnostics
+from lockgate.faults import Fault
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping
+
+    from lockgate.driver import Compilation
+    from lockgate.requests import RuleRequests
+    from lockgate_runtime.bundle import Bundle
+    from lockgate_runtime.tables import PackedTables
+
+
+class Judged(NamedTuple):
+    """Tables to judge from, and what only the files know.
+
+    ``compilation`` is None for a bundle: it has no L7 rules and no host-network pods.
+    """
+
+    tables: PackedTables
+    compilation: Compilation | None = None
+
+    @property
+    def requests(self) -> RuleRequests | None:
+        """Who judges HTTP requests and DNS queries."""
+        from lockgate.requests import RuleRequests
+
+        if self.compilation is None:
+            return None
+        return RuleRequests(self.compilation.policies, self.tables)
+
+    @property
+    def host_pods(self) -> Mapping[str, str | None]:
+        """Pods on the host network: ``namespace/name`` → node."""
+        if self.compilation is None or self.compilation.cluster is None:
+            return {}
+        cluster = self.compilation.cluster
+        return {f"{pod.namespace}/{pod.name}": pod.node for pod in cluster.host_pods}
+
+
+class RefusedError(Exception):
+    """The files have errors; they are printed already."""
+
+
+def add_judged(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name policy files; the bundle is the verb's own."""
+    add_inputs(parser, are_required=False)
+
+
+def read_judged(arguments: argparse.Namespace, bundle: str | None) -> Judged:
+    """Read a bundle's tables, or compile files as far as tables."""
+    from lockgate.codegen.pack import pack_tables
+    from lockgate.driver import compile_tables
+    from lockgate_runtime.tables import PackedTables
+
+    _require_one(arguments, bundle)
+    if bundle is not None:
+        return Judged(PackedTables.open(_open_bundle(bundle).tables))
+    with compile_settings(arguments) as settings:
+        compilation = compile_tables(arguments.files, read_options(arguments), settings)
+    print_diagnostics(compilation.diagnostics)
+    if compilation.tables is None or not compilation.ok:
+        raise RefusedError
+    return Judged(PackedTables(pack_tables(compilation.tables)), compilation)
+
+
+@contextmanager
+def compiled_bundle(
+    arguments: argparse.Namespace, bundle: str | None
+) -> Iterator[tuple[Judged, Bundle]]:
+    """Give a bundle with its programs: the one that is named, or one compiled for now."""
+    from lockgate import driver
+    from lockgate_runtime.tables import PackedTables
+
+    _require_one(arguments, bundle)
+    if bundle is not None:
+        opened = _open_bundle(bundle)
+        yield Judged(PackedTables.open(opened.tables)), opened
+        return
+    with TemporaryDirectory(prefix="lockgate-") as folder:
+        directory = Path(folder) / "bundle"
+        with compile_settings(arguments) as settings:
+            compilation = driver.compile_policies(
+                arguments.files, read_options(arguments), settings
+            )
+            if compilation.ok:
+                driver.write_outputs(compilation, directory, settings)
+        print_diagnostics(compilation.diagnostics)
+        if not compilation.ok:
+            raise RefusedError
+        opened = _open_bundle(str(directory))
+        yield Judged(PackedTables.open(opened.tables), compilation), opened
+
+
+def _require_one(arguments: argparse.Namespace, bundle: str | None) -> None:
+    if bool(bundle) == bool(arguments.files):
+        raise Fault(
+            "E2203",
+            "what is to be judged is not clear",
+            "name policy files and a snapshot with -f, or one bundle",
+        )
+
+
+def _open_bundle(text: str) -> Bundle:
+    from lockgate_runtime.bundle import Bundle
+    from lockgate_runtime.errors import NodeError
+
+    try:
+        return Bundle.open(Path(text))
+    except NodeError as error:
+        raise Fault(error.code, error.message, error.cure) from None
