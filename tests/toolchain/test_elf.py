@@ -32,9 +32,8 @@ struct {
         int (*max_entries)[8];
 } some_programs SEC(".maps");
 
-SEC("tc") int two(void *context) { return 7; }
-SEC("syscall") int one(void *context) { return 1; }
-char license[] SEC("license") = "GPL";
+SEC("tc") int two(void *context __attribute__((unused))) { return 7; }
+SEC("syscall") int one(void *context __attribute__((unused))) { return 1; }
 """
 
 
