@@ -28,7 +28,7 @@ def require_one(
         "E1050",
         message,
         fields.key_span(named[1]),
-        help=f"exactly one of {wanted}; write one list item for each",
+        help=f"keep exactly one of {wanted}",
         related=[(fields.key_span(named[0]), "the other one")],
     )
     return None

@@ -1,0 +1,83 @@
+"""Other people's policies: each is read, or refused for the reason that the table gives.
+
+They are read where they lie, ``../shared`` from the project's root; elsewhere this is
+reported as not run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lockgate.diagnostics import Diagnostics, Severity
+from lockgate.frontend.unenforced import report_unenforced
+from lockgate.frontend.yaml_reader import read_yaml
+from lockgate.ir.policy import Policy
+from lockgate.options import Options, Semantics
+from lockgate.source import Source
+from tests.frontend.policy_texts import kind_of, parse_nodes
+
+HERE = Path(__file__).parent
+SHARED = HERE.parent.parent / "shared"
+CORPUS = SHARED / "corpus" / "cilium"
+CONFORMANCE = SHARED / "conformance"
+
+EXPECTED = {
+    fields[0]: fields[1]
+    for line in (HERE / "corpus_expectations.txt").read_text().splitlines()
+    if not line.startswith("#") and (fields := line.split(maxsplit=2))
+}
+
+needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"not run: no {CORPUS}")
+needs_cases = pytest.mark.skipif(
+    not CONFORMANCE.is_dir(), reason=f"not run: no {CONFORMANCE}"
+)
+
+
+def _read(text: str, options: Options) -> tuple[int, Diagnostics]:
+    """Return how many objects were of our kinds, and everything found to say of them."""
+    diagnostics = Diagnostics()
+    nodes = read_yaml(Source("corpus", text), diagnostics)
+    values = parse_nodes(nodes, options, diagnostics)
+    policies = [value for value in values if isinstance(value, Policy)]
+    report_unenforced(policies, options, diagnostics)
+    kinds = sum(kind_of(node)[1].endswith(("Policy", "CIDRGroup")) for node in nodes)
+    return kinds, diagnostics
+
+
+@needs_corpus
+@pytest.mark.parametrize(("file", "codes"), EXPECTED.items())
+def test_a_file_is_read_or_refused_with_reason(file: str, codes: str) -> None:
+    """Exactly the expected errors, each with a cure."""
+    count, diagnostics = _read((CORPUS / file).read_text(), Options())
+    errors = [d for d in diagnostics.found if d.severity is Severity.ERROR]
+    assert ",".join(sorted({d.code for d in errors})) == codes.strip("ok-")
+    assert all(error.help for error in errors)
+    assert (count == 0) == (codes == "-")
+
+
+@needs_corpus
+def test_the_table_names_every_file() -> None:
+    """A file that is added must be decided."""
+    files = (path.relative_to(CORPUS).as_posix() for path in CORPUS.rglob("*.yaml"))
+    assert sorted(files) == sorted(EXPECTED)
+
+
+@needs_cases
+@pytest.mark.parametrize("semantics", Semantics)
+@pytest.mark.parametrize(
+    "file", ["gotchas", "k8s_e2e", "npapi", "quirks", "sample_l3l4", "sample_l7"]
+)
+def test_conformance_objects_are_read(file: str, semantics: Semantics) -> None:
+    """Every policy of the cases is valid, but those that the case says to refuse."""
+    options = Options(semantics=semantics, allow_unenforced=True)
+    for line in (CONFORMANCE / f"{file}.jsonl").read_text().splitlines():
+        case = json.loads(line)
+        rejected = {entry["index"] for entry in case.get("rejected", ())}
+        for i, value in enumerate(case["objects"]):
+            if value["kind"].endswith(("Policy", "CIDRGroup")):
+                count, diagnostics = _read(json.dumps(value), options)
+                assert count == 1
+                assert diagnostics.ok == (i not in rejected), (case["name"], value)
