@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
+from lockgate_runtime.bpf import Link
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -68,6 +70,15 @@ class Way(Protocol):
 
     def detach(self, place: Attachment, pin: Path, netlink: Netlink) -> None:
         """Detach, and remove the pin; nothing happens when it is gone."""
+
+
+def drop_link(pin: Path) -> None:
+    """Detach a pinned link now, and unpin it; without the first, the kernel takes its time."""
+    if pin.exists():
+        with Link.pinned(pin) as link:
+            if link.info.target:
+                link.detach()
+        pin.unlink(missing_ok=True)
 
 
 def way(name: str) -> Way:

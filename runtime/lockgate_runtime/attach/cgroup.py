@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.attach import DIRECTION, Attachment
+from lockgate_runtime.attach import DIRECTION, Attachment, drop_link
 from lockgate_runtime.bpf import AttachType, Link, Program
 from lockgate_runtime.errors import NodeError
 
@@ -44,8 +44,8 @@ def is_attached(place: Attachment, pin: Path, _netlink: Netlink) -> bool:
 
 
 def detach(_place: Attachment, pin: Path, _netlink: Netlink) -> None:
-    """Unpin the link; it was the last to hold it."""
-    pin.unlink(missing_ok=True)
+    """Detach the link, and unpin it."""
+    drop_link(pin)
 
 
 def mount_point() -> Path:

@@ -10,7 +10,7 @@ import errno
 import struct
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.attach import DIRECTION, Attachment
+from lockgate_runtime.attach import DIRECTION, Attachment, drop_link
 from lockgate_runtime.bpf import F_BEFORE, AttachType, Command, Link, Program
 from lockgate_runtime.errors import BpfError
 from lockgate_runtime.libbpf import bpf
@@ -55,5 +55,5 @@ def is_attached(place: Attachment, pin: Path, _netlink: Netlink) -> bool:
 
 
 def detach(_place: Attachment, pin: Path, _netlink: Netlink) -> None:
-    """Unpin the link; it was the last to hold it."""
-    pin.unlink(missing_ok=True)
+    """Detach the link, and unpin it."""
+    drop_link(pin)

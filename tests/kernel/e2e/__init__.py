@@ -1,0 +1,1 @@
+"""End to end: real sockets in network namespaces, under bundles of our own."""

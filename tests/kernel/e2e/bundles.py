@@ -110,7 +110,9 @@ class _Builder:
         number = 1000 + len(self.rules)
         self.rules.append(RuleEntry(number, name, (), (), effect))
         rule = len(self.rules) - 1
-        self.decisions.append(Decision(outcome, rule, 0, (rule,), ((Tier.NORMAL, rule),)))
+        self.decisions.append(
+            Decision(outcome, rule, 0, (rule,), ((Tier.NORMAL, rule),))
+        )
         return len(self.decisions) - 1
 
     def atoms_of(self, allow: Allow) -> list[int]:
@@ -156,7 +158,8 @@ def build_tables(pods: Sequence[Pod], node: Node | None = None) -> Tables:
     """Build the tables of a node with these endpoints."""
     node = node or Node()
     names = [WORLD, HOST, *(pod.name for pod in pods)]
-    every = [r for s in (*pods, node) for r in (*(s.ingress or ()), *(s.egress or ()))]
+    subjects: tuple[Pod | Node, ...] = (*pods, node)
+    every = [r for s in subjects for r in (*(s.ingress or ()), *(s.egress or ()))]
     starts: list[list[int]] = [[0] for _ in range(6)]
     for rule in every:
         if rule.protocol is not None and rule.port is not None:
@@ -201,7 +204,9 @@ def build_tables(pods: Sequence[Pod], node: Node | None = None) -> Tables:
         ),
         peers=tuple(
             # An endpoint's own address stays its own; any other one of the host is the host.
-            PeerEntry(number, place, place if place > 1 else 1, place if place > 1 else 1)
+            PeerEntry(
+                number, place, place if place > 1 else 1, place if place > 1 else 1
+            )
             for place, number in enumerate(identities)
         ),
         class_count=len(names),
@@ -209,7 +214,8 @@ def build_tables(pods: Sequence[Pod], node: Node | None = None) -> Tables:
             AddressEntry.of(ip_network(text), place)
             for text, place in sorted(
                 {
-                    **{"0.0.0.0/0": 0, "::/0": 0},
+                    "0.0.0.0/0": 0,
+                    "::/0": 0,
                     **{a: i for i, pod in enumerate(pods, 2) for a in pod.addresses},
                 }.items()
             )
