@@ -107,7 +107,7 @@ def _decision(tables: Tables, outcomes: Iterable[Outcome]) -> str | None:
 def _rule(tables: Tables, decision: Decision) -> str:
     rule = tables.rules[decision.rule]
     span = next(iter(rule.spans), None)
-    return f"{span.source.name}:{span.line}: {rule.name}" if span else rule.name
+    return f"{span.source.alias}:{span.line}: {rule.name}" if span else rule.name
 
 
 def _endpoint_in_cgroup(tables: Tables) -> str | None:

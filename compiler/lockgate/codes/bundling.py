@@ -32,9 +32,12 @@ EXPLANATIONS = (
     ),
     Explanation(
         "E2203",
-        "locked-without-lock",
-        "--locked was given without --lock",
-        "--locked refuses to change a lock file, and none was named.",
-        "Add --lock FILE, or leave out --locked.",
+        "arguments-disagree",
+        "the arguments of the command do not go together",
+        "Each argument is right by itself, and together they ask for two things or for "
+        "nothing: --locked without the lock file that must not change, policy files and a "
+        "bundle at once, or neither.",
+        "The help line says what to add or to leave out; `lockgate VERB --help` has "
+        "examples.",
     ),
 )
