@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockgate.diagnostics import Diagnostics
+from lockgate.frontend.records import Decoder, encode
 from lockgate.frontend.unenforced import report_unenforced
 from lockgate.frontend.yaml_reader import read_yaml
 from lockgate.ir.policy import Policy
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden"
+CASES = [
+    "cilium_l7",
+    "cilium_network_policy",
+    "cluster_network_policy",
+    "network_policy",
+]
 
 
 def _read(case: str) -> tuple[list[Policy], Diagnostics]:
@@ -38,15 +45,7 @@ def _print_diagnostics(diagnostics: Diagnostics) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        "cilium_l7",
-        "cilium_network_policy",
-        "cluster_network_policy",
-        "network_policy",
-    ],
-)
+@pytest.mark.parametrize("case", CASES)
 def test_a_kind_becomes_ir(case: str, golden: Callable[[str, str], None]) -> None:
     """One policy of each kind, with every sort of rule it has."""
     policies, diagnostics = _read(case)
@@ -57,6 +56,20 @@ def test_a_kind_becomes_ir(case: str, golden: Callable[[str, str], None]) -> Non
         golden(f"{case}/diagnostics.txt", _print_diagnostics(diagnostics))
     else:
         assert diagnostics.ok
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_record_gives_the_same_policies(case: str) -> None:
+    """The cache of documents returns what was read, with its spans in the new document."""
+    policies, _ = _read(case)
+    elsewhere = Source("elsewhere.yaml", "")
+    decoder = Decoder()
+    for policy in policies:
+        record = encode(policy)
+        decoder.decode(record, Source("before.yaml", ""))
+        again = decoder.decode(record, elsewhere)
+        moved = repr(policy).replace("Source('policy.yaml'", "Source('elsewhere.yaml'")
+        assert repr(again) == moved
 
 
 def test_every_mistake_is_shown_at_once(golden: Callable[[str, str], None]) -> None:

@@ -52,12 +52,12 @@ _SHARED: tuple[type, ...] = (
     policy.NetworkPeer,
     policy.CidrGroupPeer,
     policy.ServicePeer,
-    policy.NamePeer,
     l7.HeaderMatch,
 )
 _LOCATED: tuple[type, ...] = (
     Diagnostic,
     cluster.CidrGroup,
+    policy.NamePeer,
     l7.HttpRule,
     l7.DnsRule,
     l7.CustomRule,
