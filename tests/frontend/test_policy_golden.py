@@ -20,7 +20,7 @@ from tests.frontend.policy_texts import parse_nodes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GOLDEN = Path(__file__).parent.parent.parent / "golden"
+GOLDEN = Path(__file__).parent.parent.parent / "golden/kinds"
 CASES = [
     "cilium_l7",
     "cilium_network_policy",
@@ -50,10 +50,10 @@ def test_a_kind_becomes_ir(case: str, golden: Callable[[str, str], None]) -> Non
     """One policy of each kind, with every sort of rule it has."""
     policies, diagnostics = _read(case)
     assert diagnostics.found == []
-    golden(f"{case}/ir.txt", print_policies(policies))
+    golden(f"kinds/{case}/ir.txt", print_policies(policies))
     report_unenforced(policies, Options(), diagnostics)
     if case == "cilium_l7":
-        golden(f"{case}/diagnostics.txt", _print_diagnostics(diagnostics))
+        golden(f"kinds/{case}/diagnostics.txt", _print_diagnostics(diagnostics))
     else:
         assert diagnostics.ok
 
@@ -75,4 +75,4 @@ def test_a_record_gives_the_same_policies(case: str) -> None:
 def test_every_mistake_is_shown_at_once(golden: Callable[[str, str], None]) -> None:
     """None stops the reading of the rest, and each says how to mend it."""
     _, diagnostics = _read("policy_mistakes")
-    golden("policy_mistakes/diagnostics.txt", _print_diagnostics(diagnostics))
+    golden("kinds/policy_mistakes/diagnostics.txt", _print_diagnostics(diagnostics))
