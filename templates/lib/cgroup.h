@@ -17,10 +17,9 @@ enum {
 static __always_inline int cgroup_hook(struct __sk_buff *skb, const u32 hook,
 				       const u32 direction)
 {
-	const u32 attachment = skb->cb[0]; /* the stub knows its cgroup */
-	const struct endpoint *endpoint = find_endpoint(attachment);
+	/* The stub knows whose cgroup this is. */
+	const struct endpoint *endpoint = find_endpoint(skb->cb[0]);
 	struct packet packet = {
-		.key.attachment = attachment,
 		.length = skb->len,
 		.hook = hook,
 		.direction = direction,
@@ -32,6 +31,7 @@ static __always_inline int cgroup_hook(struct __sk_buff *skb, const u32 hook,
 		drop(skb, &packet, REASON_NO_ENDPOINT);
 		return CGROUP_DROP;
 	}
+	packet.key.attachment = endpoint->attachment;
 	reason = parse_network(skb, &packet, skb->protocol);
 	if (unlikely(reason)) {
 		if (reason == REASON_EXEMPT)

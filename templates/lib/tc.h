@@ -48,7 +48,6 @@ static __always_inline int endpoint_hook(struct __sk_buff *skb, const u32 hook,
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
 	struct packet packet = {
-		.key.attachment = skb->ifindex,
 		.length = skb->len,
 		.hook = hook,
 		.direction = direction,
@@ -59,6 +58,7 @@ static __always_inline int endpoint_hook(struct __sk_buff *skb, const u32 hook,
 		drop(skb, &packet, REASON_NO_ENDPOINT);
 		return TC_ACT_SHOT;
 	}
+	packet.key.attachment = endpoint->attachment;
 	reason = parse_frame(skb, &packet);
 	if (unlikely(reason)) {
 		if (reason == REASON_EXEMPT)

@@ -1,7 +1,8 @@
 """The programs of a shape, loaded with tables and without any device: a node in a box.
 
 Packets go through the stubs with BPF_PROG_TEST_RUN, which runs them on the loopback device.
-One ``interfaces`` entry is rewritten for each endpoint: its attachment is that device's.
+Its one ``interfaces`` entry is rewritten for each endpoint, which keeps an attachment of its
+own.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ class Node:
                     identity=member.identity,
                     ingress_policy=member.ingress,
                     egress_policy=member.egress,
-                    attachment=0 if name == "host" else LOOPBACK,
+                    attachment=self.attachment(name),
                     address_v4=int.from_bytes(v4[0] if v4 else b"", "little"),
                     address_v6=v6[0] if v6 else bytes(16),
                     flags=member.flags
@@ -224,10 +225,10 @@ class Node:
         return b"".join(packed)
 
     def _more_addresses(self) -> Iterator[bytes]:
-        for member in self._members.values():
+        for name, member in self._members.items():
             for address in member.addresses:
                 yield layout.ENDPOINT_ADDRESS.pack(
-                    address=mapped(address), attachment=LOOPBACK
+                    address=mapped(address), attachment=self.attachment(name)
                 )
 
     # ------------------------------------------------------------ running
@@ -236,12 +237,17 @@ class Node:
         """Write the slot."""
         self.maps["slot"].set(_u32(0), layout.pack_slot(place, deadline))
 
+    def attachment(self, name: str) -> int:
+        """Return the number that stands for an endpoint in flows; 0 is the host."""
+        return 100 * self._numbers[name]
+
     def become(self, name: str) -> None:
-        """Let the device be this endpoint's."""
-        self.maps["interfaces"].set(
-            _u32(0),
-            layout.INTERFACE.pack(ifindex=LOOPBACK, endpoint=self._numbers[name]),
-        )
+        """Let the device be this endpoint's; a name that is unknown is no endpoint."""
+        number = self._numbers.get(name)
+        entry = layout.INTERFACE.pack()
+        if number is not None:
+            entry = layout.INTERFACE.pack(ifindex=LOOPBACK, endpoint=number)
+        self.maps["interfaces"].set(_u32(0), entry)
 
     def run(self, hook: str, frame: bytes, *, mark: int = 0, repeat: int = 1) -> TestRun:
         """Send a frame through a hook's stub."""
@@ -297,6 +303,14 @@ class Node:
         value = self.maps[name].get(key)
         assert value is not None
         self.maps[name].set(key, layout.FLOW.pack(**{**layout.FLOW.unpack(value), **fields}))
+
+    def age_fragments(self, jiffies: int) -> None:
+        """Let first fragments be older than they are."""
+        fragments = self.maps["fragments"]
+        for key in list(fragments.keys()):
+            fields = layout.FRAGMENT.unpack(fragments.get(key) or b"")
+            seen = (int(fields.pop("seen")) - jiffies) % (1 << 32)
+            fragments.set(key, layout.FRAGMENT.pack(seen=seen, **fields))
 
     def clear(self) -> None:
         """Forget all flows, fragments and reports."""
