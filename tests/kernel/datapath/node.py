@@ -21,6 +21,7 @@ from lockgate.toolchain import compile_c
 from lockgate_runtime import layout
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.layout import value_of
+from lockgate_runtime.maps import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +107,9 @@ class Node:
         self.maps: dict[str, Map] = {}
         self.programs: dict[str, Program] = {}
         self.stubs: dict[str, Program] = {}
-        self._shared = dict(older.maps) if older else {}
+        self._shared = (
+            {n: m for n, m in older.maps.items() if n not in TABLES} if older else {}
+        )
         self._members = dict(members)
         self._numbers = {"host": 0}
         for name in members:
@@ -123,12 +126,7 @@ class Node:
             if name + ".o" in objects:
                 self._load(name, objects[name + ".o"])
         self._fill()
-        for name, program in self.programs.items():
-            if name == "start_sweeper":
-                continue
-            array = "programs_cgroup" if name in CGROUP_HOOKS else "programs_tc"
-            index = value_of("hook", name) * 2 + place
-            self.maps[array].set(_u32(index), _u32(program.fd))
+        self.put_in_place(place)
         if not older:
             self.switch(place)
 
@@ -232,6 +230,14 @@ class Node:
                 )
 
     # ------------------------------------------------------------ running
+
+    def put_in_place(self, place: int) -> None:
+        """Let the stubs jump to these programs where ``place`` is active."""
+        for name, program in self.programs.items():
+            if name != "start_sweeper":
+                array = "programs_cgroup" if name in CGROUP_HOOKS else "programs_tc"
+                index = value_of("hook", name) * 2 + place
+                self.maps[array].set(_u32(index), _u32(program.fd))
 
     def switch(self, place: int, deadline: int = 0) -> None:
         """Write the slot."""
