@@ -104,6 +104,8 @@ class Network:
         with inside(host):
             Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
             Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
+        self._wait_for(OUTSIDE_V4)
+        self._wait_for(OUTSIDE_V6)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,7 +143,16 @@ class Network:
             ]
         sh(*lines)
         self.pods.append(pod)
+        for address in filter(None, (v4, v6)):
+            self._wait_for(address)
         return device
+
+    def _wait_for(self, address: str) -> None:
+        """Wait until the host reaches an address: a new device takes up to a second."""
+        for _ in range(100):
+            if self.ping(self.host, address, wait=0.05):
+                return
+        raise AssertionError(f"the test's own network has no way to {address}")
 
     def remove_pod(self, pod: str) -> None:
         """Delete a pod's namespace; its veth goes with it."""
@@ -246,7 +257,7 @@ class Network:
             except TimeoutError:
                 return False
 
-    def ping(self, source: str, address: str) -> bool:
+    def ping(self, source: str, address: str, wait: float = NO_ANSWER) -> bool:
         """Whether an echo request is answered."""
         is_v6 = ":" in address
         family = socket.AF_INET6 if is_v6 else socket.AF_INET
@@ -257,15 +268,15 @@ class Network:
         if not is_v6:
             message = message[:2] + struct.pack(">H", _checksum(message)) + message[4:]
         with self.socket_in(source, family, socket.SOCK_RAW, protocol) as raw:
-            raw.settimeout(NO_ANSWER)
-            raw.sendto(message, (address, 0))
-            deadline = time.monotonic() + NO_ANSWER
+            raw.settimeout(wait)
+            deadline = time.monotonic() + wait
             try:
+                raw.sendto(message, (address, 0))
                 while time.monotonic() < deadline:
                     data = raw.recv(2000)[0 if is_v6 else 20 :]
                     if data[0] == reply and data[4:6] == struct.pack(">H", identifier):
                         return True
-            except TimeoutError:
+            except OSError:
                 pass
         return False
 
