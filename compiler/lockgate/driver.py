@@ -16,6 +16,7 @@ from lockgate.codegen.shape import choose_shape
 from lockgate.codegen.table_text import print_tables
 from lockgate.diagnostics import Diagnostics
 from lockgate.exchange import replaced_file
+from lockgate.frontend.audit import report_unknown_audited
 from lockgate.frontend.documents import parse_documents, read_documents
 from lockgate.frontend.unenforced import report_unenforced
 from lockgate.identity_lock import IdentityLock, read_lock, write_lock
@@ -97,7 +98,10 @@ def compile_tables(
     settings.progress("reading")
     documents = read_documents(paths, settings.cache, diagnostics)
     cluster, policies = parse_documents(documents, options, diagnostics)
+    # The order of the files must not show in a bundle.
+    policies = tuple(sorted(policies, key=lambda policy: (policy.key, policy.part)))
     compilation.cluster, compilation.policies = cluster, policies
+    report_unknown_audited(policies, options, diagnostics)
     report_unenforced(policies, options, diagnostics)
     lock = _read_lock(settings.lock, diagnostics)
     if not diagnostics.ok:

@@ -52,15 +52,19 @@ def _summary(
     )
     yield "# Bundle"
     yield ""
-    yield (
-        f"{len(policies)} policies, {len(tables.endpoints)} endpoints "
-        f"({isolated} selected by a policy), {len(tables.hosts)} nodes, "
-        f"{len(tables.identities)} identities, {len(tables.addresses)} prefixes."
-    )
-    yield (
-        f"{len(tables.tables)} verdict tables over {tables.class_count} identity classes "
-        f"and {tables.atoms.count} ranges of ports; {len(tables.decisions)} decisions."
-    )
+    yield "| | |"
+    yield "|---|--:|"
+    yield f"| policies | {len(policies)} |"
+    yield f"| endpoints | {len(tables.endpoints)} |"
+    yield f"| of them selected by a policy | {isolated} |"
+    yield f"| nodes | {len(tables.hosts)} |"
+    yield f"| identities | {len(tables.identities)} |"
+    yield f"| identity classes | {tables.class_count} |"
+    yield f"| prefixes | {len(tables.addresses)} |"
+    yield f"| ranges of ports and types | {tables.atoms.count} |"
+    yield f"| verdict tables | {len(tables.tables)} |"
+    yield f"| decisions | {len(tables.decisions)} |"
+    yield ""
     yield (
         f"Semantics: {options['semantics']}; policy mode: {options['enforcement_mode']}; "
         f"audited: {options['audit'] or 'what its annotation says'}."
@@ -178,4 +182,6 @@ def _listed(rows: Iterable[str]) -> Iterator[str]:
 
 
 def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} B"
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

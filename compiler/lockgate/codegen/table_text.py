@@ -7,6 +7,7 @@ of these files.  ``*`` is everything that no line above it names.
 from __future__ import annotations
 
 import struct
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from lockgate.ir.l7 import Parser
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _PROTOCOLS = {protocol.value: protocol.name.lower() for protocol in Protocol}
 _PARSERS = tuple(Parser)
+_NAMED = 3
+"""Identities of a class that are named; ``peers.txt`` has them all."""
 
 
 def print_tables(tables: Tables) -> dict[str, str]:
@@ -104,16 +107,18 @@ def _print_outcome(tables: Tables, decision: Decision) -> str:
 
 
 def _name_classes(tables: Tables) -> list[str]:
-    """Name each class by its first identity, and how many more it has."""
+    """Name each class by its first identities, and how many more it has."""
     members: list[dict[int, None]] = [{} for _ in range(tables.class_count)]
     for peer in tables.peers:
         members[peer.identity_class][peer.identity] = None
     names = {identity.number: identity.name for identity in tables.identities}
     named = []
     for number, identities in enumerate(members):
-        first = names[min(identities)] if identities else "nobody"
-        more = f" and {len(identities) - 1} more" if len(identities) > 1 else ""
-        named.append(f"class {number} ({first}{more})")
+        some = ", ".join(names[i] for i in nsmallest(_NAMED, identities)) or "nobody"
+        more = (
+            f" and {len(identities) - _NAMED} more" if len(identities) > _NAMED else ""
+        )
+        named.append(f"class {number} ({some}{more})")
     return named
 
 
@@ -143,9 +148,18 @@ def _count_users(tables: Tables) -> list[str]:
         hosts[host.ingress_table] += 1
         hosts[host.egress_table] += 1
     return [
-        f"{endpoint} endpoints" + (f", {host} hosts" if host else "")
+        count(endpoint, "endpoint") + (f", {count(host, 'node')}" if host else "")
         for endpoint, host in zip(endpoints, hosts, strict=True)
     ]
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many there are.
+
+    >>> count(1, "node"), count(2, "node")
+    ('1 node', '2 nodes')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 # ---------------------------------------------------------------- ports of a table
