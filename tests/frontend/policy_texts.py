@@ -6,12 +6,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import Diagnostics
-from lockgate.frontend import (
-    cidr_group,
-    cilium_policy,
-    cluster_network_policy,
-    network_policy,
-)
+from lockgate.frontend.kinds import LOCATED
 from lockgate.frontend.metadata import Context
 from lockgate.frontend.nodes import Mapping, Node, Scalar
 from lockgate.frontend.yaml_reader import read_yaml
@@ -20,23 +15,9 @@ from lockgate.options import Options
 from lockgate.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lockgate.ir.cluster import CidrGroup
 
-    Parse = Callable[[Node, Context, Diagnostics], object]
-
-PARSERS: dict[tuple[str, str], Parse] = {
-    ("networking.k8s.io/v1", "NetworkPolicy"): network_policy.parse,
-    ("cilium.io/v2", "CiliumNetworkPolicy"): cilium_policy.parse,
-    ("cilium.io/v2", "CiliumClusterwideNetworkPolicy"): cilium_policy.parse,
-    ("cilium.io/v2", "CiliumCIDRGroup"): cidr_group.parse,
-    ("cilium.io/v2alpha1", "CiliumCIDRGroup"): cidr_group.parse,
-    (
-        "policy.networking.k8s.io/v1alpha2",
-        "ClusterNetworkPolicy",
-    ): cluster_network_policy.parse,
-}
+PARSERS = {key: parse for key, parse in LOCATED.items() if key[1] != "Endpoint"}
 """The kinds that these tests are about."""
 
 
