@@ -71,11 +71,12 @@ def test_run_reads_standard_input(tmp_path: Path) -> None:
 
 @under_dev
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+@pytest.mark.skipif(
+    any(not folder.stat().st_mode & 1 for folder in Path(sys.base_prefix).parents),
+    reason="this Python is closed to other users",
+)
 def test_root_and_then_a_user() -> None:
-    """A user runs the tree of root, and writes only to a folder of the user's own.
-
-    Where root's Python is closed to others, the user gets an environment.
-    """
+    """A user runs what root installed, and writes only to a folder of the user's own."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         tree, home = Path(folder, "tree"), Path(folder, "home")
         ignored = shutil.ignore_patterns(
@@ -86,7 +87,7 @@ def test_root_and_then_a_user() -> None:
         os.chown(home, int(NOBODY), int(NOBODY))
         Path(folder).chmod(0o755)
         identity = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
-        command = ["setpriv", *identity, "--", tree / "dev", "run", "--version"]
+        command = ["setpriv", *identity, "--", str(tree / "dev"), "run", "--version"]
         done = subprocess.run(  # noqa: S603 - literal command
             command,
             cwd=home,
@@ -95,11 +96,10 @@ def test_root_and_then_a_user() -> None:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("lockgate ")
-        before = sorted(p.relative_to(ROOT) for p in ROOT.rglob("*.py"))
-        assert before == sorted(p.relative_to(tree) for p in tree.rglob("*.py"))
         assert not list(tree.rglob("__pycache__"))
+        assert [p.name for p in home.iterdir()] == [".cache"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("no-such-verb",), ("bench", "nothing")])
