@@ -21,6 +21,7 @@ from lockgate.toolchain import compile_c
 from lockgate_runtime import layout
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.layout import value_of
+from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.maps import TABLES
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Node:
         self.maps: dict[str, Map] = {}
         self.programs: dict[str, Program] = {}
         self.stubs: dict[str, Program] = {}
+        self._ring: RingBuffer | None = None
         self._shared = (
             {n: m for n, m in older.maps.items() if n not in TABLES} if older else {}
         )
@@ -143,6 +145,8 @@ class Node:
 
     def close(self) -> None:
         """Give everything back to the kernel."""
+        if self._ring is not None:
+            self._ring.close()
         for one in (*self.programs.values(), *self.stubs.values()):
             one.close()
         for name, one in self.maps.items():
@@ -282,6 +286,12 @@ class Node:
                 found[reason] = packets
         return found
 
+    def events(self) -> list[dict[str, int | bytes]]:
+        """Take the events out of the ring."""
+        if self._ring is None:
+            self._ring = RingBuffer(self.maps["events"].fd)
+        return [layout.EVENT.unpack(record) for record in self._ring.take(0)]
+
     def reset_drops(self) -> None:
         """Set the drop counters to zero."""
         counters = self.maps["drop_counters"]
@@ -317,6 +327,20 @@ class Node:
             fields = layout.FRAGMENT.unpack(fragments.get(key) or b"")
             seen = (int(fields.pop("seen")) - jiffies) % (1 << 32)
             fragments.set(key, layout.FRAGMENT.pack(seen=seen, **fields))
+
+    def age_reports(self, jiffies: int) -> None:
+        """Let the last events about denied packets be older than they are."""
+        reports = self.maps["event_state"]
+        for key in list(reports.keys()):
+            fields = layout.REPORT.unpack(reports.get(key) or b"")
+            reported = (int(fields.pop("reported")) - jiffies) % (1 << 32)
+            reports.set(key, layout.REPORT.pack(reported=reported, **fields))
+
+    def restore_endpoints(self) -> None:
+        """Write the endpoints anew."""
+        content, width = self._content["endpoints"], layout.ENDPOINT.size
+        keys = b"".join(map(_u32, range(len(content) // width)))
+        self.maps["endpoints"].set_many(keys, content)
 
     def clear(self) -> None:
         """Forget all flows, fragments and reports."""

@@ -1,0 +1,130 @@
+"""ICMP errors about a connection pass with it; others are ICMP as any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockgate_runtime import layout
+from tests.kernel.datapath.frames import (
+    ACK,
+    SYN,
+    icmp,
+    icmp_of,
+    ipv4,
+    ipv6,
+    packet,
+    sctp,
+    tcp,
+    udp,
+)
+
+if TYPE_CHECKING:
+    from tests.kernel.datapath.node import Node
+
+pytestmark = pytest.mark.kernel
+
+TCP, UDP, SCTP = 6, 17, 132
+ADDRESSES = {4: ("10.0.0.2", "10.0.0.1", "172.16.0.1"), 6: ("fd00::2", "fd00::1", "fd00:ff::1")}
+ERRORS = [(4, 3), (4, 4), (4, 11), (4, 12), (6, 1), (6, 2), (6, 3), (6, 4)]
+
+
+def ip(family: int, source: str, destination: str, protocol: int, payload: bytes) -> bytes:
+    """Return a packet without a link header."""
+    build = ipv4 if family == 4 else ipv6
+    return build(source, destination, protocol, payload)
+
+
+def error(sender: str, receiver: str, kind: int, about: bytes) -> bytes:
+    """Return a frame with an ICMP error about a packet."""
+    return packet(sender, receiver, icmp_of(sender), icmp(kind, payload=about))
+
+
+@pytest.mark.parametrize(("family", "kind"), ERRORS)
+def test_errors_about_a_flow(node: Node, family: int, kind: int) -> None:
+    """They pass in both directions, from whoever sends them, whoever's packet it was."""
+    client, web, router = ADDRESSES[family]
+    ask, answer = tcp(40000, 80, SYN), tcp(80, 40000, SYN | ACK)
+    # Nothing is related before there is a flow.
+    about_answer = ip(family, web, client, TCP, answer)[: -12 or None]
+    about_ask = ip(family, client, web, TCP, ask)
+    assert not node.passes("to_endpoint", error(router, web, kind, about_answer))
+    assert not node.passes("from_endpoint", error(web, client, kind, about_ask))
+    assert node.passes("to_endpoint", packet(client, web, TCP, ask))
+    assert node.passes("to_endpoint", error(router, web, kind, about_answer))
+    assert node.passes("to_endpoint", error(client, web, kind, about_answer))
+    assert node.passes("from_endpoint", error(web, client, kind, about_ask))
+
+
+@pytest.mark.parametrize(("family", "kind"), ERRORS)
+def test_errors_about_something_else(node: Node, family: int, kind: int) -> None:
+    """Another port, protocol, address or direction is no relation."""
+    client, web, router = ADDRESSES[family]
+    other = "10.0.0.9" if family == 4 else "fd00::9"
+    assert node.passes("to_endpoint", packet(client, web, TCP, tcp(40000, 80, SYN)))
+    for about in (
+        ip(family, web, client, TCP, tcp(80, 40001)),
+        ip(family, web, client, TCP, tcp(81, 40000)),
+        ip(family, web, client, UDP, udp(80, 40000)),
+        ip(family, web, other, TCP, tcp(80, 40000)),
+        ip(family, other, client, TCP, tcp(80, 40000)),
+        ip(family, client, web, TCP, tcp(40000, 80)),
+        ip(family, web, client, TCP, b"\0\x50\x9c"),
+        b"",
+        b"\0" * 48,
+    ):
+        assert not node.passes("to_endpoint", error(router, web, kind, about)), about
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_errors_about_other_protocols(node: Node, family: int) -> None:
+    """UDP, SCTP and echo have errors, too."""
+    client, web, router = ADDRESSES[family]
+    kind = 3 if family == 4 else 1
+    echo, echo_protocol = (8, 1) if family == 4 else (128, 58)
+    reply = 0 if family == 4 else 129
+    for protocol, ask, answer in (
+        (UDP, udp(40000, 53), udp(53, 40000)),
+        (SCTP, sctp(40000, 80, 1), sctp(80, 40000, 2)),
+        (echo_protocol, icmp(echo, 0, 9), icmp(reply, 0, 9)),
+    ):
+        about = ip(family, web, client, protocol, answer)
+        assert not node.passes("to_endpoint", error(router, web, kind, about))
+        assert node.passes("to_endpoint", packet(client, web, protocol, ask))
+        assert node.passes("to_endpoint", error(router, web, kind, about)), protocol
+
+
+def test_error_about_own_packet(node: Node) -> None:
+    """What web sent and a router could not deliver comes back to it."""
+    node.become("web")
+    sent = udp(50000, 53)
+    assert node.passes("from_endpoint", packet("10.0.0.1", "8.8.8.8", UDP, sent))
+    about = ipv4("10.0.0.1", "8.8.8.8", UDP, sent)
+    assert node.passes("to_endpoint", error("172.16.0.1", "10.0.0.1", 11, about))
+    node.become("closed")
+    assert not node.passes("to_endpoint", error("172.16.0.1", "10.0.0.1", 11, about))
+
+
+def test_error_about_a_cut_flow(node: Node) -> None:
+    """What is cut has no relations."""
+    node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", TCP, tcp(40000, 80, SYN)))
+    (key,) = node.flows("flows_new")
+    node.change_flow("flows_new", key, flags=layout.FLOW_IS_CUT)
+    about = ipv4("10.0.0.1", "10.0.0.2", TCP, tcp(80, 40000))
+    assert not node.passes("to_endpoint", error("172.16.0.1", "10.0.0.1", 3, about))
+
+
+def test_error_about_a_later_fragment(node: Node) -> None:
+    """It has no ports; what stands where they would be is not taken for them."""
+    node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", TCP, tcp(40000, 80, SYN)))
+    about = ipv4("10.0.0.1", "10.0.0.2", TCP, tcp(80, 40000), fragment=5)
+    assert not node.passes("to_endpoint", error("172.16.0.1", "10.0.0.1", 3, about))
+
+
+def test_error_with_a_borrowed_source(node: Node) -> None:
+    """An endpoint sends errors from its own address only."""
+    node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", TCP, tcp(40000, 80, SYN)))
+    about = ipv4("10.0.0.2", "10.0.0.1", TCP, tcp(40000, 80))
+    assert not node.passes("from_endpoint", error("172.16.0.1", "10.0.0.2", 3, about))
+    assert node.drops() == {"spoofed_source": 1}
