@@ -57,11 +57,11 @@ _SHARED: tuple[type, ...] = (
 _LOCATED: tuple[type, ...] = (
     Diagnostic,
     cluster.CidrGroup,
-    policy.NamePeer,
     l7.HttpRule,
     l7.DnsRule,
     l7.CustomRule,
     l7.L7Rules,
+    policy.NamePeer,
     policy.Rule,
     policy.Section,
     policy.Policy,

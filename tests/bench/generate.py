@@ -1,0 +1,520 @@
+"""Write a large cluster and its policies, as kubectl and people write them.
+
+    python tests/bench/generate.py OUT [--policies N] [--identities N] [--pods N] [--seed N]
+
+writes ``OUT/policies.yaml`` (NetworkPolicy, Cilium kinds and ClusterNetworkPolicy) and
+``OUT/snapshot.json`` (a List of namespaces, nodes, pods, services, EndpointSlices, indented
+as ``kubectl get -o json`` does).  The same numbers give the same bytes everywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Object = dict[str, Any]
+
+PODS_PER_NODE = 100
+APPS_PER_NAMESPACE = 20
+CREATED = "2026-01-12T08:31:07Z"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the cluster is."""
+
+    policies: int = 5_000
+    identities: int = 5_000
+    pods: int = 20_000
+    seed: int = 1
+
+    @property
+    def namespaces(self) -> int:
+        """How many namespaces there are: each has some twenty applications."""
+        return max(1, self.identities // APPS_PER_NAMESPACE)
+
+
+def write_cluster(folder: Path, size: Size) -> tuple[Path, Path]:
+    """Write both files; return the paths of the policies and of the snapshot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    policies, snapshot = folder / "policies.yaml", folder / "snapshot.json"
+    with policies.open("w") as file:
+        for text in policy_documents(size):
+            file.write(f"---\n{text}")
+    with snapshot.open("w") as file:
+        file.write('{\n    "apiVersion": "v1",\n    "items": [')
+        separator = "\n"
+        for item in snapshot_objects(size):
+            text = json.dumps(item, indent=4).replace("\n", "\n        ")
+            file.write(f"{separator}        {text}")
+            separator = ",\n"
+        file.write('\n    ],\n    "kind": "List",\n    "metadata": {\n')
+        file.write('        "resourceVersion": ""\n    }\n}\n')
+    return policies, snapshot
+
+
+# ---------------------------------------------------------------- snapshot
+
+
+def application(number: int, size: Size) -> tuple[str, dict[str, str]]:
+    """Return namespace and labels of an application: one identity."""
+    namespace = number % size.namespaces
+    index = number // size.namespaces
+    return f"team-{namespace}", {
+        "app.kubernetes.io/name": f"app-{index}",
+        "app.kubernetes.io/part-of": f"system-{number % 37}",
+        "tier": ("frontend", "backend", "data", "batch")[number % 4],
+        "version": f"v{number % 5}",
+    }
+
+
+def snapshot_objects(size: Size) -> Iterator[Object]:
+    """Give every object of the snapshot in the order of ``kubectl get ns,no,po,svc,eps``."""
+    for i in range(size.namespaces):
+        yield _namespace(i)
+    for i in range(-(-size.pods // PODS_PER_NODE)):
+        yield _node(i)
+    addresses: dict[int, list[str]] = {}
+    for i in range(size.pods):
+        pod = _pod(i, size)
+        addresses.setdefault(i % size.identities, []).append(pod["status"]["podIP"])
+        yield pod
+    for i in range(0, size.identities, 5):
+        yield from _service(i, addresses.get(i, []), size)
+
+
+def _metadata(kind: str, number: int, name: str, namespace: str | None) -> Object:
+    uid = random.Random(f"{kind} {number}").getrandbits(128)  # noqa: S311  # no secret
+    text = f"{uid:032x}"
+    found: Object = {
+        "creationTimestamp": CREATED,
+        "name": name,
+        "resourceVersion": str(1_000_000 + number),
+        "uid": "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:])),
+    }
+    if namespace is not None:
+        found["namespace"] = namespace
+    return found
+
+
+def _namespace(number: int) -> Object:
+    name = f"team-{number}"
+    metadata = _metadata("namespace", number, name, None)
+    metadata["labels"] = {
+        "environment": ("production", "staging")[number % 2],
+        "kubernetes.io/metadata.name": name,
+        "team": f"t{number % 11}",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": metadata,
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {"phase": "Active"},
+    }
+
+
+def _node(number: int) -> Object:
+    name = f"node-{number}"
+    metadata = _metadata("node", number, name, None)
+    metadata["labels"] = {
+        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "topology.kubernetes.io/zone": f"zone-{number % 3}",
+    }
+    address = str(IPv4Address("192.168.0.10") + number)
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": metadata,
+        "spec": {"podCIDR": f"{IPv4Address('10.0.0.0') + number * 256}/24"},
+        "status": {
+            "addresses": [
+                {"address": address, "type": "InternalIP"},
+                {"address": name, "type": "Hostname"},
+            ],
+            "capacity": {"cpu": "16", "memory": "65806468Ki", "pods": "110"},
+        },
+    }
+
+
+def _pod(number: int, size: Size) -> Object:
+    namespace, labels = application(number % size.identities, size)
+    app = labels["app.kubernetes.io/name"]
+    suffix = f"{number * 2654435761 % 2**32:08x}"
+    replica_set = f"{app}-{number % size.identities * 40503 % 65536:04x}"
+    node, place = divmod(number, PODS_PER_NODE)
+    address = str(IPv4Address("10.0.0.0") + node * 256 + place + 2)
+    host = str(IPv4Address("192.168.0.10") + node)
+    metadata = _metadata("pod", number, f"{replica_set}-{suffix}", namespace)
+    metadata["annotations"] = {
+        "prometheus.io/port": "9090",
+        "prometheus.io/scrape": "true",
+    }
+    metadata["generateName"] = f"{replica_set}-"
+    metadata["labels"] = {**labels, "pod-template-hash": replica_set[-4:]}
+    metadata["ownerReferences"] = [
+        {
+            "apiVersion": "apps/v1",
+            "blockOwnerDeletion": True,
+            "controller": True,
+            "kind": "ReplicaSet",
+            "name": replica_set,
+            "uid": "5d1f3c0e-9b0a-4b7e-9a55-1d2c3b4a5f60",
+        }
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": dict(sorted(metadata.items())),
+        "spec": _pod_spec(app, f"node-{node}"),
+        "status": _pod_status(address, host, app),
+    }
+
+
+def _pod_spec(app: str, node: str) -> Object:
+    mount = {
+        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+        "name": "kube-api-access",
+        "readOnly": True,
+    }
+    probe = {
+        "failureThreshold": 3,
+        "httpGet": {"path": "/healthz", "port": "http", "scheme": "HTTP"},
+        "initialDelaySeconds": 5,
+        "periodSeconds": 10,
+        "successThreshold": 1,
+        "timeoutSeconds": 1,
+    }
+    container = {
+        "args": ["--config=/etc/app/config.yaml", "--listen=:8080"],
+        "env": [
+            {"name": "LOG_LEVEL", "value": "info"},
+            {
+                "name": "POD_NAME",
+                "valueFrom": {
+                    "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}
+                },
+            },
+            {
+                "name": "DATABASE_PASSWORD",
+                "valueFrom": {"secretKeyRef": {"key": "password", "name": f"{app}-db"}},
+            },
+        ],
+        "image": f"registry.example.com/{app}:1.27.4",
+        "imagePullPolicy": "IfNotPresent",
+        "livenessProbe": probe,
+        "name": app,
+        "ports": [
+            {"containerPort": 8080, "name": "http", "protocol": "TCP"},
+            {"containerPort": 9090, "name": "metrics", "protocol": "TCP"},
+        ],
+        "readinessProbe": probe,
+        "resources": {
+            "limits": {"cpu": "500m", "memory": "512Mi"},
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+        },
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "volumeMounts": [{"mountPath": "/etc/app", "name": "config"}, mount],
+    }
+    return {
+        "containers": [container],
+        "dnsPolicy": "ClusterFirst",
+        "enableServiceLinks": True,
+        "nodeName": node,
+        "preemptionPolicy": "PreemptLowerPriority",
+        "priority": 0,
+        "restartPolicy": "Always",
+        "schedulerName": "default-scheduler",
+        "securityContext": {},
+        "serviceAccount": app,
+        "serviceAccountName": app,
+        "terminationGracePeriodSeconds": 30,
+        "tolerations": [
+            {
+                "effect": "NoExecute",
+                "key": f"node.kubernetes.io/{key}",
+                "operator": "Exists",
+                "tolerationSeconds": 300,
+            }
+            for key in ("not-ready", "unreachable")
+        ],
+        "volumes": [
+            {"configMap": {"defaultMode": 420, "name": app}, "name": "config"},
+            {
+                "name": "kube-api-access",
+                "projected": {
+                    "defaultMode": 420,
+                    "sources": [
+                        {
+                            "serviceAccountToken": {
+                                "expirationSeconds": 3607,
+                                "path": "token",
+                            }
+                        },
+                        {
+                            "configMap": {
+                                "items": [{"key": "ca.crt", "path": "ca.crt"}],
+                                "name": "kube-root-ca.crt",
+                            }
+                        },
+                    ],
+                },
+            },
+        ],
+    }
+
+
+def _pod_status(address: str, host: str, app: str) -> Object:
+    return {
+        "conditions": [
+            {
+                "lastProbeTime": None,
+                "lastTransitionTime": CREATED,
+                "status": "True",
+                "type": kind,
+            }
+            for kind in ("Initialized", "Ready", "ContainersReady", "PodScheduled")
+        ],
+        "containerStatuses": [
+            {
+                "containerID": f"containerd://{'3f' * 32}",
+                "image": f"registry.example.com/{app}:1.27.4",
+                "imageID": f"registry.example.com/{app}@sha256:{'9c' * 32}",
+                "lastState": {},
+                "name": app,
+                "ready": True,
+                "restartCount": 0,
+                "started": True,
+                "state": {"running": {"startedAt": CREATED}},
+            }
+        ],
+        "hostIP": host,
+        "hostIPs": [{"ip": host}],
+        "phase": "Running",
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+        "qosClass": "Burstable",
+        "startTime": CREATED,
+    }
+
+
+def _service(number: int, addresses: list[str], size: Size) -> Iterator[Object]:
+    namespace, labels = application(number, size)
+    app = labels["app.kubernetes.io/name"]
+    address = str(IPv4Address("172.20.0.10") + number)
+    yield {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            **_metadata("service", number, app, namespace),
+            "labels": {"app.kubernetes.io/name": app},
+        },
+        "spec": {
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ipFamilies": ["IPv4"],
+            "ports": [
+                {"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}
+            ],
+            "selector": {"app.kubernetes.io/name": app},
+            "type": "ClusterIP",
+        },
+        "status": {"loadBalancer": {}},
+    }
+    yield {
+        "addressType": "IPv4",
+        "apiVersion": "discovery.k8s.io/v1",
+        "endpoints": [
+            {
+                "addresses": [address],
+                "conditions": {"ready": True, "serving": True, "terminating": False},
+            }
+            for address in addresses
+        ],
+        "kind": "EndpointSlice",
+        "metadata": {
+            **_metadata("slice", number, f"{app}-x7k2p", namespace),
+            "labels": {"kubernetes.io/service-name": app},
+        },
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+    }
+
+
+# ---------------------------------------------------------------- policies
+
+_CLIENTS = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {name}
+  namespace: {namespace}
+spec:
+  podSelector:
+    matchLabels:
+      app.kubernetes.io/name: {app}
+  policyTypes:
+  - Ingress
+  ingress:
+  - from:
+    - podSelector:
+        matchLabels:
+          app.kubernetes.io/name: {peer}
+    - namespaceSelector:
+        matchLabels:
+          team: {team}
+      podSelector:
+        matchLabels:
+          tier: frontend
+    ports:
+    - protocol: TCP
+      port: http
+    - protocol: TCP
+      port: {port}
+"""
+
+_WORLD = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {name}
+  namespace: {namespace}
+spec:
+  podSelector:
+    matchLabels:
+      tier: backend
+      version: {version}
+  policyTypes:
+  - Egress
+  egress:
+  - to:
+    - ipBlock:
+        cidr: {network}.0.0/16
+        except:
+        - {network}.{byte}.0/24
+    ports:
+    - protocol: TCP
+      port: 443
+  - to:
+    - namespaceSelector: {{}}
+    ports:
+    - protocol: UDP
+      port: 53
+"""
+
+_CILIUM = """\
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata:
+  name: {name}
+  namespace: {namespace}
+spec:
+  endpointSelector:
+    matchLabels:
+      app.kubernetes.io/name: {app}
+  ingress:
+  - fromEndpoints:
+    - matchLabels:
+        app.kubernetes.io/name: {peer}
+        k8s:io.kubernetes.pod.namespace: {other}
+    toPorts:
+    - ports:
+      - port: "{port}"
+        protocol: TCP
+      - port: "9000"
+        endPort: 9100
+        protocol: TCP
+  ingressDeny:
+  - fromEntities:
+    - world
+  egress:
+  - toEntities:
+    - kube-apiserver
+  - toCIDR:
+    - {network}.0.0/16
+"""
+
+_ADMIN = """\
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata:
+  name: {name}
+spec:
+  tier: Admin
+  priority: {priority}
+  subject:
+    namespaces:
+      matchLabels:
+        team: {team}
+  ingress:
+  - name: monitoring
+    action: Accept
+    from:
+    - pods:
+        namespaceSelector:
+          matchLabels:
+            kubernetes.io/metadata.name: {other}
+        podSelector:
+          matchLabels:
+            app.kubernetes.io/name: {peer}
+"""
+
+_TEMPLATES = (_CLIENTS, _CILIUM, _CLIENTS, _WORLD, _CILIUM)
+_ADMINS_EVERY = 250
+
+
+def policy_documents(size: Size) -> Iterator[str]:
+    """Give the text of every policy."""
+    chance = random.Random(size.seed)  # noqa: S311  # no secret
+    for number in range(size.policies):
+        namespace, labels = application(number % size.identities, size)
+        peer = chance.randrange(size.identities)
+        other, peer_labels = application(peer, size)
+        template = _TEMPLATES[number % len(_TEMPLATES)]
+        if number % _ADMINS_EVERY == 0:
+            template = _ADMIN
+        yield template.format(
+            name=f"policy-{number}",
+            namespace=namespace,
+            app=labels["app.kubernetes.io/name"],
+            version=labels["version"],
+            peer=peer_labels["app.kubernetes.io/name"],
+            other=other,
+            team=f"t{chance.randrange(11)}",
+            port=8000 + chance.randrange(40),
+            network=f"{chance.choice((20, 34, 52, 104))}.{chance.randrange(256)}",
+            byte=chance.randrange(256),
+            priority=number // _ADMINS_EVERY,
+        )
+
+
+def main() -> None:
+    """Write the files and say where."""
+    parser = argparse.ArgumentParser(description="write a large cluster and policies")
+    parser.add_argument("folder", type=Path)
+    for name in ("policies", "identities", "pods", "seed"):
+        default = getattr(Size(), name)
+        parser.add_argument(f"--{name}", type=int, default=default)
+    words = vars(parser.parse_args())
+    for path in write_cluster(words.pop("folder"), Size(**words)):
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
