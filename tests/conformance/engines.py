@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
+from lockgate import driver
+from lockgate.cli.kernel_judge import KernelJudge
+from lockgate.flows import parse_flow
+from lockgate.simulation import REDIRECT, Simulation, UnaskedError
+from lockgate_runtime.bundle import Bundle
+from lockgate_runtime.tables import PackedTables
+from tests.conformance.compiling import (
+    RefusedError,
+    compile_objects,
+    make_options,
+    refused_objects,
+    simulate,
+)
 from tests.reference.evaluator import Evaluator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockgate.options import Options
     from tests.conformance.cases import Case, Flow
 
 
@@ -72,4 +92,80 @@ class _ReferenceJudge:
         pass
 
 
-ENGINES = {"reference": ReferenceEngine}
+class TablesEngine:
+    """The packed tables, walked as the datapath walks them."""
+
+    def __init__(self, semantics: str) -> None:
+        self._semantics = semantics
+
+    def refused(self, case: Case) -> set[int]:
+        """Return the objects with errors, when all are compiled together."""
+        return refused_objects(case.objects, self._options(case))
+
+    def prepare(self, case: Case) -> Judge:
+        """Compile."""
+        return _SimulationJudge(compile_objects(case.accepted, self._options(case)))
+
+    def _options(self, case: Case) -> Options:
+        mode = case.options.get("enforcement_mode", "default")
+        return make_options(self._semantics, mode, case.options.get("audit", []))
+
+
+class _SimulationJudge:
+    def __init__(self, simulation: Simulation, stack: ExitStack | None = None) -> None:
+        self._simulation = simulation
+        self._stack = stack
+
+    def answer(self, flow: Flow) -> dict[str, str]:
+        try:
+            answer = self._simulation.answer(parse_flow(flow))
+        except UnaskedError as reason:
+            raise Skipped(str(reason)) from None
+        if self._stack and REDIRECT in (answer.ingress.outcome, answer.egress.outcome):
+            raise Skipped("redirect: nobody judges on")
+        return {
+            "ingress": answer.ingress.outcome,
+            "egress": answer.egress.outcome,
+            "verdict": answer.verdict,
+        }
+
+    def close(self) -> None:
+        if self._stack:
+            self._stack.close()
+
+
+class KernelEngine(TablesEngine):
+    """The compiled program, which is sent a frame for each question; needs root."""
+
+    def prepare(self, case: Case) -> Judge:
+        """Compile a bundle and load it, part by part."""
+        stack = ExitStack()
+        with stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="lockgate-")))
+            source = folder / "case.json"
+            source.write_text(
+                json.dumps({"apiVersion": "v1", "kind": "List", "items": case.accepted})
+            )
+            settings = driver.Settings(cache=_CACHE)
+            compilation = driver.compile_policies(
+                [source], self._options(case), settings
+            )
+            if not compilation.ok or compilation.cluster is None:
+                raise RefusedError([str(d) for d in compilation.diagnostics.found])
+            driver.write_outputs(compilation, folder / "bundle", settings)
+            bundle = Bundle.open(folder / "bundle")
+            tables = PackedTables.open(bundle.tables)
+            judge = stack.enter_context(KernelJudge(bundle, tables))
+            simulation = simulate(
+                tables, judge, compilation.cluster, compilation.policies
+            )
+            return _SimulationJudge(simulation, stack.pop_all())
+
+
+_CACHE = Path("/var/tmp/lockgate/cache")  # noqa: S108  # objects, by the hash of their source
+
+ENGINES: dict[str, Callable[[str], Engine]] = {
+    "reference": ReferenceEngine,
+    "tables": TablesEngine,
+    "kernel": KernelEngine,
+}

@@ -84,7 +84,8 @@ class _Spec:
         denies = self.spec.get(self.direction + "Deny") or []
         asked = (self.spec.get("enableDefaultDeny") or {}).get(self.direction)
         isolates = bool(allows or denies) and asked is not False
-        said = Opinion(name, isolates=isolates, speaks=bool(allows or denies))
+        speaks = isolates or any(map(self._says_something, (*allows, *denies)))
+        said = Opinion(name, isolates=isolates, speaks=speaks)
         for rule in allows:
             if self._peers(rule):
                 said.effects += self._allow(rule)
@@ -92,6 +93,13 @@ class _Spec:
             if self._peers(rule) and self._traffic(rule):
                 said.effects.append("deny")
         return said
+
+    def _says_something(self, rule: Policy) -> bool:
+        return any(
+            name.startswith(self.word) or name == "icmps"
+            for name, value in rule.items()
+            if value is not None
+        )
 
     # ------------------------------------------------------------ traffic
 

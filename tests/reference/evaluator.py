@@ -221,7 +221,9 @@ class Evaluator:
         return "audit" if all(o.audited for o in isolating or speaking) else "deny"
 
     def _is_selected(self, host: End) -> bool:
-        """Tell whether a host policy selects a node."""
+        """Tell whether a host policy selects a node, and counts."""
+        if self.enforcement_mode == "never":
+            return False
         nobody = End(Kind.WORLD, None)
         return bool(self._opinions("ingress", host, nobody, Packet("TCP", 1)))
 
