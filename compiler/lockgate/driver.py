@@ -18,6 +18,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.exchange import replaced_file
 from lockgate.frontend.audit import report_unknown_audited
 from lockgate.frontend.documents import parse_documents, read_documents
+from lockgate.frontend.priorities import report_equal_priorities
 from lockgate.frontend.unenforced import report_unenforced
 from lockgate.identity_lock import IdentityLock, read_lock, write_lock
 from lockgate.options import Options
@@ -102,6 +103,7 @@ def compile_tables(
     policies = tuple(sorted(policies, key=lambda policy: (policy.key, policy.part)))
     compilation.cluster, compilation.policies = cluster, policies
     report_unknown_audited(policies, options, diagnostics)
+    report_equal_priorities(policies, diagnostics)
     report_unenforced(policies, options, diagnostics)
     lock = _read_lock(settings.lock, diagnostics)
     if not diagnostics.ok:
@@ -109,7 +111,7 @@ def compile_tables(
 
     settings.progress("building tables")
     tables = build_tables(cluster, policies, lock, options, diagnostics)
-    if not diagnostics.ok:
+    if not compilation.ok:
         return compilation
     compilation.tables = tables
     _check_size(tables, diagnostics)

@@ -99,9 +99,10 @@ def _warnings(diagnostics: Diagnostics) -> Iterator[str]:
 
 def _policies(tables: Tables, policies: Sequence[Policy]) -> Iterator[str]:
     subjects: Counter[str] = Counter()
-    for subject in (*tables.endpoints, *tables.hosts):
-        used = {subject.ingress_table, subject.egress_table}
-        subjects.update({key for t in used for key in tables.tables[t].policies})
+    pairs = [(e.ingress_table, e.egress_table) for e in tables.endpoints]
+    pairs += [(h.ingress_table, h.egress_table) for h in tables.hosts]
+    for pair in pairs:
+        subjects.update({key for t in pair for key in tables.tables[t].policies})
     yield "## Policies"
     yield ""
     yield "| policy | tier | selects | isolates | rules | where |"

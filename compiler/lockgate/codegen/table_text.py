@@ -7,7 +7,9 @@ of these files.  ``*`` is everything that no line above it names.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from heapq import nsmallest
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from lockgate.ir.l7 import Parser
@@ -17,7 +19,7 @@ from lockgate_runtime import layout
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from lockgate.ir.tables import Decision, PortAtoms, Tables, VerdictTable
 
@@ -45,20 +47,17 @@ def print_policies(tables: Tables) -> Iterator[str]:
     """Print each verdict table: peer, traffic, outcome, and the rule that decides."""
     classes = _name_classes(tables)
     decisions = [_print_outcome(tables, decision) for decision in tables.decisions]
-    traffic_of: dict[bytes, list[tuple[int, str]]] = {}
+    traffic = _Traffic(tables.atoms)
     users = _count_users(tables)
     for number, table in enumerate(tables.tables):
-        key = table.intervals.tobytes()
-        traffic = traffic_of.get(key)
-        if traffic is None:
-            traffic = traffic_of[key] = _print_intervals(tables.atoms, table)
         toward = "from" if table.direction is Direction.INGRESS else "to"
         yield f"policy {number}: {table.direction.value} of {users[number]}"
         for key_of_policy in table.policies:
             yield f"  made by {key_of_policy}"
         for row, peer in _name_rows(table, classes):
-            for interval, ports in _distinct(table, row, traffic):
-                decision = table.cells[row * table.interval_count + interval]
+            first = row * table.interval_count
+            cells = table.cells[first : first + table.interval_count]
+            for decision, ports in traffic.of_row(table.intervals, cells):
                 yield f"  {toward} {peer}  {ports}  {decisions[decision]}"
 
 
@@ -165,39 +164,39 @@ def count(number: int, noun: str) -> str:
 # ---------------------------------------------------------------- ports of a table
 
 
-def _print_intervals(atoms: PortAtoms, table: VerdictTable) -> list[tuple[int, str]]:
-    """Return (interval, its traffic), the interval of most atoms last, as the rest."""
-    intervals: array[int] = table.intervals
-    rest = max(
-        set(intervals), key=lambda interval: (intervals.count(interval), -interval)
-    )
-    merged: dict[int, list[tuple[str, PortRange]]] = {}
-    for (axis, ports), interval in zip(_ranges(atoms), intervals, strict=True):
-        if interval == rest:
-            continue
-        line = merged.setdefault(interval, [])
-        if line and line[-1][0] == axis and line[-1][1].last + 1 == ports.first:
-            ports = PortRange(line.pop()[1].first, ports.last)
-        line.append((axis, ports))
-    return [
-        *(
-            (interval, ", ".join(_print_range(axis, ports) for axis, ports in line))
-            for interval, line in sorted(merged.items())
-        ),
-        (rest, "*"),
-    ]
+class _Traffic:
+    """Says which traffic gets which decision; rows that are alike are worked out once."""
 
+    def __init__(self, atoms: PortAtoms) -> None:
+        self._ranges = list(_ranges(atoms))
+        self._known: dict[tuple[bytes, bytes], list[tuple[int, str]]] = {}
 
-def _distinct(
-    table: VerdictTable, row: int, traffic: Sequence[tuple[int, str]]
-) -> Iterable[tuple[int, str]]:
-    """Leave out the intervals that this row does not tell from the rest."""
-    first = row * table.interval_count
-    rest = table.cells[first + traffic[-1][0]]
-    for interval, ports in traffic[:-1]:
-        if table.cells[first + interval] != rest:
-            yield interval, ports
-    yield traffic[-1]
+    def of_row(self, intervals: array[int], cells: array[int]) -> list[tuple[int, str]]:
+        """Return (decision, traffic), the decision of most atoms last, as the rest."""
+        key = intervals.tobytes(), cells.tobytes()
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._print([cells[i] for i in intervals])
+        return found
+
+    def _print(self, decisions: Sequence[int]) -> list[tuple[int, str]]:
+        counts = Counter(decisions)
+        rest = max(counts, key=lambda decision: (counts[decision], -decision))
+        merged: dict[int, list[tuple[str, PortRange]]] = {}
+        for (axis, ports), decision in zip(self._ranges, decisions, strict=True):
+            if decision == rest:
+                continue
+            line = merged.setdefault(decision, [])
+            if line and line[-1][0] == axis and line[-1][1].last + 1 == ports.first:
+                ports = PortRange(line.pop()[1].first, ports.last)
+            line.append((axis, ports))
+        return [
+            *(
+                (d, ", ".join(starmap(_print_range, line)))
+                for d, line in merged.items()
+            ),
+            (rest, "*"),
+        ]
 
 
 def _ranges(atoms: PortAtoms) -> Iterator[tuple[str, PortRange]]:
