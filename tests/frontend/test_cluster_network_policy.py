@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
+from lockgate.frontend.priorities import report_equal_priorities
 from lockgate.ir.policy import (
     Action,
     AnyPeer,
@@ -21,7 +22,7 @@ from lockgate.ir.policy import (
     TrafficMatch,
 )
 from lockgate.options import Options, Semantics
-from tests.frontend.policy_texts import cluster, read_one, words
+from tests.frontend.policy_texts import cluster, read_one, read_policies, words
 
 NS = "io.kubernetes.pod.namespace"
 LABELS = "io.cilium.k8s.namespace.labels."
@@ -198,3 +199,22 @@ def test_mistakes_of_the_spec() -> None:
     nodes = "{action: Deny, from: [{nodes: {}}]}"
     text = cluster(f"{EVERYONE}\ningress: [{nodes}]")
     assert words(text)[0] == "E1009 nodes"
+
+
+def test_equal_priorities_are_said_once() -> None:
+    """Only within a tier, and naming the policy that is asked first."""
+    texts = [
+        cluster(EVERYONE, tier=tier, priority=priority).replace("web", name)
+        for name, tier, priority in [
+            ("b", "Admin", 5),
+            ("a", "Admin", 5),
+            ("c", "Admin", 6),
+            ("d", "Baseline", 5),
+        ]
+    ]
+    policies, diagnostics = read_policies("---\n".join(texts))
+    report_equal_priorities(policies, diagnostics)
+    (only,) = diagnostics.found
+    assert only.code == "N1043"
+    assert only.message.endswith("'a' is asked first")
+    assert [said for _, said in only.related] == ["also 'b'"]

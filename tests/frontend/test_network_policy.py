@@ -155,6 +155,7 @@ MISTAKES = [
     ("from: [{ipBlock: {cidr: 10.0.0.0/8}, podSelector: {}}]", "E1050"),
     ("from: [{ipBlock: {cidr: 10.0.0.1}}]", "E1040"),
     ("from: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/16]}}]", "E1041"),
+    ("from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/8]}}]", "E1041"),
     ("from: [{ipBlock: {}}]", "E1006"),
     ("from: [{podSelector: {matchLabels: {'k8s:app': a}}}]", "E1018"),
     ("to: [{podSelector: {}}]", "E1009"),

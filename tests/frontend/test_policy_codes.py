@@ -9,6 +9,7 @@ import pytest
 from lockgate.codes import policies, policy_warnings, unenforced
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.audit import report_unknown_audited
+from lockgate.frontend.priorities import report_equal_priorities
 from lockgate.frontend.unenforced import report_unenforced
 from lockgate.options import Options
 from tests.frontend.policy_texts import cilium, read_policies
@@ -30,6 +31,7 @@ def test_an_example_yields_its_code(explanation: Explanation) -> None:
     found, diagnostics = read_policies(explanation.example)
     if explanation.code.startswith("E3"):
         report_unenforced(found, Options(), diagnostics)
+    report_equal_priorities(found, diagnostics)
     assert {d.code for d in diagnostics.found} == {explanation.code}
 
 

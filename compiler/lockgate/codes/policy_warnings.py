@@ -152,4 +152,16 @@ EXPLANATIONS = (
         "namespaces are not meant matches the world and the nodes too, which have none.",
         "Add a requirement that pods meet, such as Exists of a namespace label.",
     ),
+    Explanation(
+        "N1043",
+        "equal-priorities",
+        "several policies of a tier have the same priority",
+        "ClusterNetworkPolicy leaves open which of them wins where both match, and other "
+        "implementations may choose differently.  Here the one whose name comes first is "
+        "asked first.",
+        "Give them different priorities where both could match.",
+        cluster_example("ingress: []")
+        + "---\n"
+        + cluster_example("ingress: []").replace("name: example", "name: other"),
+    ),
 )

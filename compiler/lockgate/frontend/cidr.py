@@ -51,10 +51,13 @@ def parse_excepts(
     network: Network | None,
     texts: Iterable[tuple[str, Span]],
     diagnostics: Diagnostics,
+    *,
+    is_strict: bool = False,
 ) -> tuple[Network, ...]:
     """Return the exceptions of ``network``, which must contain each of them.
 
     ``network`` is None where exceptions narrow a group, whose prefixes are elsewhere.
+    ``is_strict``: an exception must leave something (Kubernetes' ValidateIPBlock).
     """
     found = []
     for text, span in texts:
@@ -68,6 +71,9 @@ def parse_excepts(
                 "an exception only narrows its own prefix; to deny, write a deny rule"
             )
             diagnostics.error("E1041", message, span, help=cure)
+        elif is_strict and inner == network:
+            message = f"the exception {inner} leaves nothing of its prefix"
+            diagnostics.error("E1041", message, span, help="take the whole block away")
     return tuple(found)
 
 

@@ -187,7 +187,8 @@ def _parse_block(
     if block is None or text is None:
         return None
     network = parse_prefix(text, block.span("cidr"), diagnostics)
-    excepts = parse_excepts(network, block.strings("except"), diagnostics)
+    texts = block.strings("except")
+    excepts = parse_excepts(network, texts, diagnostics, is_strict=True)
     if network is None:
         return None
     return NetworkPeer(network, excepts, address_scope(context.options))

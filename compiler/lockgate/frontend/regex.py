@@ -19,27 +19,34 @@ _ESCAPE = re.compile(
     r"|\\[pP](?:\{\^?\w+\}|\w)"
     r"|\\x\{[0-9a-fA-F]+\}"
     r"|\\(?P<back>[1-9])"
-    r"|\\(?P<only>[azCAE])"
+    r"|\\(?P<known>[0abdfnrstvwxzABDSW])"
+    r"|\\(?P<unknown>[A-Za-z])"
     r"|\\.",
     re.DOTALL,
 )
 _NAMED_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
+_CLASS = re.compile(r"\[\^?\]?[^]]*\]")
 _FOREIGN = re.compile(r"\(\?(?:=|!|<=|<!|>|#|\(|P=|P>)|[*+?}]\+")
-_FLAGS = re.compile(r"\(\?[imsU-]*(?P<colon>:?)(?P<end>\)?)")
-_GROUP_NAME = re.compile(r"\(\?P?<(?P<name>[A-Za-z_]\w*)>")
+_FLAGS = re.compile(r"\(\?(?P<flags>[A-Za-z-]*)(?P<end>[:)])")
+_GROUP_NAME = re.compile(r"\(\?P?<[A-Za-z_]\w*>")
 _REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 
 
 @lru_cache(maxsize=16384)
 def regex_fault(pattern: str) -> str | None:
     """Say what is wrong with a pattern; None where RE2 takes it."""
-    back = [m for m in _ESCAPE.finditer(pattern) if m["back"]]
-    if back:
-        return "RE2 has no back-references"
+    for escape in _ESCAPE.finditer(pattern):
+        if escape["back"]:
+            return "RE2 has no back-references"
+        if escape["unknown"]:
+            return f"RE2 does not know \\{escape['unknown']}"
     plain = _NAMED_CLASS.sub("x", _ESCAPE.sub(_replace_escape, pattern))
-    outside = re.sub(r"\[\]?[^]]*\]", "x", plain)
+    outside = _CLASS.sub("x", plain)
     if _FOREIGN.search(outside):
         return "RE2 has no look-around and no atomic or possessive groups"
+    for flags, _ in _FLAGS.findall(outside):
+        if not set(flags) <= set("imsU-"):
+            return f"RE2 does not know the flags '{flags}'"
     for numbers in _REPEAT.findall(outside):
         if any(number and int(number[:9]) > REPEAT_LIMIT for number in numbers):
             return f"RE2 repeats at most {REPEAT_LIMIT} times"
@@ -54,16 +61,13 @@ def regex_fault(pattern: str) -> str | None:
 
 
 def _replace_escape(match: re.Match[str]) -> str:
+    """Return what has the same shape for Python: a letter stands for any character."""
     if match["literal"] is not None:
         return re.sub(r"\W", "x", match["literal"])
-    return (
-        "x"
-        if match.group().startswith(("\\p", "\\P", "\\x{"))
-        else ("" if match["only"] else match.group())
-    )
+    if match["known"] is None:
+        return "x" if len(match[0]) > 1 else match[0]
+    return "$" if match["known"] == "z" else match[0]
 
 
 def _replace_flags(match: re.Match[str]) -> str:
-    if match["colon"]:
-        return "(?:" + match["end"]
-    return "" if match["end"] else match.group()
+    return "(?:" if match["end"] == ":" else ""
