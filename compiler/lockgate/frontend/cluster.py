@@ -8,7 +8,7 @@ are finished or have no address yet are left out; pods on the host network are t
 from __future__ import annotations
 
 from collections import defaultdict
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.frontend.facts import (
@@ -20,6 +20,7 @@ from lockgate.frontend.facts import (
     PodFacts,
     ServiceFacts,
     SliceFacts,
+    unpack_address,
 )
 from lockgate.frontend.services import build_services
 from lockgate.ir.cluster import (
@@ -86,10 +87,10 @@ def build_cluster(
         _of(ServiceFacts, sorted_facts), slices, [f for f, _ in live], diagnostics
     )
     api_server = {
-        builder.address(text)
+        unpack_address(packed)
         for facts in slices
         if (facts.namespace, facts.service) == _API_SERVER
-        for text in facts.addresses
+        for packed in facts.addresses
     }
     host_pods = {HostPod(f.namespace, f.name, f.node) for f, _ in live if f.is_on_host}
     return Cluster(
@@ -145,7 +146,7 @@ def _build_namespaces(
 
 def _build_node(facts: NodeFacts, span: Span) -> Node:
     """Build a node; two labels that the kubelet gives to every node are added if need be."""
-    addresses = tuple(ip_address(text) for text in facts.addresses)
+    addresses = tuple(map(unpack_address, facts.addresses))
     labels = {HOSTNAME: facts.name, OPERATING_SYSTEM: "linux", **dict(facts.labels)}
     return Node(facts.name, _labels(labels), addresses, span)
 
@@ -173,7 +174,7 @@ class _EndpointBuilder:
             facts.namespace,
             facts.name,
             self._complete(facts.namespace, facts.service_account, facts.labels),
-            tuple(map(self.address, facts.addresses)),
+            tuple(map(unpack_address, facts.addresses)),
             facts.node,
             self._named_ports(facts.ports),
             span,
@@ -186,16 +187,12 @@ class _EndpointBuilder:
             facts.namespace,
             facts.name,
             self._complete(facts.namespace, facts.service_account, facts.labels),
-            tuple(map(self.address, facts.addresses)),
+            tuple(map(unpack_address, facts.addresses)),
             facts.node,
             self._named_ports(facts.ports),
             span,
             Attachment(facts.interface, facts.cgroup) if is_attached else None,
         )
-
-    def address(self, text: str) -> Address:
-        """Return an address from its canonical text."""
-        return ip_address(text)
 
     def _complete(self, namespace: str, account: str, labels: Pairs) -> Labels:
         key = namespace, account, labels

@@ -82,12 +82,17 @@ def parse_documents(
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Hold the garbage collector: reading makes many objects and no garbage."""
+    """Hold the garbage collector: reading makes many objects and no garbage.
+
+    What was read lives as long as the compilation, so it is put where no later collection
+    looks at it again.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()
 
@@ -118,7 +123,7 @@ class _PartReader:
     def read(self, file: InputFile, parts: Sequence[Part]) -> list[_Read]:
         """Read all parts; only one batch of them is in memory as text at a time."""
         found: list[_Read] = []
-        lines = _LineCounter(file.data)
+        lines = _Lines(file.data)
         for i in range(0, len(parts), _BATCH):
             batch = parts[i : i + _BATCH]
             found += self._read_batch(file, batch, lines)
@@ -126,7 +131,7 @@ class _PartReader:
         return found
 
     def _read_batch(
-        self, file: InputFile, batch: Sequence[Part], lines: _LineCounter
+        self, file: InputFile, batch: Sequence[Part], lines: _Lines
     ) -> Iterator[_Read]:
         data = file.data
         texts = [data[part.start : part.end] for part in batch]
@@ -139,7 +144,7 @@ class _PartReader:
             source = Source(
                 file.name,
                 partial(_text, data, part.start, part.end),
-                *lines.position(part.start),
+                partial(lines.position, part.start),
                 alias=file.alias,
             )
             record = records.get(key)
@@ -179,8 +184,8 @@ def _encode(outcome: Outcome) -> Record:
 _BATCH = 500
 
 
-class _LineCounter:
-    """Counts the lines before ascending offsets."""
+class _Lines:
+    """Counts lines when a position is asked for; cheap where offsets ascend."""
 
     def __init__(self, data: Data) -> None:
         self._data = data
@@ -188,14 +193,21 @@ class _LineCounter:
         self._line = 1
 
     def position(self, offset: int) -> tuple[int, int]:
-        """Return line and column of an offset, which is not before the last one."""
-        self._line += self._data[self._offset : offset].count(b"\n")
+        """Return line and column of an offset, both 1-based."""
+        if offset < self._offset:
+            self._offset, self._line = 0, 1
+        data = self._data
+        for start in range(self._offset, offset, _COUNTED):
+            self._line += data[start : min(start + _COUNTED, offset)].count(b"\n")
         self._offset = offset
-        begin = self._data.rfind(b"\n", 0, offset) + 1
-        column = 1 + len(self._data[begin:offset].decode(errors="replace"))
-        if begin == 0 and self._data[:3] == BYTE_ORDER_MARK:
-            column -= 1
-        return self._line, column
+        begin = data.rfind(b"\n", 0, offset) + 1
+        if begin == 0 and data[:3] == BYTE_ORDER_MARK:
+            begin = len(BYTE_ORDER_MARK)
+        return self._line, 1 + len(data[begin:offset].decode(errors="replace"))
+
+
+_COUNTED = 1 << 20
+"""Bytes that are looked at together when lines are counted."""
 
 
 def _text(data: Data, start: int, end: int) -> str:

@@ -75,8 +75,8 @@ def _check_labels(fields: Fields, metadata: Metadata, diagnostics: Diagnostics) 
             diagnostics.error("E1018", message, entry.value.span)
 
 
-def _read_addresses(spec: Fields, diagnostics: Diagnostics) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+def _read_addresses(spec: Fields, diagnostics: Diagnostics) -> tuple[bytes, ...]:
+    found: dict[bytes, None] = {}
     spec.sequence("addresses", required=True)
     for text, span in spec.strings("addresses"):
         try:
@@ -90,7 +90,7 @@ def _read_addresses(spec: Fields, diagnostics: Diagnostics) -> tuple[str, ...]:
             message = f"{quote(text)} cannot be the address of an endpoint"
             diagnostics.error("E1021", message, span)
             continue
-        found[str(address)] = None
+        found[address.packed] = None
     return tuple(found)
 
 

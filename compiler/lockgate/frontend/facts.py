@@ -1,11 +1,12 @@
 """What is kept of each snapshot object: plain values, so that a cache can hold them.
 
-Addresses are in their canonical text form.  Ports and selectors are tuples of pairs or
-triples, sorted where order means nothing.
+Addresses are packed (4 or 16 bytes).  Ports and selectors are tuples of pairs or triples,
+sorted where order means nothing.
 """
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 Pairs = tuple[tuple[str, str], ...]
@@ -30,7 +31,7 @@ class PodFacts(NamedTuple):
     namespace: str
     name: str
     labels: Pairs
-    addresses: tuple[str, ...]
+    addresses: tuple[bytes, ...]
     node: str | None
     service_account: str
     is_on_host: bool
@@ -45,7 +46,7 @@ class NodeFacts(NamedTuple):
 
     name: str
     labels: Pairs
-    addresses: tuple[str, ...]
+    addresses: tuple[bytes, ...]
 
 
 class ServiceFacts(NamedTuple):
@@ -54,7 +55,7 @@ class ServiceFacts(NamedTuple):
     namespace: str
     name: str
     labels: Pairs
-    addresses: tuple[str, ...]
+    addresses: tuple[bytes, ...]
     ports: tuple[tuple[int, int, str, int | str], ...]
     selector: Pairs
 
@@ -64,7 +65,7 @@ class SliceFacts(NamedTuple):
 
     namespace: str
     service: str
-    addresses: tuple[str, ...]
+    addresses: tuple[bytes, ...]
     ports: tuple[tuple[int, int, str], ...]
 
 
@@ -74,12 +75,17 @@ class EndpointFacts(NamedTuple):
     namespace: str
     name: str
     labels: Pairs
-    addresses: tuple[str, ...]
+    addresses: tuple[bytes, ...]
     node: str | None
     service_account: str
     ports: tuple[tuple[str, int, int], ...]
     interface: str | None
     cgroup: str | None
+
+
+def unpack_address(packed: bytes) -> IPv4Address | IPv6Address:
+    """Return the address that a fact holds."""
+    return IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
 
 
 Facts = (

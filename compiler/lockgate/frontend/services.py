@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from lockgate.frontend.facts import unpack_address
 from lockgate.ir.cluster import Backend, Service, ServicePort
 from lockgate.ir.labels import Label
 from lockgate.ir.policy import Protocol
@@ -66,7 +66,7 @@ def _build(facts: ServiceFacts, span: Span, backends: _Ports) -> Service:
         for protocol, port, name, _ in facts.ports
     )
     labels = tuple(sorted(Label("k8s", *pair) for pair in facts.labels))
-    addresses = tuple(ip_address(text) for text in facts.addresses)
+    addresses = tuple(unpack_address(packed) for packed in facts.addresses)
     has_selector = bool(facts.selector)
     return Service(
         facts.namespace, facts.name, labels, addresses, ports, has_selector, span
@@ -82,7 +82,7 @@ def _join_slices(
 ) -> dict[tuple[str, str], _Ports]:
     behind: dict[tuple[str, str], _Ports] = defaultdict(lambda: defaultdict(set))
     for facts in slices:
-        addresses = [ip_address(text) for text in facts.addresses]
+        addresses = [unpack_address(packed) for packed in facts.addresses]
         ports = behind[facts.namespace, facts.service]
         for protocol, port, name in facts.ports:
             ports[protocol, name].update(Backend(a, port) for a in addresses)
@@ -98,7 +98,7 @@ def _select_pods(service: ServiceFacts, pods: Iterable[PodFacts]) -> _Ports:
             port = _target_port(pod, protocol, target)
             if port is not None:
                 behind[protocol, name].update(
-                    Backend(ip_address(text), port) for text in pod.addresses
+                    Backend(unpack_address(packed), port) for packed in pod.addresses
                 )
     return behind
 

@@ -136,8 +136,8 @@ def parse_endpoint_slice(value: Object) -> SliceFacts:
 # ---------------------------------------------------------------- parts
 
 
-def _pod_addresses(status: Mapping[str, Any]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+def _pod_addresses(status: Mapping[str, Any]) -> tuple[bytes, ...]:
+    found: dict[bytes, None] = {}
     if status.get("podIP"):
         found[_address(status["podIP"], "status", "podIP")] = None
     for i, item in enumerate(_list(status, "podIPs", "status")):
@@ -175,10 +175,10 @@ def _container_ports(spec: Mapping[str, Any]) -> tuple[tuple[str, int, int], ...
 
 def _service_addresses(
     spec: Mapping[str, Any], status: Mapping[str, Any]
-) -> tuple[str, ...]:
+) -> tuple[bytes, ...]:
     if spec.get("type") == "ExternalName":
         return ()
-    found: dict[str, None] = {}
+    found: dict[bytes, None] = {}
     for i, address in enumerate(_list(spec, "clusterIPs", "spec")):
         if address != "None":
             found[_address(address, "spec", "clusterIPs", i)] = None
@@ -259,10 +259,10 @@ def _pairs(value: Mapping[str, Any], key: str, *path: str | int) -> Pairs:
     return tuple(sorted(found.items()))
 
 
-def _address(value: Any, *path: str | int) -> str:  # noqa: ANN401  # any JSON
+def _address(value: Any, *path: str | int) -> bytes:  # noqa: ANN401  # any JSON
     if type(value) is str and "%" not in value:
         try:
-            return str(ip_address(value))
+            return ip_address(value).packed
         except ValueError:
             pass
     raise MistakeError("E1021", "this is not an IP address", *path)
