@@ -245,7 +245,8 @@ FRAGMENT_KEY = Structure(
         Field(
             "protocol", "u8", "IPv4: the protocol; IPv6: 0, only the first one tells"
         ),
-        Field("pad", "u8", "", 3),
+        Field("direction", "u8", "enum direction: what was sent is not what came in"),
+        Field("pad", "u16", ""),
     ),
 )
 

@@ -19,6 +19,7 @@ static __always_inline void fragment_key(struct packet *packet, struct fragment_
 			 sizeof(key->destination));
 	key->identification = packet->identification;
 	key->attachment = packet->key.attachment;
+	key->direction = packet->direction;
 	key->protocol = packet->family == 4 ? packet->key.protocol : 0;
 }
 

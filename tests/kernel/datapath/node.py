@@ -243,6 +243,12 @@ class Node:
                 index = value_of("hook", name) * 2 + place
                 self.maps[array].set(_u32(index), _u32(program.fd))
 
+    def empty_place(self, place: int) -> None:
+        """Take all programs out of a place."""
+        for hook in TC_HOOKS + CGROUP_HOOKS:
+            array = "programs_cgroup" if hook in CGROUP_HOOKS else "programs_tc"
+            self.maps[array].delete(_u32(value_of("hook", hook) * 2 + place))
+
     def switch(self, place: int, deadline: int = 0) -> None:
         """Write the slot."""
         self.maps["slot"].set(_u32(0), layout.pack_slot(place, deadline))
