@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
@@ -24,7 +24,7 @@ from tests.conformance.compiling import (
 from tests.reference.evaluator import Evaluator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lockgate.options import Options
     from tests.conformance.cases import Case, Flow
@@ -139,9 +139,15 @@ class KernelEngine(TablesEngine):
 
     def prepare(self, case: Case) -> Judge:
         """Compile a bundle and load it, part by part."""
-        stack = ExitStack()
-        with stack:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="lockgate-")))
+        with ExitStack() as stack:
+            simulation = stack.enter_context(self.simulation(case))
+            return _SimulationJudge(simulation, stack.pop_all())
+
+    @contextmanager
+    def simulation(self, case: Case) -> Iterator[Simulation]:
+        """Give a simulation that asks the program."""
+        with TemporaryDirectory(prefix="lockgate-") as name:
+            folder = Path(name)
             source = folder / "case.json"
             source.write_text(
                 json.dumps({"apiVersion": "v1", "kind": "List", "items": case.accepted})
@@ -155,11 +161,8 @@ class KernelEngine(TablesEngine):
             driver.write_outputs(compilation, folder / "bundle", settings)
             bundle = Bundle.open(folder / "bundle")
             tables = PackedTables.open(bundle.tables)
-            judge = stack.enter_context(KernelJudge(bundle, tables))
-            simulation = simulate(
-                tables, judge, compilation.cluster, compilation.policies
-            )
-            return _SimulationJudge(simulation, stack.pop_all())
+            with KernelJudge(bundle, tables) as judge:
+                yield simulate(tables, judge, compilation.cluster, compilation.policies)
 
 
 _CACHE = Path("/var/tmp/lockgate/cache")  # noqa: S108  # objects, by the hash of their source
