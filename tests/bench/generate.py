@@ -182,11 +182,6 @@ def _pod(number: int, size: Size) -> Object:
 
 
 def _pod_spec(app: str, node: str) -> Object:
-    mount = {
-        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
-        "name": "kube-api-access",
-        "readOnly": True,
-    }
     probe = {
         "failureThreshold": 3,
         "httpGet": {"path": "/healthz", "port": "http", "scheme": "HTTP"},
@@ -205,14 +200,9 @@ def _pod_spec(app: str, node: str) -> Object:
                     "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}
                 },
             },
-            {
-                "name": "DATABASE_PASSWORD",
-                "valueFrom": {"secretKeyRef": {"key": "password", "name": f"{app}-db"}},
-            },
         ],
         "image": f"registry.example.com/{app}:1.27.4",
         "imagePullPolicy": "IfNotPresent",
-        "livenessProbe": probe,
         "name": app,
         "ports": [
             {"containerPort": 8080, "name": "http", "protocol": "TCP"},
@@ -231,7 +221,7 @@ def _pod_spec(app: str, node: str) -> Object:
         },
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
-        "volumeMounts": [{"mountPath": "/etc/app", "name": "config"}, mount],
+        "volumeMounts": [{"mountPath": "/etc/app", "name": "config"}],
     }
     return {
         "containers": [container],
@@ -257,26 +247,6 @@ def _pod_spec(app: str, node: str) -> Object:
         ],
         "volumes": [
             {"configMap": {"defaultMode": 420, "name": app}, "name": "config"},
-            {
-                "name": "kube-api-access",
-                "projected": {
-                    "defaultMode": 420,
-                    "sources": [
-                        {
-                            "serviceAccountToken": {
-                                "expirationSeconds": 3607,
-                                "path": "token",
-                            }
-                        },
-                        {
-                            "configMap": {
-                                "items": [{"key": "ca.crt", "path": "ca.crt"}],
-                                "name": "kube-root-ca.crt",
-                            }
-                        },
-                    ],
-                },
-            },
         ],
     }
 
@@ -290,7 +260,7 @@ def _pod_status(address: str, host: str, app: str) -> Object:
                 "status": "True",
                 "type": kind,
             }
-            for kind in ("Initialized", "Ready", "ContainersReady", "PodScheduled")
+            for kind in ("Initialized", "Ready", "PodScheduled")
         ],
         "containerStatuses": [
             {
