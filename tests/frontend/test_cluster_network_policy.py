@@ -198,7 +198,7 @@ def test_mistakes_of_the_spec() -> None:
     assert words(cluster(two)) == ["E1050 pods"]
     nodes = "{action: Deny, from: [{nodes: {}}]}"
     text = cluster(f"{EVERYONE}\ningress: [{nodes}]")
-    assert words(text)[0] == "E1009 nodes"
+    assert words(text) == ["E1009 nodes"]
 
 
 def test_equal_priorities_are_said_once() -> None:

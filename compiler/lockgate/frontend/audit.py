@@ -46,7 +46,8 @@ def _read_annotations(
             diagnostics.error("E1061", message, span, help=cure)
         elif value not in ("true", "false"):
             message = f'{AUDIT} must be "true" or "false", not {quote(value)}'
-            diagnostics.error("E1061", message, span)
+            cure = "with quotes; or take the annotation away"
+            diagnostics.error("E1061", message, span, help=cure)
     return metadata.annotation_is_true(AUDIT)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.frontend.schema import Mapping
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -12,16 +14,28 @@ if TYPE_CHECKING:
 
 
 def require_one(
-    fields: Fields, names: Sequence[str], diagnostics: Diagnostics
+    fields: Fields,
+    names: Sequence[str],
+    diagnostics: Diagnostics,
+    *,
+    beside: Sequence[str] = (),
 ) -> str | None:
-    """Return the one of ``names`` that is set; none and several are errors."""
+    """Return the one of ``names`` that is set; none and several are errors.
+
+    ``beside`` are further fields of the object.  Where one stands that is none of all
+    these, it was refused already, and is probably the one that was meant.
+    """
     named = [name for name in names if fields.has(name)]
     if len(named) == 1:
         return named[0]
     wanted = f"{', '.join(names[:-1])} or {names[-1]}"
     if not named:
-        message = f"{fields.what} needs one of {wanted}"
-        diagnostics.error("E1050", message, fields.node.span)
+        known = (*names, *beside)
+        is_refused = any(name not in known for name, _ in fields.entries())
+        if isinstance(fields.node, Mapping) and not is_refused:
+            message = f"{fields.what} needs one of {wanted}"
+            cure = "write one of them, or take the whole item away"
+            diagnostics.error("E1050", message, fields.node.span, help=cure)
         return None
     message = f"{fields.what} has both '{named[0]}' and '{named[1]}'"
     diagnostics.error(
@@ -43,7 +57,8 @@ def require_items(
         return ()
     if not sequence.items:
         message = f"'{name}' of {fields.what} needs at least one item"
-        diagnostics.error("E1051", message, sequence.span)
+        cure = "write at least one" + ("" if required else f", or leave out '{name}'")
+        diagnostics.error("E1051", message, sequence.span, help=cure)
     return sequence.items
 
 

@@ -106,7 +106,7 @@ def _read(text: str) -> tuple[Network | None, str, str | None]:
         return None, "it has no length", cure
     if not _LENGTH.fullmatch(length) or int(length) > parsed.max_prefixlen:
         fault = f"its length must be a number from 0 to {parsed.max_prefixlen}"
-        return None, fault, None
+        return None, fault, f"such as {address}/{parsed.max_prefixlen}"
     if "%" in address:
         return (
             None,

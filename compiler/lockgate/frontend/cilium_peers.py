@@ -134,7 +134,7 @@ def _parse_cidr(node: Node, home: Home, diagnostics: Diagnostics) -> Peer | None
 def _parse_cidr_rule(node: Node, home: Home, diagnostics: Diagnostics) -> Peer | None:
     known = ("cidr", "cidrGroupRef", "cidrGroupSelector", "except")
     fields = Fields(node, "CIDRRule", diagnostics, known=known)
-    source = require_one(fields, known[:3], diagnostics)
+    source = require_one(fields, known[:3], diagnostics, beside=known[3:])
     texts = fields.strings("except")
     if source is None:
         return None

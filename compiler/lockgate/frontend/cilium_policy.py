@@ -61,7 +61,8 @@ def parse(node: Node, context: Context, diagnostics: Diagnostics) -> tuple[Polic
         parts.insert(0, ("spec", spec))
     if not parts:
         message = f"{context.kind} needs 'spec', or 'specs' with at least one item"
-        diagnostics.error("E1049", message, metadata.span)
+        cure = "a spec has an endpointSelector, and ingress or egress rules"
+        diagnostics.error("E1049", message, metadata.span, help=cure)
     found = (_parse_spec(n, part, metadata, context, diagnostics) for part, n in parts)
     return tuple(
         replace(policy, is_audited=is_audited) for policy in found if policy is not None

@@ -157,7 +157,8 @@ def parse_kubernetes_port(node: Node, diagnostics: Diagnostics) -> TrafficMatch 
     if port is None:
         if last is not None:
             message = "endPort needs a 'port' that the range begins with"
-            diagnostics.error("E1043", message, fields.span("endPort"))
+            cure = "'port: 1' begins the range with the first port"
+            diagnostics.error("E1043", message, fields.span("endPort"), help=cure)
         return None if fields.has("port") else PortMatch(protocols)
     if isinstance(port, int):
         if not 1 <= port <= LAST_PORT:
@@ -165,14 +166,14 @@ def parse_kubernetes_port(node: Node, diagnostics: Diagnostics) -> TrafficMatch 
             return None
         if last is not None and last < port:
             message = f"the range ends before it begins: {port} to {last}"
-            diagnostics.error("E1043", message, fields.span("endPort"))
+            cure = "write the lower number as 'port'"
+            diagnostics.error("E1043", message, fields.span("endPort"), help=cure)
             return None
         return PortMatch(protocols, PortRange(port, last or port))
     if not is_service_name(port) or port != port.lower():
-        cure = None
-        if port.isdecimal() and port.isascii():
-            cure = f"a port number stands without quotes: {port}"
-        bad_port(port, fields.span("port"), diagnostics, cure)
+        is_number = port.isdecimal() and port.isascii()
+        unquoted = f"a port number stands without quotes: {port}" if is_number else None
+        bad_port(port, fields.span("port"), diagnostics, unquoted)
         return None
     if last is not None:
         _range_of_name(port, fields, diagnostics)
