@@ -6,9 +6,9 @@ of these files.  ``*`` is everything that no line above it names.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections import Counter
-from heapq import nsmallest
 from itertools import starmap
 from typing import TYPE_CHECKING
 
@@ -26,26 +26,27 @@ if TYPE_CHECKING:
 _PROTOCOLS = {protocol.value: protocol.name.lower() for protocol in Protocol}
 _PARSERS = tuple(Parser)
 _NAMED = 3
-"""Identities of a class that are named; ``peers.txt`` has them all."""
+"""Identities of a class, and classes of a row, that are named one by one."""
 
 
 def print_tables(tables: Tables) -> dict[str, str]:
     """Return file name (below ``tables/``) → text."""
+    peers = _Peers(tables)
     text = {
         "addresses.txt": _print_addresses(tables),
         "peers.txt": _print_peers(tables),
         "ports.txt": _print_ports(tables.atoms),
         "decisions.txt": _print_decisions(tables),
-        "policies.txt": print_policies(tables),
+        "policies.txt": _print_policies(tables, peers),
+        "sets.txt": peers.sets(),
     }
     return {
         name: "".join(f"{line}\n" for line in lines) for name, lines in text.items()
     }
 
 
-def print_policies(tables: Tables) -> Iterator[str]:
+def _print_policies(tables: Tables, peers: _Peers) -> Iterator[str]:
     """Print each verdict table: peer, traffic, outcome, and the rule that decides."""
-    classes = _name_classes(tables)
     decisions = [_print_outcome(tables, decision) for decision in tables.decisions]
     traffic = _Traffic(tables.atoms)
     users = _count_users(tables)
@@ -54,7 +55,7 @@ def print_policies(tables: Tables) -> Iterator[str]:
         yield f"policy {number}: {table.direction.value} of {users[number]}"
         for key_of_policy in table.policies:
             yield f"  made by {key_of_policy}"
-        for row, peer in _name_rows(table, classes):
+        for row, peer in peers.of_table(table):
             first = row * table.interval_count
             cells = table.cells[first : first + table.interval_count]
             for decision, ports in traffic.of_row(table.intervals, cells):
@@ -105,36 +106,74 @@ def _print_outcome(tables: Tables, decision: Decision) -> str:
 # ---------------------------------------------------------------- peers of a table
 
 
-def _name_classes(tables: Tables) -> list[str]:
-    """Name each class by its first identities, and how many more it has."""
-    members: list[dict[int, None]] = [{} for _ in range(tables.class_count)]
-    for peer in tables.peers:
-        members[peer.identity_class][peer.identity] = None
-    names = {identity.number: identity.name for identity in tables.identities}
-    named = []
-    for number, identities in enumerate(members):
-        some = ", ".join(names[i] for i in nsmallest(_NAMED, identities)) or "nobody"
-        more = (
-            f" and {len(identities) - _NAMED} more" if len(identities) > _NAMED else ""
-        )
-        named.append(f"class {number} ({some}{more})")
-    return named
+class _Peers:
+    """Names sets of identity classes: a few by their members, more by a set of its own.
 
+    The name of a set is a hash of its members, so that it changes when they do and only
+    then.  Many tables ask for the same sets, and many of their pages are equal.
+    """
 
-def _name_rows(
-    table: VerdictTable, classes: Sequence[str]
-) -> Iterator[tuple[int, str]]:
-    """Yield each row that is not 0 with its classes, then row 0, which is the rest."""
-    of_row: dict[int, list[str]] = {}
-    for page_number, page in enumerate(table.rows.pages):
-        if any(page):
-            first = page_number * layout.PEER_PAGE
-            rows = struct.unpack(f"<{layout.PEER_PAGE}H", page)
-            for identity_class, row in enumerate(rows, first):
+    def __init__(self, tables: Tables) -> None:
+        members: list[set[int]] = [set() for _ in range(tables.class_count)]
+        for peer in tables.peers:
+            members[peer.identity_class].add(peer.identity)
+        names = {identity.number: identity.name for identity in tables.identities}
+        self._classes = [
+            f"class {number} ({_some([names[i] for i in sorted(identities)])})"
+            for number, identities in enumerate(members)
+        ]
+        self._pages: dict[bytes, list[tuple[int, tuple[int, ...]]]] = {}
+        self._names: dict[tuple[tuple[int, tuple[int, ...]], ...], str] = {}
+        self._sets: dict[str, list[str]] = {}
+
+    def of_table(self, table: VerdictTable) -> Iterator[tuple[int, str]]:
+        """Yield each row that is not 0 with its classes, then row 0, which is the rest."""
+        rows: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+        for number, page in enumerate(table.rows.pages):
+            for row, places in self._rows_of(page):
+                rows.setdefault(row, []).append((number, places))
+        for row in sorted(rows):
+            key = tuple(rows[row])
+            name = self._names.get(key)
+            if name is None:
+                name = self._names[key] = self._name(key)
+            yield row, name
+        yield 0, "*"
+
+    def sets(self) -> Iterator[str]:
+        """Print the sets that were named, with their members."""
+        for name, classes in sorted(self._sets.items()):
+            yield name
+            yield from (f"  {one}" for one in classes)
+
+    def _rows_of(self, page: bytes) -> list[tuple[int, tuple[int, ...]]]:
+        found = self._pages.get(page)
+        if found is None:
+            places: dict[int, list[int]] = {}
+            for place, row in enumerate(struct.unpack(f"<{layout.PEER_PAGE}H", page)):
                 if row:
-                    of_row.setdefault(row, []).append(classes[identity_class])
-    yield from ((row, ", ".join(of_row[row])) for row in sorted(of_row))
-    yield 0, "*"
+                    places.setdefault(row, []).append(place)
+            found = [(row, tuple(some)) for row, some in places.items()]
+            self._pages[page] = found
+        return found
+
+    def _name(self, key: Sequence[tuple[int, tuple[int, ...]]]) -> str:
+        classes = [
+            self._classes[page * layout.PEER_PAGE + place]
+            for page, places in key
+            for place in places
+        ]
+        if len(classes) <= _NAMED:
+            return ", ".join(classes)
+        digest = hashlib.sha256("\n".join(classes).encode()).hexdigest()[:12]
+        name = f"set {digest} ({len(classes)} classes)"
+        self._sets[name] = classes
+        return name
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return (", ".join(names[:_NAMED]) or "nobody") + more
 
 
 def _count_users(tables: Tables) -> list[str]:

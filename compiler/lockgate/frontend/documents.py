@@ -185,29 +185,28 @@ _BATCH = 500
 
 
 class _Lines:
-    """Counts lines when a position is asked for; cheap where offsets ascend."""
+    """Counts lines when a position is asked for, from the nearest block before it."""
 
     def __init__(self, data: Data) -> None:
         self._data = data
-        self._offset = 0
-        self._line = 1
+        self._line_of_block = [1]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return line and column of an offset, both 1-based."""
-        if offset < self._offset:
-            self._offset, self._line = 0, 1
-        data = self._data
-        for start in range(self._offset, offset, _COUNTED):
-            self._line += data[start : min(start + _COUNTED, offset)].count(b"\n")
-        self._offset = offset
+        data, lines = self._data, self._line_of_block
+        block = offset // _COUNTED
+        while len(lines) <= block:
+            end = len(lines) * _COUNTED
+            lines.append(lines[-1] + data[end - _COUNTED : end].count(b"\n"))
+        line = lines[block] + data[block * _COUNTED : offset].count(b"\n")
         begin = data.rfind(b"\n", 0, offset) + 1
         if begin == 0 and data[:3] == BYTE_ORDER_MARK:
             begin = len(BYTE_ORDER_MARK)
-        return self._line, 1 + len(data[begin:offset].decode(errors="replace"))
+        return line, 1 + len(data[begin:offset].decode(errors="replace"))
 
 
-_COUNTED = 1 << 20
-"""Bytes that are looked at together when lines are counted."""
+_COUNTED = 1 << 14
+"""Bytes of a block: so many are counted again for each position."""
 
 
 def _text(data: Data, start: int, end: int) -> str:
