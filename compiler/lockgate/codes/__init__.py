@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.codes import bundling, policies, policy_warnings, reading, unenforced
+from lockgate.codes import (
+    bundling,
+    compiling,
+    policies,
+    policy_warnings,
+    reading,
+    unenforced,
+)
 from lockgate.codes.explanation import Explanation
 from lockgate.diagnostics import did_you_mean
 
@@ -23,6 +30,7 @@ _PARTS = (
     policy_warnings.EXPLANATIONS,
     unenforced.EXPLANATIONS,
     bundling.EXPLANATIONS,
+    compiling.EXPLANATIONS,
 )
 
 CODES: Mapping[str, Explanation] = {
