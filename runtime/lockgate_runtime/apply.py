@@ -284,7 +284,7 @@ class _Application:
                 create_before(pins)
                 put_in_place(pins, BEFORE, slot.active)
             step("sweeper")
-            self._loader.start_sweeper()
+            self._loader.start_sweeper(self._config(survey))
             step("load")
             self._load(number, survey)
             step("place")
@@ -320,20 +320,24 @@ class _Application:
                 if number is not None:
                     put_in_place(self._pins, number, place)
 
-    def _load(self, number: int, survey: Survey) -> None:
-        is_enforced = survey.rows.host.is_enforced
+    def _config(self, survey: Survey) -> dict[str, int]:
+        """Return the constants of the programs, all but those of one generation."""
         rate = jiffies_per_second()
-        config = {name: seconds * rate for name, seconds in TIMEOUTS.items()}
-        config |= {
+        is_enforced = survey.rows.host.is_enforced
+        return {name: seconds * rate for name, seconds in TIMEOUTS.items()} | {
             "host_mark": self._request.host_mark if is_enforced else 0,
             "event_rate": self._request.event_rate,
             "jiffies_per_second": rate,
         }
 
+    def _load(self, number: int, survey: Survey) -> None:
+        is_enforced = survey.rows.host.is_enforced
+
         def passing(hook: str) -> Program | None:
             is_network = hook in ("from_network", "to_network")
             return passing_program(hook) if is_network and not is_enforced else None
 
+        config = self._config(survey)
         self._loader.load_generation(number, survey.tables, config, passing)
 
     def _attach(self, survey: Survey, made: list[Attachment]) -> None:
