@@ -290,6 +290,8 @@ MISTAKES = [
     ("toRequires: [{}]", "E1057 toRequires"),
     ("auth: {mode: required}", "E1004 auth"),
     ("fromEndpoints: [{}]", "E1009 fromEndpoints"),
+    ("ports: [{port: '80'}]", "E1009 ports"),
+    ("toPorts: [{ports: [{port: '80'}], http: [{}]}]", "E1009 http"),
     ("toPorts: [{ports: [{port: 80}]}]", "E1005 80"),
     ("toPorts: [{ports: [{port: '65536'}]}]", "E1042 '65536'"),
     ("toPorts: [{ports: [{port: a_b}]}]", "E1042 a_b"),

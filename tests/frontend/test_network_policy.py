@@ -160,6 +160,8 @@ MISTAKES = [
     ("from: [{podSelector: {matchLabels: {'k8s:app': a}}}]", "E1018"),
     ("to: [{podSelector: {}}]", "E1009"),
     ("form: [{podSelector: {}}]", "E1004"),
+    ("podSelector: {}", "E1009"),
+    ("port: 80", "E1009"),
 ]
 
 

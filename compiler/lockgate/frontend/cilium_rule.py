@@ -15,6 +15,7 @@ from lockgate.frontend.l7 import (
     parse_authentication,
     parse_port_rule_l7,
 )
+from lockgate.frontend.l7_rules import RULE_FIELDS
 from lockgate.frontend.ports import parse_cilium_port
 from lockgate.frontend.schema import Fields
 from lockgate.ir.policy import Action, AnyPeer, Direction, Rule
@@ -35,6 +36,11 @@ _FROM = tuple(f"from{kind}" for kind in _BOTH)
 _TO = (*(f"to{kind}" for kind in _BOTH), "toServices")
 _TRAFFIC = ("icmps", "toPorts")
 _ALLOW = "an allow rule, under 'ingress' or 'egress'"
+_PORT_ELSEWHERE = {
+    **dict.fromkeys(PORT_RULE_L7_FIELDS, _ALLOW),
+    **dict.fromkeys(RULE_FIELDS, "'rules'"),
+    **dict.fromkeys(("endPort", "port", "protocol"), "an item of 'ports'"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ def _elements(name: str, what: str, fields: tuple[str, ...], extra: str) -> Elem
     other = "egress" if is_ingress else "ingress"
     elsewhere = dict.fromkeys((*_FROM, *_TO, "toFQDNs"), f"an element of '{other}'")
     elsewhere |= {"authentication": _ALLOW, "endpointSelector": "the spec"}
+    elsewhere |= dict.fromkeys(("ports", *PORT_RULE_L7_FIELDS), "an item of 'toPorts'")
     if is_deny and not is_ingress:
         elsewhere["toFQDNs"] = "an element of 'egress'"
     return Elements(
@@ -155,13 +162,9 @@ def _parse_port_rule(
 ) -> tuple[tuple[TrafficMatch, ...], L7Rules | None]:
     """Return what a ``toPorts`` element matches; without ``ports``, that is nothing."""
     is_deny = elements.action is Action.DENY
-    fields = Fields(
-        node,
-        "PortDenyRule" if is_deny else "PortRule",
-        diagnostics,
-        known=("ports",) if is_deny else ("ports", *PORT_RULE_L7_FIELDS),
-        elsewhere=dict.fromkeys(PORT_RULE_L7_FIELDS, _ALLOW) if is_deny else None,
-    )
+    known = ("ports",) if is_deny else ("ports", *PORT_RULE_L7_FIELDS)
+    what = "PortDenyRule" if is_deny else "PortRule"
+    fields = Fields(node, what, diagnostics, known=known, elsewhere=_PORT_ELSEWHERE)
     ports = [
         (item, parse_cilium_port(item, diagnostics)) for item in fields.items("ports")
     ]

@@ -141,7 +141,11 @@ def _parse_rule(
         f"NetworkPolicy{direction.value.title()}Rule",
         diagnostics,
         known=(name, "ports"),
-        elsewhere={other: f"a rule under '{'egress' if is_ingress else 'ingress'}'"},
+        elsewhere={
+            other: f"a rule under '{'egress' if is_ingress else 'ingress'}'",
+            **dict.fromkeys(_PEER_FIELDS, f"an item of '{name}'"),
+            **dict.fromkeys(("endPort", "port", "protocol"), "an item of 'ports'"),
+        },
     )
     items = fields.items(name)
     peers = [_parse_peer(item, namespace, context, diagnostics) for item in items]
