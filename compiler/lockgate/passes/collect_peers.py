@@ -137,7 +137,11 @@ class _Collector:
         for endpoint, number in zip(cluster.endpoints, census.numbers, strict=True):
             labels = seen.get(endpoint.labels)
             if labels is None:
-                labels = tuple(x for x in endpoint.labels if x.key in keys)
+                labels = tuple(
+                    x
+                    for x in endpoint.labels
+                    if x.key in keys or x.source == "reserved"
+                )
                 seen[endpoint.labels] = labels
             named = endpoint.named_ports
             if named:

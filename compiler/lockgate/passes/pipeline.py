@@ -58,6 +58,7 @@ class Middle:
     resolution: Resolution
     subjects: Subjects
     rules: Sequence[SubjectRules]
+    classes: IdentityClasses
 
 
 def build_tables(
@@ -139,7 +140,7 @@ def run_passes(
         endpoints=_endpoints(cluster, census, subjects),
         hosts=_hosts(cluster, subjects),
     )
-    return Middle(result, resolution, subjects, rules)
+    return Middle(result, resolution, subjects, rules, classes)
 
 
 class _Bench:
