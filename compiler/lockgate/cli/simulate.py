@@ -123,11 +123,10 @@ def _judge(
     for located in flows:
         try:
             answer = simulation.answer(located.flow)
-        except FamilyError as error:
-            diagnostics.error("E2242", str(error), located.span)
-            continue
         except FlowError as error:
-            diagnostics.error("E2241", str(error), located.span)
+            code = "E2242" if isinstance(error, FamilyError) else "E2241"
+            diagnostics.error(code, str(error), located.span)
+            print(_row({**located.flow.question, "error": str(error)}, form))
             continue
         except UnaskedError as reason:
             skipped[str(reason)] += 1
@@ -148,8 +147,8 @@ def _row(row: dict[str, object], form: str) -> str:
     if form == "json":
         return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
     flow = f"{row['src']} → {row['dst']} {row['protocol']}/{row['port']}"
-    if "skipped" in row:
-        return f"{flow}: not judged, {row['skipped']}"
+    if "verdict" not in row:
+        return f"{flow}: not judged, {row.get('skipped') or row['error']}"
     return (
         f"{flow}: {row['verdict']} (egress {row['egress']}, ingress {row['ingress']})"
     )

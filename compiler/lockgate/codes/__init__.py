@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.codes import (
     bundling,
     compiling,
+    flows,
     policies,
     policy_warnings,
     reading,
@@ -31,6 +32,7 @@ _PARTS = (
     unenforced.EXPLANATIONS,
     bundling.EXPLANATIONS,
     compiling.EXPLANATIONS,
+    flows.EXPLANATIONS,
 )
 
 CODES: Mapping[str, Explanation] = {

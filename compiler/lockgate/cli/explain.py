@@ -1,0 +1,236 @@
+"""``lockgate explain``: why a flow is allowed or denied, or what a code means."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lockgate.cli.inputs import read_options
+from lockgate.cli.judged import Judged, RefusedError, add_judged, read_judged
+from lockgate.faults import Fault
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lockgate.explanation import Explainer, Loser, SideExplanation
+    from lockgate.passes.pipeline import Middle
+    from lockgate.simulation import Answer
+    from lockgate_runtime.tables import Rule
+
+EXAMPLES = """
+  lockgate explain a/client a/web 80/TCP -f policies/ -f cluster.yaml
+  lockgate explain 192.0.2.7 a/web 443/TCP bundle/
+  lockgate explain a/client @host 8/ICMP bundle/ -o json
+  lockgate explain E1004
+"""
+
+_CODE = re.compile(r"[EWN]\d{4}", re.IGNORECASE)
+_PORT = re.compile(r"(?:(\d+)/([A-Za-z0-9]+)|([A-Za-z0-9]+)/(\d+))")
+MOST_LOSERS = 10
+"""So many rules that did not decide are printed as text; JSON has all."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.usage = (
+        "lockgate explain SRC DST PORT/PROTOCOL (-f PATH ... | BUNDLE) [-o json]\n"
+        "       lockgate explain CODE"
+    )
+    parser.description = (
+        "Say for both ends of a flow which rule decided, where it stands, on which way "
+        "through the tiers, and which rules lost.  SRC and DST are namespace/pod, an "
+        "address, @host or @remote-node; the port of ICMP is its type.  With one word, "
+        "a diagnostic's code: what it means and how to mend it."
+    )
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="SRC DST PORT/PROTOCOL",
+        help="the flow, or one code",
+    )
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    add_judged(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain."""
+    words = arguments.words
+    if len(words) == 1 and _CODE.fullmatch(words[0]):
+        return _explain_code(words[0])
+    flow, bundle = _read_words(words)
+    try:
+        judged = read_judged(arguments, bundle)
+    except RefusedError:
+        return 1
+    return _explain_flow(flow, judged, arguments)
+
+
+def _explain_code(code: str) -> int:
+    from lockgate.codes import explain_code
+
+    try:
+        print(explain_code(code), end="")
+    except KeyError as error:
+        print(f"lockgate: there is no code {code}: {error.args[0]}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _read_words(words: list[str]) -> tuple[dict[str, Any], str | None]:
+    """Return the flow and the bundle, if one is named."""
+    if len(words) not in (3, 4):
+        raise Fault(
+            "E2203",
+            f"explain takes a flow of three words (or one code), not {len(words)} words",
+            "write `lockgate explain SRC DST PORT/PROTOCOL` and -f PATH or BUNDLE",
+        )
+    match = _PORT.fullmatch(words[2])
+    if match is None:
+        raise Fault(
+            "E2203",
+            f"'{words[2]}' is no PORT/PROTOCOL",
+            "write it like 80/TCP or 8/ICMP",
+        )
+    port, protocol = match[1] or match[4], match[2] or match[3]
+    flow = {"src": words[0], "dst": words[1], "protocol": protocol, "port": int(port)}
+    return flow, words[3] if len(words) == 4 else None  # see above
+
+
+def _explain_flow(
+    flow: dict[str, Any], judged: Judged, arguments: argparse.Namespace
+) -> int:
+    from lockgate.explanation import Explainer
+    from lockgate.flows import FlowError, parse_flow
+    from lockgate.simulation import Simulation, TableJudge
+
+    simulation = Simulation(
+        judged.tables, TableJudge(judged.tables), judged.host_pods, judged.requests
+    )
+    try:
+        answer = simulation.answer(parse_flow(flow))
+    except FlowError as error:
+        print(f"lockgate: {error}", file=sys.stderr)
+        return 1
+    explainer = Explainer(simulation, _middle(judged, arguments))
+    sides = explainer.explain(answer)
+    if arguments.output == "json":
+        print(json.dumps(_row(answer, sides), ensure_ascii=False, indent=2))
+    else:
+        print(_text(answer, sides, explainer))
+    return 0
+
+
+def _middle(judged: Judged, arguments: argparse.Namespace) -> Middle | None:
+    """Run the passes again and keep what they found: only explanations need it."""
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.identity_lock import read_lock
+    from lockgate.passes.pipeline import run_passes
+    from lockgate.source import Source
+
+    compilation = judged.compilation
+    if compilation is None or compilation.cluster is None:
+        return None
+    silent = Diagnostics()
+    lock = read_lock(Source("lock", compilation.lock or ""), silent)
+    return run_passes(
+        compilation.cluster,
+        compilation.policies,
+        lock,
+        read_options(arguments),
+        silent,
+    )
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def _row(answer: Answer, sides: tuple[SideExplanation, ...]) -> dict[str, Any]:
+    row = {**answer.flow.question, "verdict": answer.verdict}
+    for side in sides:
+        row[side.direction] = {
+            "outcome": side.outcome,
+            "subject": side.subject,
+            "chain": [
+                {"tier": step.tier, "step": step.verb, **_rule_row(step.rule)}
+                for step in side.chain
+            ],
+            "because": [_rule_row(rule) for rule in side.rules],
+            "lost": [
+                {
+                    "rule": loser.name,
+                    "place": loser.place,
+                    "why": loser.why,
+                    "matched": loser.has_matched,
+                }
+                for loser in side.losers
+            ],
+        }
+    return row
+
+
+def _rule_row(rule: Rule) -> dict[str, Any]:
+    return {
+        "rule": rule.name,
+        "effect": rule.effect,
+        "policies": list(rule.policies),
+        "places": list(rule.places),
+    }
+
+
+# ---------------------------------------------------------------- text
+
+
+def _text(
+    answer: Answer, sides: tuple[SideExplanation, ...], explainer: Explainer
+) -> str:
+    flow = answer.flow.question
+    lines = [
+        f"{flow['src']} → {flow['dst']}, {flow['protocol']} {flow['port']}: "
+        f"{answer.verdict}"
+    ]
+    for side in sides:
+        lines += ["", *_side_text(side, explainer)]
+    return "\n".join(lines)
+
+
+def _side_text(side: SideExplanation, explainer: Explainer) -> list[str]:
+    if not side.subject:
+        return [f"{side.direction}: none (this end is not enforced)"]
+    steps = " → ".join(f"[{step.tier}] {step.verb}" for step in side.chain)
+    lines = [f"{side.direction} at {side.subject}: {side.outcome}", f"  {steps}"]
+    for step in side.chain[:-1]:
+        lines += _rule_text(step.rule, explainer)
+    for rule in side.rules:
+        lines += _rule_text(rule, explainer)
+    shown = side.losers[:MOST_LOSERS]
+    if shown:
+        lines.append("  did not decide:")
+    lines += [_loser_text(loser) for loser in shown]
+    if len(side.losers) > len(shown):
+        lines.append(f"    ... and {len(side.losers) - len(shown)} more (-o json)")
+    return lines
+
+
+def _rule_text(rule: Rule, explainer: Explainer) -> list[str]:
+    from lockgate.explanation import BUILT_IN
+
+    if rule.name in BUILT_IN:
+        return [f"  {rule.name}: {BUILT_IN[rule.name]}"]
+    if rule.effect == "default-deny":
+        lines = ["  default deny, because these policies select it:"]
+    else:
+        lines = [f"  {rule.effect}: {rule.name}"]
+    for number, place in enumerate(rule.places):
+        named = rule.policies[number] if rule.effect == "default-deny" else ""
+        lines.append(f"    {place}" + (f"  {named}" if named else ""))
+        quoted = explainer.quote(place)
+        if quoted is not None:
+            text, marks = quoted
+            lines += [f"      | {text}", f"      | {marks}"]
+    return lines
+
+
+def _loser_text(loser: Loser) -> str:
+    return f"    {loser.place}  {loser.name}: {loser.why}"

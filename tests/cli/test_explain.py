@@ -1,0 +1,142 @@
+"""lockgate explain: the way through the tiers, rules with their lines, and codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lockgate.cli.main import main
+
+CLUSTER = Path(__file__).parents[1] / "conformance/own/cluster.yaml"
+POLICIES = """\
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: adm}
+spec:
+  tier: Admin
+  priority: 10
+  subject: {namespaces: {}}
+  ingress:
+  - {action: Pass, from: [{namespaces: {}}]}
+  - {action: Accept, from: [{namespaces: {}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: a}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - {from: [{podSelector: {}}], ports: [{port: 80}, {port: 81}]}
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: deny, namespace: a}
+spec:
+  endpointSelector: {matchLabels: {app: web}}
+  ingressDeny:
+  - {fromEndpoints: [{}], toPorts: [{ports: [{port: "81"}]}]}
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    """Return the arguments that name the policies and the cluster."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICIES)
+    return ["-f", str(policy), "-f", str(CLUSTER), "--no-cache"]
+
+
+def explain(
+    capsys: pytest.CaptureFixture[str], *words: str, code: int = 0
+) -> tuple[str, str]:
+    """Run the verb; return what it printed."""
+    assert main(["explain", *words]) == code
+    out, err = capsys.readouterr()
+    return out, err
+
+
+def test_a_denial(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Both directions, the chain, the rule with its line, and what lost against it."""
+    out, _ = explain(capsys, "a/client", "a/web", "81/TCP", *files)
+    assert (
+        out
+        == """\
+a/client → a/web, TCP 81: deny
+
+egress at a/client: allow
+  [Baseline] no policy: allowed
+  lockgate/no-policy: no policy has a say
+
+ingress at a/web: deny
+  [Admin] Pass → [NetworkPolicy] denied
+  pass: ClusterNetworkPolicy/adm#spec.ingress[0]
+    policy.yaml:9:5
+      |   - {action: Pass, from: [{namespaces: {}}]}
+      |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  deny: CiliumNetworkPolicy/a/deny#spec.ingressDeny[0].toPorts[0]
+    policy.yaml:26:5
+      |   - {fromEndpoints: [{}], toPorts: [{ports: [{port: "81"}]}]}
+      |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  did not decide:
+    policy.yaml:10:5  ClusterNetworkPolicy/adm#spec.ingress[1]: \
+an earlier rule of its tier passed the packet on
+    policy.yaml:18:5  NetworkPolicy/a/web#spec.ingress[0]: \
+a deny rule stands before every allow rule
+"""
+    )
+
+
+def test_a_default_deny_names_who_caused_it(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every policy that isolates the endpoint stands there with its place."""
+    out, _ = explain(capsys, "b/client", "a/web", "TCP/80", *files)
+    assert "[Admin] Pass → [NetworkPolicy] denied by default" in out
+    assert "default deny, because these policies select it:" in out
+    assert "policy.yaml:24:3  CiliumNetworkPolicy/a/deny" in out
+    assert "policy.yaml:16:3  NetworkPolicy/a/web" in out
+    near = "NetworkPolicy/a/web#spec.ingress[0]: the port matches, the peer does not"
+    assert near in out
+
+
+def test_json_has_all_of_it(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Outcome, subject, chain, rules and losers, for each direction."""
+    out, _ = explain(capsys, "a/client", "a/web", "80/TCP", "-o", "json", *files)
+    row = json.loads(out)
+    assert row["verdict"] == "allow"
+    ingress = row["ingress"]
+    assert [(s["tier"], s["step"]) for s in ingress["chain"]] == [
+        ("Admin", "Pass"),
+        ("NetworkPolicy", "allowed"),
+    ]
+    assert ingress["because"][0]["places"] == ["policy.yaml:18:5"]
+    assert [loser["matched"] for loser in ingress["lost"]] == [True, False]
+
+
+def test_codes_are_taught(capsys: pytest.CaptureFixture[str]) -> None:
+    """One word is a code; an unknown one is a wrong command line."""
+    out, _ = explain(capsys, "e2241")
+    assert out.startswith("E2241 (unknown-end)")
+    _, err = explain(capsys, "E9999", code=2)
+    assert "no code E9999" in err
+
+
+@pytest.mark.parametrize(
+    "words", [("a/client", "a/web"), ("a/client", "a/web", "http"), ("a",)]
+)
+def test_a_wrong_command_line(
+    words: tuple[str, ...], files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, and how to write it."""
+    _, err = explain(capsys, *words, *files, code=2)
+    assert "E2203" in err
+
+
+def test_an_unknown_end(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, as for a policy that names nobody."""
+    _, err = explain(capsys, "a/nobody", "a/web", "80/TCP", *files, code=1)
+    assert "nobody is called 'a/nobody'" in err
