@@ -290,5 +290,8 @@ def _note_passed_over(
     finished = sum(f.is_finished for f, _ in pods)
     waiting = sum(not f.is_finished and not f.addresses for f, _ in pods)
     if finished or waiting:
-        message = f"passed over {finished} finished pods and {waiting} pods without an address"
+        message = (
+            f"pods without traffic were left out: {finished} finished, "
+            f"{waiting} without an address"
+        )
         diagnostics.note("N1032", message)

@@ -108,6 +108,9 @@ class _YamlObject:
     def span(self, path: tuple[str | int, ...]) -> Span:
         return _nearest(self._node, path).span
 
+    def begin(self) -> Span:
+        return self.span(("metadata", "name"))
+
 
 class _JsonObject:
     """An object that was read as plain values; its positions are found when wanted."""
@@ -143,6 +146,10 @@ class _JsonObject:
     def span(self, path: tuple[str | int, ...]) -> Span:
         return _nearest(self._tree.node(Diagnostics()), (*self._path, *path)).span
 
+    def begin(self) -> Span:
+        """Where the value begins: what is known without reading positions."""
+        return self._tree.begin
+
 
 _Object = _YamlObject | _JsonObject
 
@@ -154,6 +161,7 @@ class _JsonTree:
         self._source = source
         self._offset = offset
         self._node: Node | None = None
+        self.begin = Span(source, offset, offset + 1)
 
     def node(self, diagnostics: Diagnostics) -> Node:
         if self._node is None:
@@ -276,7 +284,7 @@ class _Reader:
             span = item.span(mistake.path)
             self.diagnostics.error(mistake.code, f"{kind}: {mistake}", span)
             return
-        self._add(item, kind, Span(Source("", ""), 0, 1), (facts,))
+        self._add(item, kind, item.begin(), (facts,))
 
     def _read_located(self, item: _Object, api_version: str, kind: str) -> None:
         context = Context(self.options, api_version, kind)

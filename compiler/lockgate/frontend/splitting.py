@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_DIRECTIVES = re.compile(rb"(?:%[^\n]*\n|[ \t]*(?:#[^\n]*)?\r?\n)*")
 _FIRST = re.compile(rb"\s*(.?)", re.DOTALL)
 _HEAD = 4096
 """Within how many bytes the items of a List must begin for the guess."""
@@ -60,6 +61,8 @@ def split_surely(data: Data) -> list[Part]:
     if is_json(data, start):
         return [Part(start, len(data), Form.JSON)]
     edges = [match.start() for match in _DOCUMENT.finditer(data, start)]
+    if edges and _DIRECTIVES.fullmatch(data, start, edges[0]):
+        del edges[0]  # the first marker belongs to the directives before it
     edges = [start, *(edge for edge in edges if edge > start), len(data)]
     return [Part(a, b, Form.YAML) for a, b in pairwise(edges) if a < b]
 
@@ -109,7 +112,10 @@ def _implied_json(head: bytes, tail: bytes) -> tuple[tuple[str, str] | None] | N
         return None
     if not isinstance(around, dict) or around.get("items") != ["\0lockgate"]:
         return None
-    return (implied_kind(around.get("apiVersion"), around.get("kind")),)
+    api_version, kind = around.get("apiVersion"), around.get("kind")
+    if not isinstance(kind, str) or not kind.endswith("List"):
+        return None
+    return (implied_kind(api_version, kind),)
 
 
 def implied_kind(api_version: object, kind: object) -> tuple[str, str] | None:
