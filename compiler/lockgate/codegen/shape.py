@@ -73,7 +73,7 @@ def _comment(text: str) -> str:
 
 def _short_prefix(tables: Tables) -> str | None:
     for entry in tables.addresses:
-        if entry.network.version == 6 and entry.network.prefixlen < 128:
+        if entry.version == 6 and entry.length < 128:  # IP version
             return f"{entry.network}"
     return None
 

@@ -11,12 +11,16 @@ MAC = bytes.fromhex("020000000001020000000002")
 
 ETH_IPV4, ETH_ARP, ETH_VLAN, ETH_IPV6, ETH_QINQ = 0x800, 0x806, 0x8100, 0x86DD, 0x88A8
 
+NOBODY = "0.0.0.0"  # noqa: S104  # the address of who has none
+
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
 
 
-def ethernet(payload: bytes, kind: int = ETH_IPV4, vlans: tuple[int, ...] = ()) -> bytes:
+def ethernet(
+    payload: bytes, kind: int = ETH_IPV4, vlans: tuple[int, ...] = ()
+) -> bytes:
     """Return a frame; ``vlans`` are tags within it, the outermost first."""
     tags = b""
     for i, vlan in enumerate(vlans):
@@ -134,7 +138,9 @@ def icmp(kind: int, code: int = 0, identifier: int = 0, payload: bytes = b"") ->
     return struct.pack(">BBHHH", kind, code, 0, identifier, 1) + payload
 
 
-def packet(source: str, destination: str, protocol: int, payload: bytes, **how: int) -> bytes:
+def packet(
+    source: str, destination: str, protocol: int, payload: bytes, **how: int
+) -> bytes:
     """Return a frame with an IP packet of the addresses' family."""
     if ":" in source:
         return ethernet(ipv6(source, destination, protocol, payload, **how), ETH_IPV6)

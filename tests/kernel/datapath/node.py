@@ -62,7 +62,12 @@ PASS, DROP = 0xFFFFFFFF, 2
 LOOPBACK = 1
 """The ifindex of the device that test packets come from."""
 
-_EXTRA_SIZES = {"endpoint_addresses": 64, "flows": 65536, "flows_new": 65536, "event_state": 65536}
+_EXTRA_SIZES = {
+    "endpoint_addresses": 64,
+    "flows": 65536,
+    "flows_new": 65536,
+    "event_state": 65536,
+}
 
 
 @cache
@@ -149,25 +154,16 @@ class Node:
             self._ring.close()
         for one in (*self.programs.values(), *self.stubs.values()):
             one.close()
-        for name, one in self.maps.items():
+        for name, target in self.maps.items():
             if name not in self._shared:
-                one.close()
+                target.close()
 
     # ------------------------------------------------------------ loading
 
     def _load(self, name: str, elf: bytes) -> None:
         with Object(name, elf) as target:
             for map_name in target.maps:
-                if map_name in self.maps:
-                    target.reuse(map_name, self.maps[map_name])
-                elif map_name in self._shared:
-                    target.reuse(map_name, self._shared[map_name])
-                elif map_name in self._content:
-                    value = _VALUE_SIZES[map_name]
-                    entries = -(-len(self._content[map_name]) // value)
-                    target.resize(map_name, max(1, entries))
-                elif map_name in self._sizes:
-                    target.resize(map_name, self._sizes[map_name])
+                self._prepare(target, map_name)
             if target.has_constant("config"):
                 target.set_constant("config", self._config)
             if target.has_constant("endpoint"):
@@ -183,6 +179,17 @@ class Node:
             for program in target.programs:
                 into = self.stubs if program.startswith("stub_") else self.programs
                 into[program.removeprefix("stub_")] = target.program(program)
+
+    def _prepare(self, target: Object, name: str) -> None:
+        """Give an object a map that exists, or the size of one that does not."""
+        existing = self.maps.get(name) or self._shared.get(name)
+        if existing:
+            target.reuse(name, existing)
+        elif name in self._content:
+            entries = -(-len(self._content[name]) // _VALUE_SIZES[name])
+            target.resize(name, max(1, entries))
+        elif name in self._sizes:
+            target.resize(name, self._sizes[name])
 
     def _fill(self) -> None:
         for name, content in self._content.items():
@@ -265,7 +272,9 @@ class Node:
             entry = layout.INTERFACE.pack(ifindex=LOOPBACK, endpoint=number)
         self.maps["interfaces"].set(_u32(0), entry)
 
-    def run(self, hook: str, frame: bytes, *, mark: int = 0, repeat: int = 1) -> TestRun:
+    def run(
+        self, hook: str, frame: bytes, *, mark: int = 0, repeat: int = 1
+    ) -> TestRun:
         """Send a frame through a hook's stub."""
         context = struct.pack("<III", 0, 0, mark).ljust(192, b"\0")
         return self.stubs[hook].test_run(frame, context, repeat=repeat)
@@ -324,7 +333,9 @@ class Node:
         """Rewrite some fields of an entry."""
         value = self.maps[name].get(key)
         assert value is not None
-        self.maps[name].set(key, layout.FLOW.pack(**{**layout.FLOW.unpack(value), **fields}))
+        self.maps[name].set(
+            key, layout.FLOW.pack(**{**layout.FLOW.unpack(value), **fields})
+        )
 
     def age_fragments(self, jiffies: int) -> None:
         """Let first fragments be older than they are."""
@@ -400,7 +411,9 @@ def _contents(tables: Tables) -> dict[str, bytes]:
     found["port_pages"] = packed["ports.bin"][_DIRECTORY_SIZE:]
     found["counters"] = packed["decisions.bin"]
     whole, short = [], []
-    for address, length, peer in struct.iter_unpack("<16sII", packed["addresses_v6.bin"]):
+    for address, length, peer in struct.iter_unpack(
+        "<16sII", packed["addresses_v6.bin"]
+    ):
         if length == 128:
             whole.append(address + _u32(peer))
         else:

@@ -69,7 +69,7 @@ class Oracle:
 
     own: frozenset[Address]
     policies: dict[str, str]
-    opened: set[Key] = field(default_factory=set)
+    opened: set[tuple[Key, str]] = field(default_factory=set)
     first: dict[tuple[Address, Address, int, int], list[Reading]] = field(
         default_factory=dict
     )
@@ -87,7 +87,8 @@ class Oracle:
         if reading.is_later:
             assert reading.fragment
             return any(
-                self._judge(one, direction) for one in self.first.get(reading.fragment, [])
+                self._judge(one, direction)
+                for one in self.first.get(reading.fragment, [])
             )
         if reading.fragment:
             self.first.setdefault(reading.fragment, []).append(reading)
@@ -115,10 +116,10 @@ class Oracle:
         )
         key = self._key(reading, direction)
         if outcome in (Outcome.ALLOW, Outcome.AUDIT):
-            self.opened.add((*key, direction))  # type: ignore[arg-type]  # a longer tuple
+            self.opened.add((key, direction))
             return True
         other = "egress" if direction == "ingress" else "ingress"
-        if (*key, other) in self.opened and not self._is_new(reading):
+        if (key, other) in self.opened and not self._is_new(reading):
             return True
         if reading.embedded is None:
             return False
@@ -129,7 +130,7 @@ class Oracle:
             if direction == "ingress"
             else (two, one, ports[1], ports[0], protocol)
         )
-        return any((*turned, either) in self.opened for either in ("ingress", "egress"))
+        return any((turned, either) in self.opened for either in ("ingress", "egress"))
 
     @staticmethod
     def _is_new(reading: Reading) -> bool:
@@ -230,58 +231,51 @@ def _read_v6(packet: bytes) -> Reading:
     # All of ::/64 is reserved, except :: for those without an address.
     if (int(source) >> 64 == 0 and int(source)) or int(destination) >> 64 == 0:
         raise BadFrameError
-    payload, protocol = packet[40 : 40 + length], packet[6]
-    reading = Reading(source, destination, protocol, hop_limit=packet[7])
-    is_first = False
-    for i in range(9):
-        if protocol not in (0, 43, 44, 51, 60):
-            break
-        if len(payload) < 8 or (protocol == 0 and i) or i == 8:
-            raise BadFrameError
-        size = (payload[1] + 1) * 8
-        if protocol == 51:
-            size = (payload[1] + 2) * 4
-        if protocol == 43 and payload[3]:
-            raise BadFrameError
-        if protocol == 44:
-            size = 8
-            field_ = int.from_bytes(payload[2:4], "big")
-            number = int.from_bytes(payload[4:8], "big")
-            if field_ & 0xFFF8:
-                reading.fragment = (source, destination, number, 0)
-                reading.is_later = True
-                return reading
-            if field_ & 1:
-                reading.fragment = (source, destination, number, 0)
-                is_first = True
-        if size > len(payload):
-            raise BadFrameError
-        protocol, payload = payload[0], payload[size:]
-    if protocol in (135, 139, 140, 253, 254):
+    reading = Reading(source, destination, packet[6], hop_limit=packet[7])
+    payload = _skip_headers(reading, packet[40 : 40 + length])
+    if reading.is_later:
+        return reading
+    if reading.protocol in (135, 139, 140, 253, 254):
         raise BadFrameError
-    reading.protocol = protocol
-    _read_transport(reading, payload, icmp=58, is_first=is_first)
+    _read_transport(reading, payload, icmp=58, is_first=reading.fragment is not None)
     if int(source) == 0:
         raise BadFrameError
     return reading
 
 
-def _read_transport(reading: Reading, data: bytes, *, icmp: int, is_first: bool) -> None:
+def _skip_headers(reading: Reading, payload: bytes) -> bytes:
+    """Walk over extension headers, and return what follows."""
+    for i in range(9):
+        protocol = reading.protocol
+        if protocol not in (0, 43, 44, 51, 60):
+            break
+        if len(payload) < 8 or (protocol == 0 and i) or i == 8:
+            raise BadFrameError
+        if protocol == 43 and payload[3]:
+            raise BadFrameError
+        size = {44: 8, 51: (payload[1] + 2) * 4}.get(protocol, (payload[1] + 1) * 8)
+        if protocol == 44 and int.from_bytes(payload[2:4], "big") & 0xFFF9:
+            number = int.from_bytes(payload[4:8], "big")
+            reading.fragment = (reading.source, reading.destination, number, 0)
+            reading.is_later = bool(int.from_bytes(payload[2:4], "big") & 0xFFF8)
+        if size > len(payload):
+            raise BadFrameError
+        reading.protocol, payload = payload[0], payload[size:]
+        if reading.is_later:
+            break
+    return payload
+
+
+def _read_transport(
+    reading: Reading, data: bytes, *, icmp: int, is_first: bool
+) -> None:
     match reading.protocol:
         case 6:
             _read_tcp(reading, data)
         case 17:
-            if len(data) < 8:
-                raise BadFrameError
-            length = int.from_bytes(data[4:6], "big")
-            if length < 8 or (length > len(data) and not is_first):
-                raise BadFrameError
-            _read_ports(reading, data)
+            _read_udp(reading, data, is_first=is_first)
         case 132:
-            if len(data) < 16:
-                raise BadFrameError
-            _read_ports(reading, data)
-            reading.is_opening = data[12] == 1
+            _read_sctp(reading, data)
         case 2:
             group = reading.destination.is_multicast
             is_v4 = isinstance(reading.destination, IPv4Address)
@@ -296,6 +290,22 @@ def _read_transport(reading: Reading, data: bytes, *, icmp: int, is_first: bool)
 def _read_ports(reading: Reading, data: bytes) -> None:
     reading.source_port = int.from_bytes(data[0:2], "big")
     reading.destination_port = int.from_bytes(data[2:4], "big")
+
+
+def _read_udp(reading: Reading, data: bytes, *, is_first: bool) -> None:
+    if len(data) < 8:
+        raise BadFrameError
+    length = int.from_bytes(data[4:6], "big")
+    if length < 8 or (length > len(data) and not is_first):
+        raise BadFrameError
+    _read_ports(reading, data)
+
+
+def _read_sctp(reading: Reading, data: bytes) -> None:
+    if len(data) < 16:
+        raise BadFrameError
+    _read_ports(reading, data)
+    reading.is_opening = data[12] == 1
 
 
 def _read_tcp(reading: Reading, data: bytes) -> None:
@@ -323,9 +333,8 @@ def _read_icmp(reading: Reading, data: bytes, *, is_first: bool) -> None:
             raise BadFrameError
         raise ExemptFrameError
     is_mld = is_v6 and kind in (130, 131, 132, 143) and reading.hop_limit == 1
-    if is_mld and not is_first:
-        if any(reading.source in ip_network(one) for one in _LINK_LOCAL_OR_NONE):
-            raise ExemptFrameError
+    if is_mld and not is_first and _is_link_source(reading.source):
+        raise ExemptFrameError
     queries = {128: 129} if is_v6 else {8: 0, 13: 14}
     answers = {answer: query for query, answer in queries.items()}
     if kind in queries:
@@ -336,12 +345,20 @@ def _read_icmp(reading: Reading, data: bytes, *, is_first: bool) -> None:
         reading.embedded = _read_embedded(data[8:])
 
 
+def _is_link_source(source: Address) -> bool:
+    return any(source in ip_network(one) for one in _LINK_LOCAL_OR_NONE)
+
+
 def _read_embedded(data: bytes) -> Key | None:
     """Return the embedded packet's ends and ports, as it was sent."""
     if not data:
         return None
     version = data[0] >> 4
-    if version == 4 and len(data) >= 20 and not int.from_bytes(data[6:8], "big") & 0x1FFF:
+    if (
+        version == 4
+        and len(data) >= 20
+        and not int.from_bytes(data[6:8], "big") & 0x1FFF
+    ):
         size, protocol = (data[0] & 15) * 4, data[9]
         ends = ip_address(data[12:16]), ip_address(data[16:20])
         transport = data[size:]

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kernel
 
 FAMILIES = pytest.mark.parametrize(
-    ("client", "web"), [("10.0.0.2", "10.0.0.1"), ("fd00::2", "fd00::1")], ids=["v4", "v6"]
+    ("client", "web"),
+    [("10.0.0.2", "10.0.0.1"), ("fd00::2", "fd00::1")],
+    ids=["v4", "v6"],
 )
 TCP, UDP = 6, 17
 
@@ -33,22 +35,30 @@ TCP, UDP = 6, 17
 def test_connection(node: Node, client: str, web: str) -> None:
     """Ingress policy, egress policy and replies are as on a veth."""
     assert node.passes("cgroup_ingress", packet(client, web, TCP, tcp(40000, 80, SYN)))
-    assert not node.passes("cgroup_ingress", packet(client, web, TCP, tcp(40000, 79, SYN)))
+    assert not node.passes(
+        "cgroup_ingress", packet(client, web, TCP, tcp(40000, 79, SYN))
+    )
     answer = packet(web, client, TCP, tcp(80, 40000, SYN | ACK))
     assert node.passes("cgroup_egress", answer)
     assert node.passes("cgroup_ingress", packet(client, web, TCP, tcp(40000, 80, ACK)))
     assert len(node.flows()) == 1
-    assert not node.passes("cgroup_egress", packet(web, client, TCP, tcp(40000, 80, SYN)))
+    assert not node.passes(
+        "cgroup_egress", packet(web, client, TCP, tcp(40000, 80, SYN))
+    )
     assert node.passes("cgroup_egress", packet(web, client, TCP, tcp(40000, 5000, SYN)))
 
 
 def test_loopback_is_no_martian(node: Node) -> None:
     """A socket may talk to itself; policy judges it."""
     node.become("client")
-    assert node.passes("cgroup_egress", packet("127.0.0.1", "127.0.0.1", UDP, udp(1, 2)))
+    assert node.passes(
+        "cgroup_egress", packet("127.0.0.1", "127.0.0.1", UDP, udp(1, 2))
+    )
     assert node.passes("cgroup_egress", packet("::1", "::1", UDP, udp(1, 2)))
     node.become("closed")
-    assert not node.passes("cgroup_egress", packet("127.0.0.1", "127.0.0.1", UDP, udp(1, 3)))
+    assert not node.passes(
+        "cgroup_egress", packet("127.0.0.1", "127.0.0.1", UDP, udp(1, 3))
+    )
     assert node.drops() == {"policy": 1}
 
 

@@ -32,7 +32,9 @@ pytestmark = pytest.mark.kernel
 
 TCP, UDP, SCTP = 6, 17, 132
 FAMILIES = pytest.mark.parametrize(
-    ("client", "web"), [("10.0.0.2", "10.0.0.1"), ("fd00::2", "fd00::1")], ids=["v4", "v6"]
+    ("client", "web"),
+    [("10.0.0.2", "10.0.0.1"), ("fd00::2", "fd00::1")],
+    ids=["v4", "v6"],
 )
 
 
@@ -84,7 +86,9 @@ class Talk:
         self.change(last_seen=late % (1 << 32))
 
 
-@pytest.fixture(params=[("10.0.0.2", "10.0.0.1"), ("fd00::2", "fd00::1")], ids=["v4", "v6"])
+@pytest.fixture(
+    params=[("10.0.0.2", "10.0.0.1"), ("fd00::2", "fd00::1")], ids=["v4", "v6"]
+)
 def talk(node: Node, request: pytest.FixtureRequest) -> Talk:
     """Return a connection that has not begun."""
     return Talk(node, *request.param)
@@ -222,9 +226,9 @@ def test_denied_leaves_no_entry(talk: Talk) -> None:
 def test_udp(node: Node, client: str, web: str) -> None:
     """A datagram opens, an answer establishes."""
 
-    def send(hook: str, *how: int) -> bool:
+    def send(hook: str, source: int, destination: int) -> bool:
         ends = (client, web) if hook == "to_endpoint" else (web, client)
-        return node.passes(hook, packet(*ends, UDP, udp(*how)))
+        return node.passes(hook, packet(*ends, UDP, udp(source, destination)))
 
     assert not send("from_endpoint", 53, 40000)
     assert send("to_endpoint", 40000, 53)
@@ -289,7 +293,9 @@ def test_echo(node: Node, client: str, web: str) -> None:
 def test_one_query_admits_no_other(node: Node) -> None:
     """An echo that was allowed is no memo for a timestamp request of the same number."""
     assert node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", 1, icmp(8, 0, 5)))
-    assert not node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", 1, icmp(13, 0, 5)))
+    assert not node.passes(
+        "to_endpoint", packet("10.0.0.2", "10.0.0.1", 1, icmp(13, 0, 5))
+    )
 
 
 def test_protocol_without_ports(node: Node) -> None:

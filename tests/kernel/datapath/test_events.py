@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +12,6 @@ from tests.kernel.datapath.frames import ACK, FIN, SYN, icmp, packet, tcp
 from tests.kernel.datapath.node import HZ, Node, mapped
 from tests.kernel.datapath.worlds import POLICIES, build_tables
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.kernel
 
 TCP = 6
@@ -23,7 +19,7 @@ ALLOW_80, DENY = 3000, 3000 + len(POLICIES["web-ingress"][1] or ())
 
 
 @pytest.fixture
-def node(node: Node) -> Iterator[Node]:
+def node(node: Node) -> Node:
     """Return a node without events."""
     node.events()
     return node
@@ -40,7 +36,8 @@ def name(event: dict[str, int | bytes], field: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("source", "own", "family"), [("10.0.0.2", "10.0.0.1", 4), ("fd00::2", "fd00::1", 6)]
+    ("source", "own", "family"),
+    [("10.0.0.2", "10.0.0.1", 4), ("fd00::2", "fd00::1", 6)],
 )
 def test_first_packet(node: Node, source: str, own: str, family: int) -> None:
     """The first packet of a flow is told with all that is known of it, later ones are not."""
@@ -142,9 +139,13 @@ def test_end_of_a_flow(node: Node) -> None:
         (ACK, False),
     ):
         if is_answer:
-            assert node.passes("from_endpoint", packet(web, client, TCP, tcp(80, 40000, flags)))
+            assert node.passes(
+                "from_endpoint", packet(web, client, TCP, tcp(80, 40000, flags))
+            )
         else:
-            assert node.passes("to_endpoint", packet(client, web, TCP, tcp(40000, 80, flags)))
+            assert node.passes(
+                "to_endpoint", packet(client, web, TCP, tcp(40000, 80, flags))
+            )
     _, end = node.events()
     assert name(end, "kind") == "flow_end"
     assert (end["packets"], end["bytes"]) == (5, 5 * 54)
@@ -158,14 +159,18 @@ def test_end_of_a_flow(node: Node) -> None:
 
 def test_flood(node: Node) -> None:
     """A CPU tells at most its rate a second; the rest is counted as lost."""
-    with Node(build_tables(), MEMBERS, event_rate=20, jiffies_per_second=1 << 20) as slow:
+    with Node(
+        build_tables(), MEMBERS, event_rate=20, jiffies_per_second=1 << 20
+    ) as slow:
         slow.become("web")
         budget = slow.maps["event_budget"]
         budget.set(bytes(4), bytes(budget.width))
         for port in range(1000, 1200):
             slow.passes("to_endpoint", syn(port))
         told = len(slow.events())
-        lost = sum(n for _, _, n in struct.iter_unpack("<IIQ", budget.get(bytes(4)) or b""))
+        lost = sum(
+            n for _, _, n in struct.iter_unpack("<IIQ", budget.get(bytes(4)) or b"")
+        )
         cpus = len(budget.get(bytes(4)) or b"") // 16
         assert told <= 20 * cpus
         assert told + lost == 200

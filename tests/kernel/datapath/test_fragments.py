@@ -163,7 +163,9 @@ def test_fragments_of_neighbour_discovery(node: Node) -> None:
     """They are never right (RFC 6980)."""
     node.become("client")
     inner = fragment6(58, icmp(135, payload=bytes(16)), more=True)
-    frame = ethernet(ipv6("fe80::1", "fd00::1", FRAGMENT, inner, hop_limit=255), ETH_IPV6)
+    frame = ethernet(
+        ipv6("fe80::1", "fd00::1", FRAGMENT, inner, hop_limit=255), ETH_IPV6
+    )
     assert not node.passes("to_endpoint", frame)
     assert node.drops() == {"bad_neighbour_discovery": 1}
 
@@ -174,7 +176,9 @@ def test_an_atomic_fragment(node: Node) -> None:
         inner = fragment6(UDP, udp(40000, port), more=False)
         frame = ethernet(ipv6("fd00::2", "fd00::1", FRAGMENT, inner), ETH_IPV6)
         assert node.passes("to_endpoint", frame) == expected
-    assert not node.maps["fragments"].get(next(node.maps["fragments"].keys(), bytes(44)))
+    assert not node.maps["fragments"].get(
+        next(node.maps["fragments"].keys(), bytes(44))
+    )
 
 
 def test_headers_behind_the_fragment_header(node: Node) -> None:
@@ -182,7 +186,9 @@ def test_headers_behind_the_fragment_header(node: Node) -> None:
     first = fragment6(DESTINATION, extension(UDP, FIRST), more=True)
     frame = ethernet(ipv6("fd00::2", "fd00::1", FRAGMENT, first), ETH_IPV6)
     assert node.passes("to_endpoint", frame)
-    assert node.passes("to_endpoint", fragment_6(32, bytes(8), protocol=DESTINATION, number=7))
+    assert node.passes(
+        "to_endpoint", fragment_6(32, bytes(8), protocol=DESTINATION, number=7)
+    )
 
 
 def test_spoofed_first_is_of_no_use(node: Node) -> None:
@@ -190,7 +196,9 @@ def test_spoofed_first_is_of_no_use(node: Node) -> None:
     frame = ethernet(
         ipv4("10.0.0.2", "8.8.8.8", UDP, FIRST, fragment=MORE, identification=3)
     )
-    later = ethernet(ipv4("10.0.0.2", "8.8.8.8", UDP, bytes(8), fragment=3, identification=3))
+    later = ethernet(
+        ipv4("10.0.0.2", "8.8.8.8", UDP, bytes(8), fragment=3, identification=3)
+    )
     assert not node.passes("from_endpoint", frame)
     assert not node.passes("from_endpoint", later)
     assert node.drops() == {"spoofed_source": 2}

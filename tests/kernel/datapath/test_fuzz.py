@@ -80,7 +80,9 @@ def build(chance: random.Random) -> bytes:
 
 def _options(chance: random.Random) -> bytes:
     return b"".join(
-        chance.choice((b"\1\1\1\1", b"\x44\4\5\0", b"\x83\3\4\0", b"\0\0\0\0", b"\x94\4\0\0"))
+        chance.choice(
+            (b"\1\1\1\1", b"\x44\4\5\0", b"\x83\3\4\0", b"\0\0\0\0", b"\x94\4\0\0")
+        )
         for _ in range(chance.randrange(1, 10))
     )
 
@@ -90,7 +92,9 @@ def _transport(chance: random.Random, is_v6: bool) -> tuple[int, bytes]:
     extra = bytes(chance.choice((0, 1, 8, 40)))
     match chance.randrange(7):
         case 0 | 1:
-            flags = chance.choice((SYN, 0x10, 0x12, 0x11, 4, 0x14, 0x18, chance.randrange(256)))
+            flags = chance.choice(
+                (SYN, 0x10, 0x12, 0x11, 4, 0x14, 0x18, chance.randrange(256))
+            )
             return 6, tcp(one, two, flags, extra)
         case 2:
             return 17, udp(one, two, extra)
@@ -156,7 +160,10 @@ def test_nothing_passes_that_must_not(node: Node) -> None:
     chance = random.Random(7)  # noqa: S311  # not for secrets
     own = frozenset(map(ip_address, MEMBERS["web"].addresses))
     oracle = Oracle(own, {"ingress": "web-ingress", "egress": "web-egress"})
-    stubs = {"ingress": node.stubs["to_endpoint"], "egress": node.stubs["from_endpoint"]}
+    stubs = {
+        "ingress": node.stubs["to_endpoint"],
+        "egress": node.stubs["from_endpoint"],
+    }
     passed = refused = 0
     context = bytes(192)
     for _ in range(PACKETS):

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kernel.datapath.conftest import MEMBERS
-from tests.kernel.datapath.frames import ACK, SYN, ethernet, icmp, packet, tcp, udp
+from tests.kernel.datapath.frames import (
+    ACK,
+    NOBODY,
+    SYN,
+    ethernet,
+    icmp,
+    packet,
+    tcp,
+    udp,
+)
 from tests.kernel.datapath.node import CONFIG, Member, Node
 from tests.kernel.datapath.worlds import POLICY_NUMBERS, build_tables
 
@@ -107,7 +116,9 @@ def test_endpoint_to_its_host(node: Node, family: int) -> None:
     """The endpoint's egress policy and the host's ingress policy must both let it."""
     assert node.passes("from_endpoint", syn(WEB[family], HOST[family], 22))
     assert node.passes("to_endpoint", syn_ack(HOST[family], WEB[family], 22))
-    assert node.passes("from_endpoint", packet(WEB[family], HOST[family], TCP, tcp(40000, 22)))
+    assert node.passes(
+        "from_endpoint", packet(WEB[family], HOST[family], TCP, tcp(40000, 22))
+    )
     node.clear()
     assert not node.passes("from_endpoint", syn(WEB[family], HOST[family], 23))  # host
     assert not node.passes("from_endpoint", syn(WEB[family], HOST[family], 2222))  # web
@@ -158,10 +169,14 @@ def test_established_flow_is_judged_by_both(node: Node) -> None:
 def test_groups_and_broadcasts_reach_the_host(node: Node) -> None:
     """They are delivered here, so the host's policy judges them; DHCP of the host as well."""
     for group in ("255.255.255.255", "224.0.0.251"):
-        assert not node.passes("from_network", packet(WORLD[0], group, UDP, udp(1, 5353)))
-    assert not node.passes("from_network", packet(WORLD[1], "ff02::fb", UDP, udp(1, 5353)))
+        assert not node.passes(
+            "from_network", packet(WORLD[0], group, UDP, udp(1, 5353))
+        )
     assert not node.passes(
-        "to_network", packet("0.0.0.0", "255.255.255.255", UDP, udp(68, 67))
+        "from_network", packet(WORLD[1], "ff02::fb", UDP, udp(1, 5353))
+    )
+    assert not node.passes(
+        "to_network", packet(NOBODY, "255.255.255.255", UDP, udp(68, 67))
     )
     assert node.drops() == {"policy": 4}
 

@@ -15,6 +15,7 @@ from tests.kernel.datapath.frames import (
     ETH_IPV6,
     FIN,
     HOP_BY_HOP,
+    NOBODY,
     PSH,
     ROUTING,
     RST,
@@ -57,7 +58,9 @@ def with_options(options: bytes) -> bytes:
     return ethernet(ipv4(CLIENT4, WEB4, TCP, SEGMENT, options=options))
 
 
-def chained(*headers: tuple[int, bytes], last: int = TCP, payload: bytes = SEGMENT) -> bytes:
+def chained(
+    *headers: tuple[int, bytes], last: int = TCP, payload: bytes = SEGMENT
+) -> bytes:
     """Return a frame with extension headers: pairs of type and body."""
     following = last
     for kind, body in reversed(headers):
@@ -87,7 +90,10 @@ FINE = {
     "hop-by-hop": chained((HOP_BY_HOP, BODY)),
     "routing without segments": chained((ROUTING, BODY)),
     "all options": chained(
-        (HOP_BY_HOP, BODY), (DESTINATION, BODY), (ROUTING, BODY), (DESTINATION, bytes(14))
+        (HOP_BY_HOP, BODY),
+        (DESTINATION, BODY),
+        (ROUTING, BODY),
+        (DESTINATION, bytes(14)),
     ),
     "authentication": v6(authentication(TCP, SEGMENT), 51),
     "seven headers": chained(*[(DESTINATION, BODY)] * 7),
@@ -122,8 +128,14 @@ BAD = {
     "total length below the header": ("bad_length", v4(total=19)),
     "total length below options": ("bad_length", v4(version_ihl=0x4F)),
     "total length beyond the frame": ("truncated", v4(total=41)),
-    "loose source route": ("bad_header", with_options(b"\x83\x07\x04\x08\x08\x08\x08\0")),
-    "strict source route": ("bad_header", with_options(b"\x89\x07\x04\x08\x08\x08\x08\0")),
+    "loose source route": (
+        "bad_header",
+        with_options(b"\x83\x07\x04\x08\x08\x08\x08\0"),
+    ),
+    "strict source route": (
+        "bad_header",
+        with_options(b"\x89\x07\x04\x08\x08\x08\x08\0"),
+    ),
     "source route after others": (
         "bad_header",
         with_options(b"\1\x44\x04\x05\0\x83\x07\x04\x08\x08\x08\x08"),
@@ -186,10 +198,13 @@ BAD = {
     "reserved source": ("bad_source", packet("240.0.0.1", WEB4, TCP, SEGMENT)),
     "loopback source": ("bad_source", packet("127.0.0.1", WEB4, TCP, SEGMENT)),
     "source in no network": ("bad_source", packet("0.1.2.3", WEB4, TCP, SEGMENT)),
-    "no source": ("bad_source", packet("0.0.0.0", WEB4, TCP, SEGMENT)),
-    "no source, udp": ("bad_source", packet("0.0.0.0", WEB4, UDP, udp(40000, 53))),
-    "loopback destination": ("bad_destination", packet(CLIENT4, "127.0.0.1", TCP, SEGMENT)),
-    "no destination": ("bad_destination", packet(CLIENT4, "0.0.0.0", TCP, SEGMENT)),
+    "no source": ("bad_source", packet(NOBODY, WEB4, TCP, SEGMENT)),
+    "no source, udp": ("bad_source", packet(NOBODY, WEB4, UDP, udp(40000, 53))),
+    "loopback destination": (
+        "bad_destination",
+        packet(CLIENT4, "127.0.0.1", TCP, SEGMENT),
+    ),
+    "no destination": ("bad_destination", packet(CLIENT4, NOBODY, TCP, SEGMENT)),
     "ipv6 multicast source": ("bad_source", packet("ff02::1", WEB6, TCP, SEGMENT)),
     "ipv6 loopback source": ("bad_source", packet("::1", WEB6, TCP, SEGMENT)),
     "ipv6 no source": ("bad_source", packet("::", WEB6, TCP, SEGMENT)),
@@ -198,7 +213,10 @@ BAD = {
         "bad_destination",
         packet(CLIENT6, "::ffff:10.0.0.1", TCP, SEGMENT),
     ),
-    "ipv6 loopback destination": ("bad_destination", packet(CLIENT6, "::1", TCP, SEGMENT)),
+    "ipv6 loopback destination": (
+        "bad_destination",
+        packet(CLIENT6, "::1", TCP, SEGMENT),
+    ),
     # --- the link
     "another ethertype": ("unknown_protocol", ethernet(bytes(46), 0x88CC)),
     "ieee 802.3": ("unknown_protocol", ethernet(bytes(46), 46)),
@@ -271,8 +289,10 @@ def test_icmp_of_the_other_family(node: Node) -> None:
 def test_the_wrong_family(node: Node, kind: int) -> None:
     """An ethertype that lies about the version is a bad header."""
     node.become("client")
-    inner = ipv6(CLIENT6, WEB6, TCP, SEGMENT) if kind == ETH_IPV4 else ipv4(
-        CLIENT4, WEB4, TCP, SEGMENT
-    ) + bytes(20)
+    inner = (
+        ipv6(CLIENT6, WEB6, TCP, SEGMENT)
+        if kind == ETH_IPV4
+        else ipv4(CLIENT4, WEB4, TCP, SEGMENT) + bytes(20)
+    )
     assert not node.passes("to_endpoint", ethernet(inner, kind))
     assert node.drops() == {"bad_header": 1}

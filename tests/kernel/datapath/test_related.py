@@ -26,11 +26,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kernel
 
 TCP, UDP, SCTP = 6, 17, 132
-ADDRESSES = {4: ("10.0.0.2", "10.0.0.1", "172.16.0.1"), 6: ("fd00::2", "fd00::1", "fd00:ff::1")}
+ADDRESSES = {
+    4: ("10.0.0.2", "10.0.0.1", "172.16.0.1"),
+    6: ("fd00::2", "fd00::1", "fd00:ff::1"),
+}
 ERRORS = [(4, 3), (4, 4), (4, 11), (4, 12), (6, 1), (6, 2), (6, 3), (6, 4)]
 
 
-def ip(family: int, source: str, destination: str, protocol: int, payload: bytes) -> bytes:
+def ip(
+    family: int, source: str, destination: str, protocol: int, payload: bytes
+) -> bytes:
     """Return a packet without a link header."""
     build = ipv4 if family == 4 else ipv6
     return build(source, destination, protocol, payload)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from lockgate_runtime import layout
 from tests.kernel.datapath.conftest import MEMBERS
 from tests.kernel.datapath.frames import (
-    HOP_BY_HOP,
     ETH_IPV6,
+    HOP_BY_HOP,
+    NOBODY,
     SYN,
     ethernet,
     extension,
@@ -48,7 +47,9 @@ SEGMENT = tcp(40000, 5000, SYN)
 )
 def test_sources(node: Node, source: str, destination: str, own: bool) -> None:
     """An endpoint sends from its own addresses only, the second ones among them."""
-    assert node.passes("from_endpoint", packet(source, destination, TCP, SEGMENT)) == own
+    assert (
+        node.passes("from_endpoint", packet(source, destination, TCP, SEGMENT)) == own
+    )
     assert node.drops() == ({} if own else {"spoofed_source": 1})
 
 
@@ -76,17 +77,21 @@ def test_an_endpoint_that_may_use_any_source() -> None:
 
 def test_dhcp(node: Node) -> None:
     """A client asks from no address; policy judges that too."""
-    v4 = packet("0.0.0.0", "255.255.255.255", UDP, udp(68, 67))
+    v4 = packet(NOBODY, "255.255.255.255", UDP, udp(68, 67))
     v6 = packet("fe80::5", "ff02::1:2", UDP, udp(546, 547))
     assert node.passes("from_endpoint", v4)
     assert node.passes("from_endpoint", v6)
     for wrong in (udp(68, 68), udp(67, 67), udp(546, 547)):
-        frame = packet("0.0.0.0", "255.255.255.255", UDP, wrong)
+        frame = packet(NOBODY, "255.255.255.255", UDP, wrong)
         assert not node.passes("from_endpoint", frame)
     assert node.drops() == {"bad_source": 3}
     node.reset_drops()
-    assert not node.passes("from_endpoint", packet("fe80::5", "ff02::1:2", UDP, udp(546, 53)))
-    assert not node.passes("from_endpoint", packet("fd00::2", "ff02::1:2", UDP, udp(546, 547)))
+    assert not node.passes(
+        "from_endpoint", packet("fe80::5", "ff02::1:2", UDP, udp(546, 53))
+    )
+    assert not node.passes(
+        "from_endpoint", packet("fd00::2", "ff02::1:2", UDP, udp(546, 547))
+    )
     assert node.drops() == {"spoofed_source": 2}
     node.clear()
     node.reset_drops()
@@ -96,7 +101,9 @@ def test_dhcp(node: Node) -> None:
     assert node.drops() == {"policy": 2}
 
 
-def _ndp(kind: int, *, source: str = "fe80::1", hop_limit: int = 255, code: int = 0) -> bytes:
+def _ndp(
+    kind: int, *, source: str = "fe80::1", hop_limit: int = 255, code: int = 0
+) -> bytes:
     message = icmp(kind, code, payload=bytes(16))
     inner = ipv6(source, "ff02::1", ICMPV6, message, hop_limit=hop_limit)
     return ethernet(inner, ETH_IPV6)
@@ -149,5 +156,7 @@ def test_multicast_and_broadcast_are_the_world(node: Node) -> None:
     for group in ("224.0.0.251", "255.255.255.255", "ff02::fb"):
         own = "fd00::1" if ":" in group else "10.0.0.1"
         assert node.passes("from_endpoint", packet(own, group, UDP, udp(5353, 53)))
-        assert not node.passes("from_endpoint", packet(own, group, UDP, udp(5353, 5353)))
+        assert not node.passes(
+            "from_endpoint", packet(own, group, UDP, udp(5353, 5353))
+        )
     assert node.drops() == {"policy": 3}

@@ -28,7 +28,9 @@ def test_sweeper(node: Node) -> None:
         assert node.passes("from_endpoint", answer)
     node.events()
     flows = node.flows()
-    old, young = sorted(flows, key=lambda key: layout.FLOW_KEY.unpack(key)["remote_port"])  # type: ignore[arg-type, return-value]  # ports are numbers
+    old, young = sorted(
+        flows, key=lambda key: layout.FLOW_KEY.unpack(key)["remote_port"]
+    )
     late = int(flows[old]["last_seen"]) - int(flows[old]["timeout"]) - 1
     node.change_flow("flows", old, last_seen=late % (1 << 32))
     assert node.programs["start_sweeper"].test_run().value == 0

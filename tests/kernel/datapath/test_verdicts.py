@@ -27,7 +27,6 @@ from tests.kernel.datapath.worlds import (
     POLICIES,
     REMOTE_NODE,
     STRANGER,
-    WEB,
     WORLD,
     decide,
 )
@@ -95,11 +94,15 @@ def test_every_boundary(node: Node, direction: str, family: int) -> None:
                 if direction == "egress":
                     source, destination, hook = own, theirs, "from_endpoint"
                 seen = node.passes(
-                    hook, packet(source, destination, protocol, _transport(protocol, port))
+                    hook,
+                    packet(source, destination, protocol, _transport(protocol, port)),
                 )
                 of_family = Protocol.ICMPV6 if family else Protocol.ICMP
                 judged = protocol
-                if protocol in (Protocol.ICMP, Protocol.ICMPV6) and protocol != of_family:
+                if (
+                    protocol in (Protocol.ICMP, Protocol.ICMPV6)
+                    and protocol != of_family
+                ):
                     judged = 300  # a protocol number, not ICMP of this family
                 expected = decide(f"web-{direction}", peer, judged, port) in PASSING
                 assert seen == expected, (peer, protocol, port)
@@ -147,7 +150,9 @@ def test_vlan_tags(node: Node, vlans: tuple[int, ...]) -> None:
             frame = ethernet(inner, kind, vlans)
             assert node.passes("to_endpoint", frame) == expected
             if len(vlans) == 2:
-                assert not node.passes("to_endpoint", ethernet(inner, kind, (*vlans, 9)))
+                assert not node.passes(
+                    "to_endpoint", ethernet(inner, kind, (*vlans, 9))
+                )
 
 
 def test_counters_count_the_deciding_rule(node: Node) -> None:

@@ -21,7 +21,9 @@ CEILINGS = {
 SHAPES = [(), FEATURES, *((feature,) for feature in FEATURES)]
 
 
-@pytest.mark.parametrize("features", SHAPES, ids=lambda names: "+".join(names) or "none")
+@pytest.mark.parametrize(
+    "features", SHAPES, ids=lambda names: "+".join(names) or "none"
+)
 def test_shape_loads(features: tuple[str, ...]) -> None:
     """The programs of a shape load within their ceilings, and 512 bytes of stack."""
     objects = compile_shape(*features)

@@ -183,7 +183,8 @@ def build_tables(*, hosts_enforced: bool = True) -> Tables:
         peers=tuple(peers),
         class_count=len(IDENTITIES),
         addresses=tuple(
-            AddressEntry.of(ip_network(prefix), peer) for prefix, peer in PREFIXES.items()
+            AddressEntry.of(ip_network(prefix), peer)
+            for prefix, peer in PREFIXES.items()
         ),
         atoms=atoms,
         tables=tuple(tables),
@@ -203,9 +204,11 @@ def _atoms() -> PortAtoms:
         borders = {0}
         for _, rules in POLICIES.values():
             for rule in rules or ():
-                if protocol is None and rule.protocol not in (None, *_known()):
+                if rule.protocol is None:
+                    continue
+                if protocol is None and rule.protocol not in _known():
                     borders |= {rule.protocol, rule.protocol + 1}
-                elif protocol is not None and rule.protocol == protocol:
+                elif rule.protocol == protocol:
                     borders |= {rule.first, rule.last + 1}
         starts.append(tuple(sorted(b for b in borders if b < size)))
     return PortAtoms(tuple(starts))
