@@ -14,6 +14,7 @@ from lockgate.codegen.pack import MOST_ATOMS, pack_tables
 from lockgate.codegen.program import render_programs
 from lockgate.codegen.shape import choose_shape
 from lockgate.codegen.table_text import print_tables
+from lockgate.collection import without_collection
 from lockgate.diagnostics import Diagnostics
 from lockgate.exchange import replaced_file
 from lockgate.frontend.audit import report_unknown_audited
@@ -80,9 +81,10 @@ def compile_policies(
 ) -> Compilation:
     """Compile files and directories of policies and snapshot into a bundle in memory."""
     settings = settings or Settings()
-    compilation = compile_tables(paths, options, settings)
-    if compilation.ok:
-        _build_bundle(compilation, settings)
+    with without_collection():
+        compilation = compile_tables(paths, options, settings)
+        if compilation.ok:
+            _build_bundle(compilation, settings)
     return compilation
 
 

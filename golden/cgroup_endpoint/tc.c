@@ -16,4 +16,5 @@ int to_endpoint(struct __sk_buff *skb)
 {
 	return endpoint_hook(skb, HOOK_TO_ENDPOINT, DIRECTION_INGRESS);
 }
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -30,4 +30,5 @@ int to_network(struct __sk_buff *skb)
 {
 	return network_hook(skb, HOOK_TO_NETWORK, DIRECTION_EGRESS);
 }
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from array import array
 from collections import Counter
 from itertools import starmap
 from typing import TYPE_CHECKING
@@ -18,7 +19,6 @@ from lockgate.ir.tables import AXIS_SIZES, Outcome
 from lockgate_runtime import layout
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Iterator, Sequence
 
     from lockgate.ir.tables import Decision, PortAtoms, Tables, VerdictTable
@@ -123,22 +123,16 @@ class _Peers:
             for number, identities in enumerate(members)
         ]
         self._pages: dict[bytes, list[tuple[int, tuple[int, ...]]]] = {}
+        self._tables: dict[tuple[bytes, ...], list[tuple[int, str]]] = {}
         self._names: dict[tuple[tuple[int, tuple[int, ...]], ...], str] = {}
         self._sets: dict[str, list[str]] = {}
 
-    def of_table(self, table: VerdictTable) -> Iterator[tuple[int, str]]:
-        """Yield each row that is not 0 with its classes, then row 0, which is the rest."""
-        rows: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
-        for number, page in enumerate(table.rows.pages):
-            for row, places in self._rows_of(page):
-                rows.setdefault(row, []).append((number, places))
-        for row in sorted(rows):
-            key = tuple(rows[row])
-            name = self._names.get(key)
-            if name is None:
-                name = self._names[key] = self._name(key)
-            yield row, name
-        yield 0, "*"
+    def of_table(self, table: VerdictTable) -> list[tuple[int, str]]:
+        """Return each row that is not 0 with its classes, then row 0, which is the rest."""
+        found = self._tables.get(table.rows.pages)
+        if found is None:
+            found = self._tables[table.rows.pages] = self._name_rows(table.rows.pages)
+        return found
 
     def sets(self) -> Iterator[str]:
         """Print the sets that were named, with their members."""
@@ -146,16 +140,22 @@ class _Peers:
             yield name
             yield from (f"  {one}" for one in classes)
 
-    def _rows_of(self, page: bytes) -> list[tuple[int, tuple[int, ...]]]:
-        found = self._pages.get(page)
-        if found is None:
-            places: dict[int, list[int]] = {}
-            for place, row in enumerate(struct.unpack(f"<{layout.PEER_PAGE}H", page)):
-                if row:
-                    places.setdefault(row, []).append(place)
-            found = [(row, tuple(some)) for row, some in places.items()]
-            self._pages[page] = found
-        return found
+    def _name_rows(self, pages: Sequence[bytes]) -> list[tuple[int, str]]:
+        rows: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+        for number, page in enumerate(pages):
+            found = self._pages.get(page)
+            if found is None:
+                found = self._pages[page] = _rows_of(page)
+            for row, places in found:
+                rows.setdefault(row, []).append((number, places))
+        named = []
+        for row in sorted(rows):
+            key = tuple(rows[row])
+            name = self._names.get(key)
+            if name is None:
+                name = self._names[key] = self._name(key)
+            named.append((row, name))
+        return [*named, (0, "*")]
 
     def _name(self, key: Sequence[tuple[int, tuple[int, ...]]]) -> str:
         classes = [
@@ -169,6 +169,15 @@ class _Peers:
         name = f"set {digest} ({len(classes)} classes)"
         self._sets[name] = classes
         return name
+
+
+def _rows_of(page: bytes) -> list[tuple[int, tuple[int, ...]]]:
+    """Return the rows of a page other than 0, each with its places."""
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(struct.unpack(f"<{layout.PEER_PAGE}H", page)):
+        if row:
+            places.setdefault(row, []).append(place)
+    return [(row, tuple(some)) for row, some in places.items()]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -204,35 +213,40 @@ def count(number: int, noun: str) -> str:
 
 
 class _Traffic:
-    """Says which traffic gets which decision; rows that are alike are worked out once."""
+    """Says which traffic gets which decision; what is alike is worked out once."""
 
     def __init__(self, atoms: PortAtoms) -> None:
         self._ranges = list(_ranges(atoms))
         self._known: dict[tuple[bytes, bytes], list[tuple[int, str]]] = {}
 
-    def of_row(self, intervals: array[int], cells: array[int]) -> list[tuple[int, str]]:
-        """Return (decision, traffic), the decision of most atoms last, as the rest."""
-        key = intervals.tobytes(), cells.tobytes()
+    def of_row(
+        self, intervals: array[int], cells: Sequence[int]
+    ) -> Iterator[tuple[int, str]]:
+        """Yield (decision, traffic), the decision of most atoms last, as the rest."""
+        decisions = list(dict.fromkeys(cells))
+        places = {decision: place for place, decision in enumerate(decisions)}
+        pattern = array("H", [places[decision] for decision in cells])
+        key = intervals.tobytes(), pattern.tobytes()
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._print([cells[i] for i in intervals])
-        return found
+            found = self._known[key] = self._print([pattern[i] for i in intervals])
+        return ((decisions[place], text) for place, text in found)
 
-    def _print(self, decisions: Sequence[int]) -> list[tuple[int, str]]:
-        counts = Counter(decisions)
-        rest = max(counts, key=lambda decision: (counts[decision], -decision))
+    def _print(self, places: Sequence[int]) -> list[tuple[int, str]]:
+        counts = Counter(places)
+        rest = max(counts, key=lambda place: (counts[place], -place))
         merged: dict[int, list[tuple[str, PortRange]]] = {}
-        for (axis, ports), decision in zip(self._ranges, decisions, strict=True):
-            if decision == rest:
+        for place, (axis, ports) in zip(places, self._ranges, strict=True):
+            if place == rest:
                 continue
-            line = merged.setdefault(decision, [])
+            line = merged.setdefault(place, [])
             if line and line[-1][0] == axis and line[-1][1].last + 1 == ports.first:
                 ports = PortRange(line.pop()[1].first, ports.last)
             line.append((axis, ports))
         return [
             *(
-                (d, ", ".join(starmap(_print_range, line)))
-                for d, line in merged.items()
+                (p, ", ".join(starmap(_print_range, line)))
+                for p, line in merged.items()
             ),
             (rest, "*"),
         ]

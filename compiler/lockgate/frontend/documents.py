@@ -6,14 +6,13 @@ say is put together.  A mistake in one document stops the reading of no other.
 
 from __future__ import annotations
 
-import gc
 import mmap
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lockgate.collection import without_collection
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.cache import DocumentCache, compiler_salt
 from lockgate.frontend.cluster import build_cluster
@@ -68,7 +67,7 @@ def parse_documents(
     Policies are in the order of the input.  If there were errors, what is returned is what
     could be understood.
     """
-    with _without_collection():
+    with without_collection():
         salt = compiler_salt(repr(options))
         cache = DocumentCache(documents.cache_folder, salt)
         reader = _PartReader(options, cache)
@@ -78,23 +77,6 @@ def parse_documents(
                 assembly.add(source, outcome)
         cache.close()
         return assembly.finish(options)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Hold the garbage collector: reading makes many objects and no garbage.
-
-    What was read lives as long as the compilation, so it is put where no later collection
-    looks at it again.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
 
 
 # ---------------------------------------------------------------- one file
