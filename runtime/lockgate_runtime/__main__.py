@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import VERBS
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def main() -> int:
+
+def main(words: Sequence[str] | None = None) -> int:
     """Run one verb; return its exit code."""
     parser = argparse.ArgumentParser(
         prog="lockgate_runtime",
@@ -29,7 +33,7 @@ def main() -> int:
         )
         module.configure(inner)
         inner.set_defaults(run=module.run)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     code: int = arguments.run(arguments)
     return code
 

@@ -27,6 +27,7 @@ BEFORE = 0
 """The generation that passes everything."""
 
 _ARRAYS = {"programs_tc": TC_HOOKS, "programs_cgroup": CGROUP_HOOKS}
+_IN_FORCE = "in_force"
 _PASS_TC, _PASS_CGROUP = -1, 1
 
 
@@ -87,6 +88,16 @@ def generation_in(pins: Pins, place: int) -> int | None:
         if _programs_of(pins, number, found) == found:
             return number
     return None
+
+
+def mark_in_force(pins: Pins, number: int) -> None:
+    """Remember that packets were judged by a generation: one can go back to it."""
+    (pins.generation(number) / _IN_FORCE).mkdir(mode=0o700, exist_ok=True)
+
+
+def was_in_force(pins: Pins, number: int) -> bool:
+    """Whether packets were ever judged by a generation."""
+    return (pins.generation(number) / _IN_FORCE).exists()
 
 
 def is_empty(pins: Pins, place: int) -> bool:

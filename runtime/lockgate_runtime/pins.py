@@ -7,6 +7,7 @@ Below the root (default ``/sys/fs/bpf/lockgate``), in a folder for the layout's 
     v1/links/KIND-HOOK-TARGET        attachments: a link, or for clsact the attached program
     v1/generations/N/programs/HOOK   what the stubs call
     v1/generations/N/maps/NAME       tables that commands read: counters, decisions, ...
+    v1/generations/N/in_force/       there once packets were judged by it
 
 What is in force is read from here and from the kernel, never from a file.
 """

@@ -15,11 +15,14 @@ from lockgate_runtime.errors import NodeError
 from lockgate_runtime.generation import (
     BEFORE,
     attachment_numbers,
+    empty_place,
     generation_in,
     is_empty,
     is_passing,
+    mark_in_force,
     put_in_place,
     retire,
+    was_in_force,
 )
 from lockgate_runtime.pins import list_folder
 from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
@@ -35,7 +38,7 @@ _NETWORK_HOOKS = ("from_network", "to_network")
 
 
 def recover(pins: Pins) -> Slot:
-    """Write down a fall-back that happened, and repair a half-filled inactive place.
+    """Write down a fall-back that happened, and repair a wrongly filled inactive place.
 
     Returns the slot as it is now.
     """
@@ -43,28 +46,24 @@ def recover(pins: Pins) -> Slot:
     if slot.has_fallen_back:
         write_slot(pins, slot.active)
         slot = read_slot(pins)
-    if (
-        not slot.is_pending
-        and not is_empty(pins, slot.other)
-        and generation_in(pins, slot.other) is None
-    ):
-        _restore(pins, slot)
+    active = generation_in(pins, slot.active)
+    if active is not None:
+        mark_in_force(pins, active)
+    if not slot.is_pending and not is_empty(pins, slot.other):
+        there = generation_in(pins, slot.other)
+        if there is None or not was_in_force(pins, there):
+            _restore(pins, slot.other, active)
     return slot
 
 
-def _restore(pins: Pins, slot: Slot) -> None:
-    """Put back the older generation where one that never came in force was half put.
-
-    The one that was on its way has the highest number of those not in force.
-    """
-    active = generation_in(pins, slot.active)
-    candidates = [
-        number
-        for number in pins.generation_numbers()
-        if number != active and list_folder(pins.generation(number) / "programs")
-    ]
-    for number in candidates[:-1][-1:]:
-        put_in_place(pins, number, slot.other)
+def _restore(pins: Pins, place: int, active: int | None) -> None:
+    """Put the older policy back where one that never came in force was put, or half put."""
+    for number in reversed(pins.generation_numbers()):
+        whole = list_folder(pins.generation(number) / "programs")
+        if number != active and whole and was_in_force(pins, number):
+            put_in_place(pins, number, place)
+            return
+    empty_place(pins, place)
 
 
 def attachments(pins: Pins) -> list[Attachment]:
@@ -110,10 +109,13 @@ def settle(
     """
     slot = read_slot(pins)
     in_place = {place: generation_in(pins, place) for place in PLACES}
-    is_wanted = wanted_by(pins, in_place[slot.active])
+    active = in_place[slot.active]
+    if active is not None:
+        mark_in_force(pins, active)
+    is_wanted = wanted_by(pins, active)
     removed, warnings = [], []
     for place in attachments(pins):
-        keeps = slot.is_pending or in_place[slot.active] is None or is_wanted(place)
+        keeps = slot.is_pending or active is None or is_wanted(place)
         if not (keeps and is_attached(pins, place, netlink)):
             detach(pins, place, netlink)
             removed.append(place)

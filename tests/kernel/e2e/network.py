@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
 import shutil
 import socket
@@ -20,6 +21,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lockgate_runtime.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +36,21 @@ HOST_V4, HOST_V6 = "198.51.100.1", "2001:db8:1::1"
 UPLINK = "eth0"
 _VENDOR = Path("/sys/class/dmi/id/sys_vendor")
 _IS_EMULATED = _VENDOR.exists() and _VENDOR.read_text().startswith("QEMU")
-NO_ANSWER = 1.5 if _IS_EMULATED else 0.3
+NO_ANSWER = 0.8 if _IS_EMULATED else 0.25
 """Seconds after which a packet that is on its way within one machine was dropped."""
+PATIENCE = 5.0
+"""Seconds for what is expected to work: only a failing test waits so long."""
 
 
 def start(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a command of ours to its end, whatever that is."""
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # written in the tests
+
+
+def spawn(*command: str) -> subprocess.Popen[str]:
+    """Begin a command of ours, with pipes to and from it."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)  # noqa: S603  # likewise
 
 
 def sh(*lines: str) -> None:
@@ -185,8 +196,20 @@ class Network:
     def run(
         self, *arguments: str, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run a verb of the runtime on the host."""
-        done = start(*self.command(*arguments))
+        """Run a verb on the host, in this process: a new one costs seconds in a guest."""
+        verb, *rest = arguments
+        place = ["--root", str(self.root), "--state", str(self.state)]
+        words = [verb, *rest, *([] if verb == "verify" else place)]
+        output, errors = io.StringIO(), io.StringIO()
+        with (
+            inside(self.host),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            code = main(words)
+        done = subprocess.CompletedProcess(
+            words, code, output.getvalue(), errors.getvalue()
+        )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -210,6 +233,7 @@ class Network:
         address: str,
         port: int = 80,
         protocol: int = socket.IPPROTO_TCP,
+        wait: float = PATIENCE,
     ) -> Connection | None:
         """Connect; None when there is no answer in time."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -218,8 +242,8 @@ class Network:
         listener.bind(("", port))
         listener.listen()
         client = self.socket_in(source, family, socket.SOCK_STREAM, protocol)
-        client.settimeout(NO_ANSWER)
-        listener.settimeout(NO_ANSWER)
+        client.settimeout(wait)
+        listener.settimeout(wait)
         try:
             client.connect((address, port))
             server, _ = listener.accept()
@@ -229,17 +253,38 @@ class Network:
         finally:
             listener.close()
         server.settimeout(NO_ANSWER)
+        client.settimeout(NO_ANSWER)
         return Connection(client, server)
 
-    def tcp(self, source: str, destination: str, address: str, port: int = 80) -> bool:
+    def tcp(
+        self,
+        source: str,
+        destination: str,
+        address: str,
+        port: int = 80,
+        wait: float = PATIENCE,
+    ) -> bool:
         """Whether a connection can be made and bytes go both ways."""
-        connection = self.connect(source, destination, address, port)
+        connection = self.connect(source, destination, address, port, wait=wait)
         if connection is None:
             return False
         with connection:
             return connection.exchange()
 
-    def udp(self, source: str, destination: str, address: str, port: int = 53) -> bool:
+    def denies_tcp(
+        self, source: str, destination: str, address: str, port: int = 80
+    ) -> bool:
+        """Whether no connection can be made."""
+        return not self.tcp(source, destination, address, port, NO_ANSWER)
+
+    def udp(
+        self,
+        source: str,
+        destination: str,
+        address: str,
+        port: int = 53,
+        wait: float = PATIENCE,
+    ) -> bool:
         """Whether a datagram arrives and its answer comes back."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with (
@@ -247,8 +292,8 @@ class Network:
             self.socket_in(source, family, socket.SOCK_DGRAM) as client,
         ):
             server.bind(("", port))
-            client.settimeout(NO_ANSWER)
-            server.settimeout(NO_ANSWER)
+            client.settimeout(wait)
+            server.settimeout(wait)
             client.sendto(b"question", (address, port))
             try:
                 _, sender = server.recvfrom(100)
@@ -257,7 +302,17 @@ class Network:
             except TimeoutError:
                 return False
 
-    def ping(self, source: str, address: str, wait: float = NO_ANSWER) -> bool:
+    def denies_udp(
+        self, source: str, destination: str, address: str, port: int = 53
+    ) -> bool:
+        """Whether a datagram does not arrive, or its answer does not."""
+        return not self.udp(source, destination, address, port, NO_ANSWER)
+
+    def denies_ping(self, source: str, address: str) -> bool:
+        """Whether an echo request is not answered."""
+        return not self.ping(source, address, NO_ANSWER)
+
+    def ping(self, source: str, address: str, wait: float = PATIENCE) -> bool:
         """Whether an echo request is answered."""
         is_v6 = ":" in address
         family = socket.AF_INET6 if is_v6 else socket.AF_INET

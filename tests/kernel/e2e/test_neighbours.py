@@ -1,0 +1,265 @@
+"""Others on the same devices, devices that come and go, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockgate_runtime.attach import Attachment, clsact, tcx
+from lockgate_runtime.bpf import (
+    AttachType,
+    Link,
+    Map,
+    MapType,
+    Program,
+    ProgramType,
+)
+from lockgate_runtime.netlink import Filter, Netlink
+from tests.kernel.e2e.bundles import Allow, Node, Pod
+from tests.kernel.e2e.network import HOST_V4, OUTSIDE_V4, UPLINK, inside, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kernel.e2e.conftest import Bundler
+    from tests.kernel.e2e.network import Network
+
+pytestmark = pytest.mark.kernel
+
+WEB, CLIENT, OTHER = "10.0.0.1", "10.0.0.2", "10.0.0.3"
+
+
+def counting_program(counter: Map) -> Program:
+    """Load a program of another owner: it counts packets and says TC_ACT_OK."""
+    code = b"".join(
+        struct.pack("<BBhi", *words)
+        for words in (
+            (0x62, 10, -4, 0),  # *(u32 *)(r10 - 4) = 0
+            (0xBF, 0xA2, 0, 0),  # r2 = r10
+            (0x07, 2, 0, -4),  # r2 += -4
+            (0x18, 0x11, 0, counter.fd),  # r1 = map
+            (0, 0, 0, 0),
+            (0x85, 0, 0, 1),  # call bpf_map_lookup_elem
+            (0x15, 0, 2, 0),  # if r0 == 0 skip two
+            (0xB7, 1, 0, 1),  # r1 = 1
+            (0xDB, 0x10, 0, 0),  # lock *(u64 *)(r0 + 0) += r1
+            (0xB7, 0, 0, 0),  # r0 = TC_ACT_OK
+            (0x95, 0, 0, 0),  # exit
+        )
+    )
+    return Program.load(ProgramType.SCHED_CLS, "neighbour", code)
+
+
+def count(counter: Map) -> int:
+    """Return what the other owner's program has counted."""
+    return int.from_bytes(counter.get(bytes(4)) or b"", "little")
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before-us", "after-us"])
+def test_programs_of_others_run_after_ours(
+    network: Network, bundle: Bundler, is_first: bool
+) -> None:
+    """Attached before or after us, another's program sees what we allow, and only that."""
+    pods = (
+        Pod("web", (WEB,), ingress=(Allow("client"),)),
+        Pod("client", (CLIENT,)),
+        Pod("other", (OTHER,)),
+    )
+    for pod in pods:
+        network.add_pod(pod.name, *pod.addresses)
+    policy = bundle(*pods)
+    if not is_first:
+        network.apply(policy)
+    with (
+        Map.create(MapType.ARRAY, "count", 4, 8, 1) as counter,
+        counting_program(counter) as program,
+    ):
+        with inside(network.host), Netlink() as netlink:
+            device = netlink.device("lg-web")
+            assert device
+            link = None
+            if tcx.is_supported():
+                link = Link.create(program, device.index, AttachType.TCX_EGRESS)
+            else:
+                netlink.add_clsact(device.index)
+                netlink.add_filter(
+                    device.index, "egress", program.fd, Filter(7, 1, "other")
+                )
+        if is_first:
+            network.apply(policy)
+        assert network.tcp("client", "web", WEB)
+        allowed = count(counter)
+        assert allowed >= 3
+        assert network.denies_tcp("other", "web", WEB)
+        assert count(counter) == allowed
+        network.run("unload")
+        assert network.tcp("other", "web", WEB)
+        assert count(counter) > allowed
+        if link:
+            link.close()
+
+
+def test_clsact_is_removed_only_when_it_was_ours(
+    network: Network, bundle: Bundler
+) -> None:
+    """Filters of others, and the qdisc they are in, stay when we unload."""
+    network.add_pod("web", WEB)
+    with inside(network.host), Netlink() as netlink:
+        device = netlink.device("lg-web")
+        assert device
+        place = Attachment("clsact", "to_endpoint", device.index)
+        pin = network.root / place.name
+        network.root.mkdir()
+        code = struct.pack("<BBhiBBhi", 0xB7, 0, 0, -1, 0x95, 0, 0, 0)
+        with Program.load(ProgramType.SCHED_CLS, "stub", code) as program:
+            clsact.attach(program, place, pin, netlink, "")
+            assert clsact.is_attached(place, pin, netlink)
+            other = Filter(7, 1, "other")
+            netlink.add_filter(device.index, "egress", program.fd, other)
+            clsact.detach(place, pin, netlink)
+            assert not clsact.is_attached(place, pin, netlink)
+            assert netlink.filters(device.index, "egress") == [other]
+            netlink.remove_filter(device.index, "egress", other)
+            clsact.attach(program, place, pin, netlink, "")
+            clsact.detach(place, pin, netlink)
+            assert netlink.add_clsact(device.index)  # it was gone
+
+
+def test_an_endpoint_that_comes_and_goes(network: Network, bundle: Bundler) -> None:
+    """Not there yet, there, gone, there again: each apply takes what it finds."""
+    pods = (
+        Pod("web", (WEB,), ingress=(Allow("client"),)),
+        Pod("client", (CLIENT,)),
+        Pod("other", (OTHER,)),
+    )
+    network.add_pod("client", CLIENT)
+    network.add_pod("other", OTHER)
+    policy = bundle(*pods)
+    network.apply(policy)
+    status = json.loads(network.run("status", "-o", "json").stdout)
+    assert [row["name"] for row in status["absent"]] == ["web"]
+    for _ in range(2):
+        network.add_pod("web", WEB)
+        network.apply(policy)
+        assert network.tcp("client", "web", WEB)
+        assert network.denies_tcp("other", "web", WEB)
+        network.remove_pod("web")
+        said = json.loads(network.run("gc", "-o", "json").stdout)
+        assert len(said["removed"]) == 2
+        assert network.tcp("client", "other", OTHER)
+    assert len(list(network.root.glob("v*/links/*-to_endpoint-*"))) == 2
+
+
+def test_unload_leaves_nothing(
+    network: Network, bundle: Bundler, tmp_path: Path
+) -> None:
+    """No pin, no state, no filter, no qdisc, and packets pass."""
+    pods = (Pod("web", (WEB,), ingress=()), Pod("client", (CLIENT,)))
+    for pod in pods:
+        network.add_pod(pod.name, *pod.addresses)
+    node = Node((HOST_V4,), ingress=())
+    qdiscs = start("tc", "-n", network.host, "qdisc", "show").stdout
+    network.apply(bundle(*pods, node=node))
+    assert network.denies_tcp("client", "web", WEB)
+    assert network.denies_tcp(network.outside, network.host, HOST_V4)
+    network.run("unload")
+    assert network.tcp("client", "web", WEB)
+    assert network.tcp(network.outside, network.host, HOST_V4)
+    assert not network.root.exists()
+    assert list(network.state.iterdir()) == []
+    assert start("tc", "-n", network.host, "qdisc", "show").stdout == qdiscs
+    seen = start("nsenter", f"--net=/run/netns/{network.host}", "bpftool", "net").stdout
+    assert "lg-" not in seen
+    assert network.run("unload").returncode == 0
+
+
+def test_host_devices_are_left_when_nothing_selects_the_host(
+    network: Network, bundle: Bundler
+) -> None:
+    """A host policy that goes away takes its attachments along; named devices are taken."""
+    network.add_pod("web", WEB)
+    web = Pod("web", (WEB,))
+    closed = bundle(web, node=Node((HOST_V4,), ingress=()))
+    network.apply(closed, "--devices", UPLINK)
+    assert network.denies_tcp(network.outside, network.host, HOST_V4)
+    assert network.tcp(network.host, network.outside, OUTSIDE_V4)
+    network.apply(bundle(web))
+    assert network.tcp(network.outside, network.host, HOST_V4)
+    assert not list(network.root.glob("v*/links/*-from_network-*"))
+    wrong = network.run(
+        "apply", str(closed), "--node", "node-1", "--devices", "nope", check=False
+    )
+    assert (wrong.returncode, "E5025" in wrong.stderr) == (2, True)
+
+
+def test_named_devices(network: Network, bundle: Bundler, tmp_path: Path) -> None:
+    """A document or a list names the device of an endpoint, whatever its route says."""
+    network.add_pod("web", WEB)
+    network.add_pod("client", CLIENT)
+    pods = (
+        Pod("web", (WEB,), ingress=(), interface="lg-web", node=None),
+        Pod("client", (CLIENT,), egress=(), node="elsewhere"),
+    )
+    policy = bundle(*pods)
+    network.apply(policy)
+    assert network.denies_tcp("client", "web", WEB)
+    assert network.tcp("client", network.host, HOST_V4)  # not on this node
+    listed = tmp_path / "endpoints.json"
+    listed.write_text(
+        '[{"namespace": "default", "name": "client", "interface": "lg-client"}]'
+    )
+    network.apply(policy, "--endpoints", str(listed))
+    assert network.denies_tcp("client", network.host, HOST_V4)
+    listed.write_text('[{"name": "nobody", "interface": "lg-client"}]')
+    wrong = network.run(
+        "apply",
+        str(policy),
+        "--endpoints",
+        str(listed),
+        "--node",
+        "node-1",
+        check=False,
+    )
+    assert (wrong.returncode, "E5014" in wrong.stderr) == (1, True)
+
+
+def test_guard_keeps_the_connection(network: Network, bundle: Bundler) -> None:
+    """A policy that would cut the operator off is refused; another one is not."""
+    network.add_pod("web", WEB)
+    web = Pod("web", (WEB,))
+    closed = bundle(web, node=Node((HOST_V4,), ingress=(Allow("web"),)))
+    opened = bundle(web, node=Node((HOST_V4,), ingress=(Allow("world", "tcp", 22),)))
+    guard = ("--guard", "tcp/22", "--guard-peer", OUTSIDE_V4)
+    refused = network.run("apply", str(closed), "--node", "node-1", *guard, check=False)
+    assert refused.returncode == 1
+    assert "E5035" in refused.stderr
+    assert "default-deny/ingress#host" in refused.stderr
+    assert not network.root.exists()
+    network.apply(opened, *guard)
+    assert network.tcp(network.outside, network.host, HOST_V4, 22)
+    session = start(
+        "env",
+        f"SSH_CONNECTION={OUTSIDE_V4} 50000 {HOST_V4} 22",
+        *network.command("apply", str(closed), "--node", "node-1", "--guard", "tcp/22"),
+    )
+    assert (session.returncode, "E5035" in session.stderr) == (1, True)
+    unknown = start(
+        "env",
+        "-u",
+        "SSH_CONNECTION",
+        *network.command("apply", str(closed), "--node", "node-1", "--guard", "tcp/22"),
+    )
+    assert (unknown.returncode, "E5036" in unknown.stderr) == (2, True)
+
+
+def test_a_wrong_node_is_an_error_that_names_the_right_one(
+    network: Network, bundle: Bundler
+) -> None:
+    """A typing mistake in --node must not leave the node open."""
+    wrong = network.run("apply", str(bundle()), "--node", "node-2", check=False)
+    assert wrong.returncode == 1
+    assert "E5013" in wrong.stderr
+    assert "--node node-1?" in wrong.stderr
