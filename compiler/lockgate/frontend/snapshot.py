@@ -64,7 +64,7 @@ def parse_pod(value: Object) -> PodFacts:
         _string(spec, "nodeName", "spec") or None,
         _string(spec, "serviceAccountName", "spec") or "default",
         spec.get("hostNetwork") is True,
-        status.get("phase") in FINISHED_PHASES,
+        _string(status, "phase", "status") in FINISHED_PHASES,
         metadata.get("deletionTimestamp") is not None,
         _is_ready(status),
         _container_ports(spec),
@@ -77,11 +77,10 @@ def parse_node(value: Object) -> NodeFacts:
     status = _mapping(value, "status")
     addresses = []
     for i, item in enumerate(_list(status, "addresses", "status")):
-        if _mapping_item(item, "status", "addresses", i).get("type") in (
-            NODE_ADDRESS_TYPES
-        ):
+        path = ("status", "addresses", i)
+        if _string(_mapping_item(item, *path), "type", *path) in NODE_ADDRESS_TYPES:
             address = item.get("address")
-            addresses.append(_address(address, "status", "addresses", i, "address"))
+            addresses.append(_address(address, *path, "address"))
     distinct = tuple(dict.fromkeys(addresses))
     return NodeFacts(_name(metadata), _labels(metadata), distinct)
 
