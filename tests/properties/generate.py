@@ -31,6 +31,21 @@ WORLD = (
     "2001:db8:1::5",
 )
 
+DNS_PORT = 53
+L7_PORTS = (53, 80, 8080)
+"""Ports that L7 rules are drawn for: asked for more often than others."""
+QUERIES = ("a.example", "A.Example.", "x.b.example", "x.y.b.example", "evil.test")
+REQUESTS = (
+    {"method": "GET", "path": "/", "host": "x.example", "headers": {"X-Key": "1"}},
+    {
+        "method": "HEAD",
+        "path": "/a?q=1",
+        "host": "xyexample",
+        "headers": {"x-key": "2"},
+    },
+    {"method": "POST", "path": "/ab", "host": "x.example", "headers": {}},
+)
+
 
 @dataclass
 class Example:
@@ -87,13 +102,23 @@ class FlowDraw(PolicyDraw):
             )
             if protocol.startswith("ICMP"):
                 port = self.random.choice([0, 1, 3, 8, 128, 129, 255])
+            elif self.random.random() < 0.4:
+                port = self.random.choice(L7_PORTS)
             else:
                 port = self.random.choice(ports)
             if ends[1] == SERVICE:
                 protocol, port = "TCP", self.random.choice([79, 80, 81])
-            flows.append(
-                {"src": ends[0], "dst": ends[1], "protocol": protocol, "port": port}
-            )
+            flow: Object = {
+                "src": ends[0],
+                "dst": ends[1],
+                "protocol": protocol,
+                "port": port,
+            }
+            if port == DNS_PORT and protocol != "SCTP":
+                flow["dns"] = {"query": self.random.choice(QUERIES)}
+            elif protocol == "TCP":
+                flow["http"] = self.random.choice(REQUESTS)
+            flows.append(flow)
         return flows
 
     def boundaries(self) -> list[str]:

@@ -7,6 +7,20 @@ from functools import partial
 from tests.properties.clusters import ClusterDraw
 from tests.properties.draw import NAMESPACES, PORT_NAMES, Object
 
+HTTP_RULES: list[Object] = [
+    {},
+    {"method": "GET"},
+    {"path": "/a.*", "method": "GET|HEAD"},
+    {"host": "x\\.example", "headers": ["X-Key: 1"]},
+    {"headerMatches": [{"name": "X-Key", "value": "2"}]},
+]
+DNS_RULES: list[Object] = [
+    {"matchName": "a.example"},
+    {"matchPattern": "*.example"},
+    {"matchPattern": "**.b.example"},
+    {"matchPattern": "*"},
+]
+
 
 class PolicyDraw(ClusterDraw):
     """Draws policies over the snapshot's vocabulary."""
@@ -165,14 +179,17 @@ class PolicyDraw(ClusterDraw):
         chosen = self.random.sample(sections, self.random.randint(1, 3))
         for section in chosen:
             word = "from" if section.startswith("ingress") else "to"
-            spec[section] = self.many(1, 2, partial(self.cilium_rule, word, wide=wide))
+            # Host policies have no rules for HTTP, deny rules none for L7 at all.
+            with_l7 = not wide and not section.endswith("Deny")
+            draw = partial(self.cilium_rule, word, wide=wide, with_l7=with_l7)
+            spec[section] = self.many(1, 2, draw)
         if self.random.random() < 0.25:
             direction = self.random.choice(["ingress", "egress"])
             spec["enableDefaultDeny"] = {direction: self.random.random() < 0.3}
         return spec
 
-    def cilium_rule(self, word: str, *, wide: bool) -> Object:
-        """Draw one rule: at most one kind of peer, ports or ICMP types."""
+    def cilium_rule(self, word: str, *, wide: bool, with_l7: bool) -> Object:
+        """Draw one rule: at most one kind of peer, ports (with L7 rules) or ICMP types."""
         rule: Object = {}
         kind = self.random.randrange(8)
         if kind <= 2:
@@ -192,14 +209,26 @@ class PolicyDraw(ClusterDraw):
             rule[word + "Nodes"] = [
                 self.random.choice([{}, {"matchLabels": {"zone": "x"}}])
             ]
-        traffic = self.random.randrange(5)
+        traffic = self.random.randrange(6)
         if traffic <= 1:
             ports = self.many(1, 3, self.cilium_port)
             rule["toPorts"] = [{"ports": ports}]
         elif traffic == 2:
             fields = self.many(1, 2, self.icmp_field)
             rule["icmps"] = [{"fields": fields}]
+        elif traffic == 3 and with_l7:
+            rule["toPorts"] = [self.l7_ports(word)]
         return rule
+
+    def l7_ports(self, word: str) -> Object:
+        """Draw ports with HTTP or DNS rules, the two on ports of their own."""
+        if word == "to" and self.random.random() < 0.3:
+            name = self.random.choice(DNS_RULES)
+            port = {"port": "53", "protocol": self.random.choice(["UDP", "ANY"])}
+            return {"ports": [port], "rules": {"dns": [name]}}
+        rules = self.random.sample(HTTP_RULES, self.random.randint(1, 2))
+        port = {"port": self.random.choice(["80", "8080", "http"]), "protocol": "TCP"}
+        return {"ports": [port], "rules": {"http": rules}}
 
     def endpoint_selector(self, *, wide: bool) -> Object:
         """Draw one selector of peers."""
