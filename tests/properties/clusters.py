@@ -28,6 +28,7 @@ class ClusterDraw(Draw):
         for index in range(self.random.randint(4, 8)):
             self.pod(index)
         self.service()
+        self.api_server()
         for name, label in (("g0", "red"), ("g1", "blue")):
             spec = {"externalCIDRs": self.networks(self.random.randint(1, 3))}
             labels = {"team": label}
@@ -72,6 +73,22 @@ class ClusterDraw(Draw):
             "v1", "Pod", f"p{index}", namespace, labels=labels, spec=spec, status=status
         )
         self.pods.append(self.objects[-1])
+
+    def api_server(self) -> None:
+        """Draw where the API server is: on a node, outside, or nobody knows."""
+        address = self.random.choice(["192.168.0.10", "198.51.100.1", None])
+        if address is None:
+            return
+        self.add(
+            "discovery.k8s.io/v1",
+            "EndpointSlice",
+            "kubernetes",
+            "default",
+            labels={"kubernetes.io/service-name": "kubernetes"},
+            addressType="IPv4",
+            ports=[{"name": "https", "port": 6443, "protocol": "TCP"}],
+            endpoints=[{"addresses": [address], "conditions": {"ready": True}}],
+        )
 
     def service(self) -> None:
         """Draw a service with up to three ready backends and one that is not."""

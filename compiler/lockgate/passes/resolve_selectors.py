@@ -98,7 +98,9 @@ class SelectorResolver:
             case Entity.WORLD:
                 return world
             case Entity.CLUSTER | Entity.CLUSTER_MESH:
-                return self._everything ^ world
+                # An API server outside is of the cluster, too (pkg/policy/api/entity.go).
+                api_server = self.resolve_entity(Entity.KUBE_APISERVER)
+                return self._everything ^ world | api_server
             case _:
                 label = reserved(entity.value)
                 return self._index.values(label.source, label.key).get("", 0)
