@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockgate.diagnostics import Diagnostics
-from lockgate.frontend import documents as documents_module
-from lockgate.frontend import objects
+from lockgate.frontend import objects, parts
 from lockgate.frontend.cache import DocumentCache, default_folder
 from lockgate.frontend.documents import parse_documents, read_documents
 from lockgate.frontend.records import Decoder, encode
@@ -55,7 +54,7 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         read.append(source.name)
         return original(source, *rest)  # type: ignore[arg-type]  # passed on
 
-    monkeypatch.setattr(documents_module, "read_document", counted)
+    monkeypatch.setattr(parts, "read_document", counted)
     return read
 
 
@@ -73,9 +72,14 @@ def test_the_cache_changes_nothing(
 
 
 def test_one_change_is_one_reading(
-    inputs: Path, tmp_path: Path, count_reads: list[str]
+    inputs: Path,
+    tmp_path: Path,
+    count_reads: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Only the document that changed is read, however much moved below it."""
+    """Only what changed is read with its group, however much moved below it."""
+    monkeypatch.setattr(parts, "_GROUP", 2)
+    monkeypatch.setattr(parts, "_LARGEST_GROUP", 4)
     cache = tmp_path / "cache"
     _compile(inputs, cache)
     for name, old, new in (
@@ -87,7 +91,8 @@ def test_one_change_is_one_reading(
     expected = _compile(inputs, None)
     count_reads.clear()
     assert _compile(inputs, cache) == expected
-    assert len(count_reads) == 2
+    assert set(count_reads) == {str(inputs / "policies.yaml"), str(path)}
+    assert len(count_reads) <= 2 * 4
 
 
 def test_a_document_is_known_wherever_it_stands(
@@ -102,7 +107,7 @@ def test_a_document_is_known_wherever_it_stands(
     path.write_text("# a line before\n" + path.read_text())
     count_reads.clear()
     found = _compile(moved, cache)
-    assert len(count_reads) <= 1, "the comment is a document of its own"
+    assert len(count_reads) <= 128, "the first group, which has a new beginning"
     assert found == _compile(moved, None)
 
 
