@@ -14,6 +14,7 @@ Files are written beside, synced, and renamed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -107,8 +108,10 @@ class State:
             raise _unwritable(self.folder, error) from None
 
     def remove(self) -> None:
-        """Remove everything."""
+        """Remove everything; the folder around it too when no other root has names there."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.parent.rmdir()
 
 
 def _write(path: Path, value: object) -> None:

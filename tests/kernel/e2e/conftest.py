@@ -1,4 +1,4 @@
-"""The world of each end-to-end test."""
+"""The world of the end-to-end tests: one network for each file, unloaded after each test."""
 
 from __future__ import annotations
 
@@ -20,17 +20,24 @@ if TYPE_CHECKING:
 _numbers = itertools.count()
 
 
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    """Give a host with an outside, gone after the test."""
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """Build a host with an outside and three pods; gone after the file's last test."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    if "bpf /sys/fs/bpf bpf" not in Path("/proc/mounts").read_text().replace(
-        "none", "bpf"
-    ):
+    if " /sys/fs/bpf bpf " not in Path("/proc/mounts").read_text():
         pytest.skip("needs a BPF file system at /sys/fs/bpf")
-    with Network(f"lg{os.getpid()}n{next(_numbers)}", tmp_path) as network:
+    folder = tmp_path_factory.mktemp("network")
+    with Network(f"lg{os.getpid()}n{next(_numbers)}", folder) as network:
+        network.reset()
         yield network
+
+
+@pytest.fixture
+def network(built: Network) -> Iterator[Network]:
+    """Give the network with nothing loaded."""
+    yield built
+    built.reset()
 
 
 @pytest.fixture

@@ -34,6 +34,12 @@ GATEWAY_V4, GATEWAY_V6 = "169.254.1.1", "fe80::1"
 OUTSIDE_V4, OUTSIDE_V6 = "198.51.100.2", "2001:db8:1::2"
 HOST_V4, HOST_V6 = "198.51.100.1", "2001:db8:1::1"
 UPLINK = "eth0"
+WEB = ("10.0.0.1", "fd00::1")
+CLIENT = ("10.0.0.2", "fd00::2")
+OTHER = ("10.0.0.3", "fd00::3")
+PODS = {"web": WEB, "client": CLIENT, "other": OTHER}
+"""The pods of every network."""
+
 _VENDOR = Path("/sys/class/dmi/id/sys_vendor")
 _IS_EMULATED = _VENDOR.exists() and _VENDOR.read_text().startswith("QEMU")
 NO_ANSWER = 0.8 if _IS_EMULATED else 0.25
@@ -124,6 +130,15 @@ class Network:
         for namespace in (*self.pods, self.host, self.outside):
             start("ip", "netns", "del", self._full(namespace))
         shutil.rmtree(self.root, ignore_errors=True)
+
+    def reset(self) -> None:
+        """Unload everything, and have the pods that are always there, and no others."""
+        self.run("unload")
+        self.state = self.folder / "state"
+        for pod in set(self.pods) - PODS.keys():
+            self.remove_pod(pod)
+        for pod in PODS.keys() - set(self.pods):
+            self.add_pod(pod, *PODS[pod])
 
     def _full(self, name: str) -> str:
         return name if name.startswith(self.name) else f"{self.name}-{name}"

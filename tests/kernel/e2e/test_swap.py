@@ -43,9 +43,7 @@ def closed(bundle: Bundler) -> Path:
 
 @pytest.fixture
 def pods(network: Network) -> Network:
-    """Give the network with both pods."""
-    for pod in PODS:
-        network.add_pod(pod.name, *pod.addresses)
+    """Give the network; these tests use two pods of it."""
     return network
 
 

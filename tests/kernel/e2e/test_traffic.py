@@ -12,12 +12,16 @@ import pytest
 from lockgate.ir.tables import Outcome
 from tests.kernel.e2e.bundles import HOST, WORLD, Allow, Node, Pod
 from tests.kernel.e2e.network import (
+    CLIENT,
     GATEWAY_V4,
     HOST_V4,
     HOST_V6,
     NO_ANSWER,
+    OTHER,
     OUTSIDE_V4,
     OUTSIDE_V6,
+    PATIENCE,
+    WEB,
     Network,
     inside,
     sh,
@@ -27,16 +31,6 @@ if TYPE_CHECKING:
     from tests.kernel.e2e.conftest import Bundler
 
 pytestmark = pytest.mark.kernel
-
-WEB = ("10.0.0.1", "fd00::1")
-CLIENT = ("10.0.0.2", "fd00::2")
-OTHER = ("10.0.0.3", "fd00::3")
-
-
-def start(network: Network, *pods: Pod) -> None:
-    """Add pods with one address of each family."""
-    for pod in pods:
-        network.add_pod(pod.name, *pod.addresses)
 
 
 def drops(network: Network) -> dict[str, int]:
@@ -61,7 +55,6 @@ def test_ingress_lets_in_only_what_it_allows(
         ),
     )
     pods = (web, Pod("client", CLIENT), Pod("other", OTHER))
-    start(network, *pods)
     address = WEB[family]
     assert network.tcp("other", "web", address)  # before: everything
     network.apply(bundle(*pods))
@@ -86,7 +79,6 @@ def test_egress_lets_out_only_what_it_allows(
         Pod("web", WEB),
         Pod("client", CLIENT, egress=(Allow("web"), Allow(WORLD, "tcp", 443))),
     )
-    start(network, *pods)
     outside = (OUTSIDE_V4, OUTSIDE_V6)[family]
     host = (HOST_V4, HOST_V6)[family]
     network.apply(bundle(*pods))
@@ -102,9 +94,8 @@ def test_every_address_of_the_host_is_the_host(
     network: Network, bundle: Bundler
 ) -> None:
     """Also one that no snapshot knows: the gateway that the pods use, a second one."""
-    sh(f"ip -n {network.host} addr add 203.0.113.7/32 dev lo")
+    sh(f"ip -n {network.host} addr replace 203.0.113.7/32 dev lo")
     pods = (Pod("client", CLIENT, egress=(Allow(HOST, "tcp", 80),)), Pod("web", WEB))
-    start(network, *pods)
     network.apply(bundle(*pods))
     for address in (GATEWAY_V4, HOST_V4, HOST_V6, "203.0.113.7"):
         assert network.tcp("client", network.host, address, 80), address
@@ -115,7 +106,6 @@ def test_every_address_of_the_host_is_the_host(
 def test_a_spoofed_source_is_dropped(network: Network, bundle: Bundler) -> None:
     """A pod that takes another's address gets nothing through, for a reason of its own."""
     pods = (Pod("web", WEB), Pod("client", CLIENT))
-    start(network, *pods)
     network.apply(bundle(*pods))
     with inside(f"{network.name}-client"):
         sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
@@ -148,7 +138,6 @@ def test_host_policy_judges_pods_and_outside(network: Network, bundle: Bundler) 
         ingress=(Allow(WORLD, "tcp", 22), Allow("client", "tcp", 80)),
     )
     pods = (Pod("client", CLIENT), Pod("web", WEB))
-    start(network, *pods)
     network.apply(bundle(*pods, node=node))
     for host, outside, pod in (
         (HOST_V4, OUTSIDE_V4, WEB[0]),
@@ -168,7 +157,6 @@ def test_audit_passes_and_counts(network: Network, bundle: Bundler) -> None:
     """What an audited policy would deny passes, and its rule counts it."""
     web = Pod("web", WEB, ingress=(Allow("client"),), default=Outcome.AUDIT)
     pods = (web, Pod("client", CLIENT), Pod("other", OTHER))
-    start(network, *pods)
     network.apply(bundle(*pods))
     assert network.tcp("other", "web", WEB[0])
     status = json.loads(network.run("status", "-o", "json").stdout)
@@ -180,7 +168,6 @@ def test_audit_passes_and_counts(network: Network, bundle: Bundler) -> None:
 def test_short_frames_are_dropped(network: Network, bundle: Bundler, size: int) -> None:
     """An Ethernet frame that ends within the IP header never reaches the other side."""
     pods = (Pod("client", CLIENT), Pod("web", WEB))
-    start(network, *pods)
     network.apply(bundle(*pods))
     before = drops(network)
     with inside(f"{network.name}-client"):
@@ -198,7 +185,6 @@ def test_short_frames_are_dropped(network: Network, bundle: Bundler, size: int) 
 def test_vlan_tags_do_not_hide_a_packet(network: Network, bundle: Bundler) -> None:
     """A tagged frame is judged by what is inside: its spoofed source is seen."""
     pods = (Pod("client", CLIENT), Pod("web", WEB))
-    start(network, *pods)
     network.apply(bundle(*pods))
     with inside(f"{network.name}-client"):
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -219,7 +205,7 @@ def test_vlan_tags_do_not_hide_a_packet(network: Network, bundle: Bundler) -> No
             + inner
             + b"evil"
         )
-    assert drops(network) == {"spoofed_source": 2}
+    assert drops(network)["spoofed_source"] == 2
 
 
 def test_sctp(network: Network, bundle: Bundler) -> None:
@@ -230,11 +216,13 @@ def test_sctp(network: Network, bundle: Bundler) -> None:
         pytest.skip(f"this kernel has no SCTP: {error.strerror}")
     web = Pod("web", WEB, ingress=(Allow("client", "sctp", 3868),))
     pods = (web, Pod("client", CLIENT), Pod("other", OTHER))
-    start(network, *pods)
     network.apply(bundle(*pods))
 
     def sctp(source: str, port: int) -> bool:
-        connection = network.connect(source, "web", WEB[0], port, socket.IPPROTO_SCTP)
+        wait = PATIENCE if (source, port) == ("client", 3868) else NO_ANSWER
+        connection = network.connect(
+            source, "web", WEB[0], port, socket.IPPROTO_SCTP, wait
+        )
         if connection is None:
             return False
         with connection:
@@ -249,8 +237,6 @@ def test_an_endpoint_with_many_addresses(network: Network, bundle: Bundler) -> N
     """A third address is the pod's too, as source and for its policy."""
     more = (*CLIENT, "10.0.1.2")
     pods = (Pod("client", more), Pod("web", WEB, ingress=(Allow("client"),)))
-    network.add_pod("client", *CLIENT)
-    network.add_pod("web", *WEB)
     sh(
         f"ip -n {network.name}-client addr add 10.0.1.2/32 dev eth0",
         f"ip -n {network.host} route add 10.0.1.2/32 dev lg-client",
@@ -260,6 +246,7 @@ def test_an_endpoint_with_many_addresses(network: Network, bundle: Bundler) -> N
         sender.bind(("10.0.1.2", 0))
         with network.socket_in("web", socket.AF_INET, socket.SOCK_DGRAM) as receiver:
             receiver.bind(("", 53))
-            receiver.settimeout(NO_ANSWER)
+            receiver.settimeout(PATIENCE)
             sender.sendto(b"x", (WEB[0], 53))
             assert receiver.recvfrom(10)[1][0] == "10.0.1.2"
+    sh(f"ip -n {network.name}-client addr del 10.0.1.2/32 dev eth0")
