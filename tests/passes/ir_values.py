@@ -124,9 +124,7 @@ def pods(text: str) -> LabelPeer:
     return LabelPeer(selector(text))
 
 
-def network(
-    text: str, *excepts: str, scope: Scope = Scope.WORLD
-) -> NetworkPeer:
+def network(text: str, *excepts: str, scope: Scope = Scope.WORLD) -> NetworkPeer:
     """Return the peer of a prefix."""
     return NetworkPeer(ip_network(text), tuple(map(ip_network, excepts)), scope)
 
@@ -204,7 +202,8 @@ def peer_of(tables: Tables, address: str) -> int:
         entry
         for entry in tables.addresses
         if entry.version == value.version
-        and int(value) >> (width - entry.length) == entry.value >> (width - entry.length)
+        and int(value) >> (width - entry.length)
+        == entry.value >> (width - entry.length)
     ]
     return max(covering, key=lambda entry: entry.length).peer
 

@@ -91,13 +91,13 @@ def judge(
     if other.service is not None and direction is Direction.EGRESS:
         if not mine and not _is_forced(subject, options):
             return "ALLOW"
-        return _service(cluster, mine, policies, options, subject, other, protocol, port)
+        return _service(
+            cluster, mine, policies, options, subject, other, protocol, port
+        )
     strict = _decide(mine, options, subject, direction, other, protocol, port, None)
     if strict != "DENY":
         return strict
-    audited = {
-        p.key for p in mine if p.is_audited or p.key in options.audit
-    }
+    audited = {p.key for p in mine if p.is_audited or p.key in options.audit}
     lenient = _decide(mine, options, subject, direction, other, protocol, port, audited)
     return "AUDIT" if lenient == "ALLOW" else lenient
 
@@ -199,7 +199,11 @@ def _allowed(rules: list[Rule]) -> str:
     judged = [rule.l7 for rule in rules if rule.l7 is not None]
     if any(l7.authentication not in (None, "disabled") for l7 in judged):
         return "AUTHENTICATE"
-    return "REDIRECT" if any(l7.parser.value != "authentication" for l7 in judged) else "ALLOW"
+    return (
+        "REDIRECT"
+        if any(l7.parser.value != "authentication" for l7 in judged)
+        else "ALLOW"
+    )
 
 
 def _is_forced(subject: Endpoint | Node, options: Options) -> bool:
@@ -286,7 +290,10 @@ def _is_match(
     match: TrafficMatch, listening: tuple[NamedPort, ...], protocol: int, port: int
 ) -> bool:
     if isinstance(match, PortMatch):
-        return protocol in match.protocols and match.ports.first <= port <= match.ports.last
+        return (
+            protocol in match.protocols
+            and match.ports.first <= port <= match.ports.last
+        )
     if isinstance(match, NamedPortMatch):
         return any(
             named.name == match.name

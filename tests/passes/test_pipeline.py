@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from lockgate.ir.cluster import Cluster, NamedPort
-from lockgate.ir.policy import Action, AnyPeer, Scope, Tier
-from lockgate.options import EnforcementMode, Options, Semantics
 from tests.passes.ir_values import (
     TCP,
-    UDP,
     compiled,
     endpoint,
-    icmp,
-    named,
-    network,
     node,
     pods,
     policy,
@@ -24,8 +18,12 @@ from tests.passes.ir_values import (
 
 SHOP = Cluster(
     endpoints=(
-        endpoint("shop/api", "app=api", "10.0.0.1", ports=(NamedPort("http", TCP, 8080),)),
-        endpoint("shop/api2", "app=api", "10.0.0.2", ports=(NamedPort("http", TCP, 9090),)),
+        endpoint(
+            "shop/api", "app=api", "10.0.0.1", ports=(NamedPort("http", TCP, 8080),)
+        ),
+        endpoint(
+            "shop/api2", "app=api", "10.0.0.2", ports=(NamedPort("http", TCP, 9090),)
+        ),
         endpoint("shop/web", "app=web", "10.0.0.3", "fd00::3"),
         endpoint("shop/db", "app=db", "10.0.1.4"),
     ),
@@ -39,7 +37,10 @@ SHOP = Cluster(
 
 def test_an_allowed_peer_on_an_allowed_port_passes() -> None:
     """An isolated endpoint takes what a rule allows, and nothing else."""
-    tables = compiled(SHOP, policy("p", "app=api", ingress=(rule(pods("app=web"), traffic=(tcp(80),)),)))
+    tables = compiled(
+        SHOP,
+        policy("p", "app=api", ingress=(rule(pods("app=web"), traffic=(tcp(80),)),)),
+    )
     assert verdict(tables, "ingress", "shop/api", "10.0.0.3") == "ALLOW"
     assert verdict(tables, "ingress", "shop/api", "10.0.0.3", 81) == "DENY"
     assert verdict(tables, "ingress", "shop/api", "10.0.1.4") == "DENY"

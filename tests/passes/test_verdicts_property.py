@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.diagnostics import Diagnostics
-from lockgate.ir.cluster import Cluster, Endpoint, NamedPort, Node, Service, ServicePort
-from lockgate.ir.cluster import Backend
+from lockgate.ir.cluster import (
+    Backend,
+    Cluster,
+    Endpoint,
+    NamedPort,
+    Node,
+    Service,
+    ServicePort,
+)
 from lockgate.ir.l7 import L7Rules, Parser
 from lockgate.ir.labels import Label, Operator, Requirement, Selector
 from lockgate.ir.policy import (
@@ -75,7 +82,10 @@ def _labels(source: str) -> st.SearchStrategy[Labels]:
 
 
 NAMED = st.builds(
-    NamedPort, st.sampled_from(NAMES[:2]), st.sampled_from(WITH_PORTS[:2]), st.sampled_from(PORTS)
+    NamedPort,
+    st.sampled_from(NAMES[:2]),
+    st.sampled_from(WITH_PORTS[:2]),
+    st.sampled_from(PORTS),
 )
 
 
@@ -101,7 +111,9 @@ def clusters(draw: st.DrawFn) -> Cluster:
         )
     nodes = [
         Node(f"node-{n}", draw(_labels("k8s")), addresses, span())
-        for n, addresses in enumerate((tuple(NODE_ADDRESSES[:1]), tuple(NODE_ADDRESSES[1:])))
+        for n, addresses in enumerate(
+            (tuple(NODE_ADDRESSES[:1]), tuple(NODE_ADDRESSES[1:]))
+        )
     ]
     services = []
     for number, address in enumerate(SERVICE_ADDRESSES):
@@ -210,7 +222,10 @@ def policies(draw: st.DrawFn) -> list[Policy]:
                         span(place + 1),
                         action,
                         tuple(draw(st.lists(PEERS, min_size=1, max_size=2))),
-                        draw(st.none() | st.lists(TRAFFIC, min_size=1, max_size=2).map(tuple)),
+                        draw(
+                            st.none()
+                            | st.lists(TRAFFIC, min_size=1, max_size=2).map(tuple)
+                        ),
                         draw(L7) if action is Action.ALLOW else None,
                     )
                 )
@@ -240,7 +255,9 @@ OPTIONS = st.builds(
     enforcement_mode=st.sampled_from(
         [EnforcementMode.DEFAULT, EnforcementMode.DEFAULT, *EnforcementMode]
     ),
-    audit=st.sampled_from([frozenset(), frozenset({"CiliumClusterwideNetworkPolicy/p1"})]),
+    audit=st.sampled_from(
+        [frozenset(), frozenset({"CiliumClusterwideNetworkPolicy/p1"})]
+    ),
 )
 PACKETS = [(p, port) for p in WITH_PORTS for port in PORTS]
 PACKETS += [(p, t) for p in (Protocol.ICMP, Protocol.ICMPV6) for t in (0, 8, 255)]
@@ -277,7 +294,14 @@ def test_tables_say_what_the_rules_say(
                 table = tables.tables[number]
                 for protocol, port in PACKETS:
                     wanted = judge(
-                        cluster, some, options, subject, direction, other, protocol, port
+                        cluster,
+                        some,
+                        options,
+                        subject,
+                        direction,
+                        other,
+                        protocol,
+                        port,
                     )
                     found = decision(tables, table, peer, protocol, port)
                     assert found.outcome.name == wanted, (

@@ -195,8 +195,8 @@ class TableBuilder:
 
 # ---------------------------------------------------------------- pages of rows
 
-_FEW_ROWS = 8
-"""Tables of so many rows are put together page by page, from words of their bits."""
+_SMALL = 24
+"""Blocks of up to so many classes are written class by class."""
 
 
 class _Pages:
@@ -206,39 +206,47 @@ class _Pages:
         self._count = count
         self._page_count = -(-count // ROW_PAGE)
         self._words = Struct(f"<{self._page_count}Q")
-        self._made: dict[tuple[int, ...], bytes] = {}
-        self._distinct: dict[bytes, bytes] = {}
+        self._zero = bytes(2 * ROW_PAGE)
+        self._made: dict[tuple[int, ...], int] = {}
+        self._packed: dict[int, bytes] = {0: self._zero}
 
     def rows(self, blocks: Sequence[Bits]) -> Rows:
-        """Return the rows in which block ``i`` has row ``i``."""
-        if len(blocks) > _FEW_ROWS:
-            return self._one_by_one(blocks)
-        unpack, octets = self._words.unpack, self._words.size
-        words = [unpack(bits.to_bytes(octets, "little")) for bits in blocks[1:]]
-        made = self._made
-        pages = []
-        for key in zip(*words, strict=True) if words else ((),) * self._page_count:
-            page = made.get(key)
-            if page is None:
-                page = made[key] = self._make(key)
-            pages.append(page)
+        """Return the rows in which block ``i`` has row ``i``; blocks fall in size.
+
+        A page is a number of 16 bits a row until it is packed.  Large blocks are laid on
+        all pages at once, word by word; of small ones only the members are touched.
+        """
+        small = len(blocks)
+        while small > 1 and blocks[small - 1].bit_count() <= _SMALL:
+            small -= 1
+        numbers = self._lay_large(blocks[1:small])
+        for row, bits in enumerate(blocks[small:], small):
+            for member in members(bits):
+                page, place = divmod(member, ROW_PAGE)
+                numbers[page] = numbers.get(page, 0) | row << 16 * place
+        pages = [self._zero] * self._page_count
+        packed = self._packed
+        for page, number in numbers.items():
+            content = packed.get(number)
+            if content is None:
+                content = packed[number] = number.to_bytes(2 * ROW_PAGE, "little")
+            pages[page] = content
         return Rows(self._count, tuple(pages))
 
-    def _make(self, words: tuple[int, ...]) -> bytes:
-        page = 0
-        for row, word in enumerate(words, 1):
-            for place in members(word):
-                page |= row << 16 * place
-        return self._share(page.to_bytes(2 * ROW_PAGE, "little"))
-
-    def _one_by_one(self, blocks: Sequence[Bits]) -> Rows:
-        line = array("H", bytes(2 * self._count))
-        for row, bits in enumerate(blocks):
-            if row:
-                for place in members(bits):
-                    line[place] = row
-        rows = Rows.of(line)
-        return Rows(rows.count, tuple(map(self._share, rows.pages)))
-
-    def _share(self, page: bytes) -> bytes:
-        return self._distinct.setdefault(page, page)
+    def _lay_large(self, blocks: Sequence[Bits]) -> dict[int, int]:
+        """Return the pages that are not zero, where block ``i`` has row ``i + 1``."""
+        unpack, octets = self._words.unpack, self._words.size
+        words = [unpack(bits.to_bytes(octets, "little")) for bits in blocks]
+        made = self._made
+        numbers = {}
+        for page, key in enumerate(zip(*words, strict=True)):
+            number = made.get(key)
+            if number is None:
+                number = 0
+                for row, word in enumerate(key, 1):
+                    for place in members(word):
+                        number |= row << 16 * place
+                made[key] = number
+            if number:
+                numbers[page] = number
+        return numbers

@@ -61,13 +61,15 @@ def select_subjects(
             forced = INITIALISING
         groups = groups_of.get(points[0], none)
         endpoints.append(found.of(groups, endpoint.named_ports, forced))
+    of_hosts = [
+        (number, policy.subject)
+        for number, policy in enumerate(policies)
+        if policy.subject_kind is SubjectKind.HOST
+    ]
     hosts = []
     for node in cluster.nodes:
         selected = tuple(
-            number
-            for number, policy in enumerate(policies)
-            if policy.subject_kind is SubjectKind.HOST
-            and _matches(policy.subject, node.labels)
+            number for number, selector in of_hosts if _matches(selector, node.labels)
         )
         hosts.append(found.of_host(selected) if selected else nobody)
     return Subjects(tuple(found.subjects), endpoints, hosts)
