@@ -12,6 +12,7 @@ from lockgate.codes import (
     bundling,
     compiling,
     flows,
+    loading,
     policies,
     policy_warnings,
     reading,
@@ -33,6 +34,7 @@ _PARTS = (
     bundling.EXPLANATIONS,
     compiling.EXPLANATIONS,
     flows.EXPLANATIONS,
+    loading.EXPLANATIONS,
 )
 
 CODES: Mapping[str, Explanation] = {

@@ -31,7 +31,7 @@ VERBS = {
 }
 
 REFUSED, ENVIRONMENT = 1, 2
-_REFUSALS = ("E5010", "E5011", "E5012", "E5013", "E5014", "E5020", "E5035")
+_REFUSALS = ("E5010", "E5013", "E5014", "E5020", "E5035")
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
