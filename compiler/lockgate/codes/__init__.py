@@ -16,6 +16,7 @@ from lockgate.codes import (
     policies,
     policy_warnings,
     reading,
+    resolving,
     unenforced,
 )
 from lockgate.codes.explanation import Explanation
@@ -34,6 +35,7 @@ _PARTS = (
     bundling.EXPLANATIONS,
     compiling.EXPLANATIONS,
     flows.EXPLANATIONS,
+    resolving.EXPLANATIONS,
     loading.EXPLANATIONS,
 )
 
