@@ -64,7 +64,7 @@ static __always_inline bool is_own_source(const struct packet *packet,
 	if (packet->family == 4) {
 		u32 source = ((const u32 *)packet->key.local)[3];
 
-		if (likely(source == endpoint->address_v4 && source))
+		if (likely(source == endpoint->address_v4))
 			return true;
 	} else if (likely(is_same_v6(packet->key.local, endpoint->address_v6))) {
 		return true;

@@ -31,6 +31,12 @@ MEMBERS = {
         POLICY_NUMBERS["no-policy-egress"],
         ("10.0.0.2", "fd00::2"),
     ),
+    "talker": Member(
+        302,
+        POLICY_NUMBERS["closed-ingress"],
+        POLICY_NUMBERS["no-policy-egress"],
+        ("10.0.0.3", "fd00::3"),
+    ),
     "closed": Member(
         302,
         POLICY_NUMBERS["closed-ingress"],

@@ -23,6 +23,7 @@ from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.layout import value_of
 from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.maps import TABLES
+from tests.vm.kernels import cache_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +76,9 @@ def compile_shape(*features: str) -> dict[str, bytes]:
     """Compile the programs with some features in use."""
     shape = Shape(tuple(Feature(name, name in features, "a test") for name in FEATURES))
     diagnostics = Diagnostics()
-    objects = compile_c(render_programs(shape), diagnostics)
+    # The virtual machines, which are slow, find what the host has compiled.
+    folder = cache_folders()[0] / "objects"
+    objects = compile_c(render_programs(shape), diagnostics, cache_folder=folder)
     assert not diagnostics.found, diagnostics.found
     return objects
 

@@ -290,6 +290,14 @@ def test_echo(node: Node, client: str, web: str) -> None:
     assert send("to_endpoint", reply, 7)
 
 
+def test_a_reply_to_nobody_opens_nothing(node: Node) -> None:
+    """Who may send may not thereby let questions in."""
+    node.become("talker")
+    own, other = "10.0.0.3", "10.0.0.2"
+    assert node.passes("from_endpoint", packet(own, other, 1, icmp(0, 0, 5)))
+    assert not node.passes("to_endpoint", packet(other, own, 1, icmp(8, 0, 5)))
+
+
 def test_one_query_admits_no_other(node: Node) -> None:
     """An echo that was allowed is no memo for a timestamp request of the same number."""
     assert node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", 1, icmp(8, 0, 5)))

@@ -202,3 +202,10 @@ def test_spoofed_first_is_of_no_use(node: Node) -> None:
     assert not node.passes("from_endpoint", frame)
     assert not node.passes("from_endpoint", later)
     assert node.drops() == {"spoofed_source": 2}
+
+
+def test_a_first_that_was_sent_is_none_that_came(node: Node) -> None:
+    """A first fragment at one hook does not vouch for what arrives at the other."""
+    assert not node.passes("from_endpoint", fragment(0, FIRST))
+    assert not node.passes("to_endpoint", fragment(24, bytes(8)))
+    assert node.drops() == {"spoofed_source": 1, "fragment_without_head": 1}
