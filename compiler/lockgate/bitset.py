@@ -7,6 +7,7 @@ one by one, and that is what this module does well.
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,20 +18,30 @@ Bits = int
 _FEW = 16
 """Up to so many members are peeled off bit by bit; more are found in the binary text."""
 
+_DENSE = 32
+"""Where one in so many is a member, all digits are gone through at once."""
+
+_FLAGS = bytes.maketrans(b"01", b"\0\1")
+
 _MANY_SETS = 48
 """From so many sets on, blocks are found member by member."""
 
 
 def members(bits: Bits) -> list[int]:
     """Return the members in rising order."""
-    found = []
-    if bits.bit_count() <= _FEW:
+    count = bits.bit_count()
+    if count <= _FEW:
+        found = []
         while bits:
             lowest = bits & -bits
             found.append(lowest.bit_length() - 1)
             bits ^= lowest
         return found
     text = bin(bits)[:1:-1]
+    if count * _DENSE >= len(text):
+        flags = text.encode().translate(_FLAGS)
+        return list(compress(range(len(flags)), flags))
+    found = []
     at = text.find("1")
     while at >= 0:
         found.append(at)

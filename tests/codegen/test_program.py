@@ -68,8 +68,8 @@ def test_every_feature_has_its_reason() -> None:
     }
     assert used["prefixes_v6"] == "::/0"
     assert "audit" not in used
-    rule = replace(tables.rules[2], spans=(span(),))
-    decision = replace(tables.decisions[2], outcome=Outcome.AUDIT)
+    rule = tables.rules[2]._replace(spans=(span(),))
+    decision = tables.decisions[2]._replace(outcome=Outcome.AUDIT)
     audited = replace(
         tables,
         rules=(*tables.rules[:2], rule, *tables.rules[3:]),
@@ -77,12 +77,12 @@ def test_every_feature_has_its_reason() -> None:
     )
     (audit,) = (f for f in choose_shape(audited).features if f.name == "audit")
     assert audit.reason == f"policy.yaml:3: {rule.name}"
-    attached = replace(tables.endpoints[0], attachment=Attachment(cgroup="a/b"))
+    attached = tables.endpoints[0]._replace(attachment=Attachment(cgroup="a/b"))
     in_cgroup = choose_shape(replace(tables, endpoints=(attached,)))
     assert in_cgroup.uses("cgroups")
     enforced = replace(tables.hosts[0], is_enforced=True)
     assert choose_shape(replace(tables, hosts=(enforced,))).uses("host_policy")
-    redirect = replace(tables.decisions[2], outcome=Outcome.REDIRECT)
+    redirect = tables.decisions[2]._replace(outcome=Outcome.REDIRECT)
     redirected = replace(tables, decisions=(*tables.decisions[:2], redirect))
     assert choose_shape(redirected).uses("unenforced")
 
@@ -90,8 +90,8 @@ def test_every_feature_has_its_reason() -> None:
 def test_a_reason_cannot_leave_its_comment() -> None:
     """Names come from other people's files."""
     tables = web_tables()
-    hostile = replace(tables.endpoints[0], namespace="*/ #error", name="x\n#error\\")
-    cgroup = replace(hostile, attachment=Attachment(cgroup="a"))
+    hostile = tables.endpoints[0]._replace(namespace="*/ #error", name="x\n#error\\")
+    cgroup = hostile._replace(attachment=Attachment(cgroup="a"))
     text = render_programs(choose_shape(replace(tables, endpoints=(cgroup,))))[
         "shape.h"
     ]

@@ -192,8 +192,7 @@ class Term(NamedTuple):
     traffic: Bits
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedRule:
+class ResolvedRule(NamedTuple):
     """A rule with its peers and traffic as sets.
 
     ``place`` orders all rules of all policies: by tier, in ADMIN and BASELINE by priority and

@@ -45,8 +45,7 @@ class Outcome(IntEnum):
     AUTHENTICATE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """A number for a label set, as flows and events print it.
 
     Reserved ones have Cilium's numbers (1 host, 2 world, 6 remote-node, ...); endpoints get
@@ -58,8 +57,7 @@ class Identity:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerEntry:
+class PeerEntry(NamedTuple):
     """What an address can lead to: an identity, and the class that tables ask for.
 
     Two peers may share an identity and differ in class: NetworkPolicy's ``ipBlock`` tells
@@ -100,8 +98,7 @@ class AddressEntry(NamedTuple):
         return IPv6Network((self.value, self.length))
 
 
-@dataclass(frozen=True, slots=True)
-class RuleEntry:
+class RuleEntry(NamedTuple):
     """A rule as decisions name it.
 
     ``number`` is stable: a hash of ``name``, probed on collision, never 0.  ``name`` is
@@ -117,8 +114,7 @@ class RuleEntry:
     effect: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The outcome of a cell, the rule that it is counted for, and all that agreed with it.
 
     ``rule`` and ``because`` are indexes into ``Tables.rules``; ``chain`` is the way through the
@@ -179,8 +175,7 @@ class Rows:
         return iter(line[: self.count])
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictTable:
+class VerdictTable(NamedTuple):
     """A policy in one direction: class and atom to decision.
 
     ``rows[identity_class]``, ``intervals[atom]`` (array ``H``) and
@@ -233,8 +228,7 @@ class PortAtoms:
         return sum(map(len, self.starts[:axis])) + place
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointEntry:
+class EndpointEntry(NamedTuple):
     """An endpoint to be enforced: who it is, and its table (index) in each direction."""
 
     namespace: str

@@ -25,7 +25,10 @@ def _hold(fact: bool, otherwise: str) -> None:  # noqa: FBT001  # reads as a sen
 def verify_prefixes(tree: PrefixTree) -> None:
     """Sorted, both roots there, each prefix within its parent and its parent's range."""
     prefixes = tree.prefixes
-    _hold(list(prefixes) == sorted(set(prefixes)), "prefixes are not sorted or not distinct")
+    _hold(
+        list(prefixes) == sorted(set(prefixes)),
+        "prefixes are not sorted or not distinct",
+    )
     for number, prefix in enumerate(prefixes):
         parent = tree.parents[number]
         if parent < 0:
@@ -33,8 +36,13 @@ def verify_prefixes(tree: PrefixTree) -> None:
             continue
         above = prefixes[parent]
         _hold(above.version == prefix.version, f"{prefix}: parent of another family")
-        _hold(above.value <= prefix.value <= prefix.last <= above.last, f"{prefix}: parent")
-        _hold(parent < number < tree.ends[number] <= tree.ends[parent], f"{prefix}: range")
+        _hold(
+            above.value <= prefix.value <= prefix.last <= above.last,
+            f"{prefix}: parent",
+        )
+        _hold(
+            parent < number < tree.ends[number] <= tree.ends[parent], f"{prefix}: range"
+        )
 
 
 def verify_atoms(atoms: PortAtoms) -> None:
@@ -84,11 +92,17 @@ def verify_tables(tables: Tables) -> None:
             _hold(0 <= host < len(tables.peers), "no such peer")
     entries = [entry[:3] for entry in tables.addresses]
     _hold(entries == sorted(set(entries)), "addresses are not sorted or not distinct")
-    _hold(all(0 <= e.peer < len(tables.peers) for e in tables.addresses), "no such peer")
+    _hold(
+        all(0 <= e.peer < len(tables.peers) for e in tables.addresses), "no such peer"
+    )
     for table in tables.tables:
         _verify_table(tables, table)
     for decision in tables.decisions:
-        rules = (decision.rule, *decision.because, *(rule for _, rule in decision.chain))
+        rules = (
+            decision.rule,
+            *decision.because,
+            *(rule for _, rule in decision.chain),
+        )
         _hold(all(0 <= rule < len(tables.rules) for rule in rules), "no such rule")
         _hold(decision.chain[-1][1] == decision.rule, "the chain ends elsewhere")
         judged = decision.outcome in (Outcome.REDIRECT, Outcome.AUTHENTICATE)
@@ -96,9 +110,10 @@ def verify_tables(tables: Tables) -> None:
     rule_numbers = [rule.number for rule in tables.rules]
     _hold(len(set(rule_numbers)) == len(rule_numbers), "rule numbers are not distinct")
     _hold(0 not in rule_numbers, "0 is no rule")
-    for entry in (*tables.endpoints, *tables.hosts):
-        for number in (entry.ingress_table, entry.egress_table):
-            _hold(0 <= number < len(tables.tables), "no such table")
+    of_endpoints = [(e.ingress_table, e.egress_table) for e in tables.endpoints]
+    of_hosts = [(h.ingress_table, h.egress_table) for h in tables.hosts]
+    for pair in of_endpoints + of_hosts:
+        _hold(all(0 <= table < len(tables.tables) for table in pair), "no such table")
 
 
 def _verify_table(tables: Tables, table: VerdictTable) -> None:
@@ -107,7 +122,9 @@ def _verify_table(tables: Tables, table: VerdictTable) -> None:
     rows = len(table.cells) // table.interval_count
     _hold(set(table.rows) == set(range(rows)), "rows are not those of the cells")
     used = set(table.intervals)
-    _hold(used == set(range(table.interval_count)), "intervals are not those of the cells")
+    _hold(
+        used == set(range(table.interval_count)), "intervals are not those of the cells"
+    )
     _hold(max(table.cells) < len(tables.decisions), "no such decision")
     count = table.interval_count
     lines = [tuple(table.cells[row * count : (row + 1) * count]) for row in range(rows)]

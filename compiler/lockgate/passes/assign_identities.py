@@ -56,15 +56,13 @@ def assign_identities(
     endpoints: Sequence[Endpoint], locked: Mapping[Labels, int]
 ) -> Census:
     """Return the identities of all endpoints, and the reserved ones."""
-    stable: dict[Labels, Labels] = {}
-    label_sets = []
+    stable: dict[int, Labels] = {}  # by identity: label sets are mostly shared
     for endpoint in endpoints:
-        labels = stable.get(endpoint.labels)
-        if labels is None:
+        if id(endpoint.labels) not in stable:
             kept = tuple(x for x in endpoint.labels if x.key not in CHURNING)
-            labels = stable[endpoint.labels] = kept
-        label_sets.append(labels)
-    numbers = _number(set(label_sets), locked)
+            stable[id(endpoint.labels)] = kept
+    numbers = _number(set(stable.values()), locked)
+    number_of = {key: numbers[labels] for key, labels in stable.items()}
     identities = [
         Identity(number, (reserved(name),), name) for name, number in RESERVED.items()
     ]
@@ -74,7 +72,9 @@ def assign_identities(
         if number >= ENDPOINTS_FROM
     ]
     identities.sort(key=lambda identity: identity.number)
-    return Census(tuple(identities), tuple(numbers[labels] for labels in label_sets))
+    return Census(
+        tuple(identities), tuple(number_of[id(e.labels)] for e in endpoints)
+    )
 
 
 def _number(label_sets: set[Labels], locked: Mapping[Labels, int]) -> dict[Labels, int]:

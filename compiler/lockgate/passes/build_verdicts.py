@@ -208,6 +208,7 @@ class _Pages:
         self._words = Struct(f"<{self._page_count}Q")
         self._zero = bytes(2 * ROW_PAGE)
         self._made: dict[tuple[int, ...], int] = {}
+        self._laid: dict[tuple[Bits, ...], dict[int, int]] = {(): {}}
         self._packed: dict[int, bytes] = {0: self._zero}
 
     def rows(self, blocks: Sequence[Bits]) -> Rows:
@@ -219,7 +220,11 @@ class _Pages:
         small = len(blocks)
         while small > 1 and blocks[small - 1].bit_count() <= _SMALL:
             small -= 1
-        numbers = self._lay_large(blocks[1:small])
+        large = tuple(blocks[1:small])
+        laid = self._laid.get(large)
+        if laid is None:
+            laid = self._laid[large] = self._lay_large(large)
+        numbers = dict(laid)
         for row, bits in enumerate(blocks[small:], small):
             for member in members(bits):
                 page, place = divmod(member, ROW_PAGE)

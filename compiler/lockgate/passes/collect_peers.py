@@ -132,17 +132,17 @@ class _Collector:
     ) -> tuple[tuple[int, ...], ...]:
         """Add the points of all endpoints."""
         keys, ports = self._vocabulary.keys, self._vocabulary.peer_ports
-        seen: dict[Labels, Labels] = {}
+        seen: dict[int, Labels] = {}  # by identity: label sets are mostly shared
         found = []
         for endpoint, number in zip(cluster.endpoints, census.numbers, strict=True):
-            labels = seen.get(endpoint.labels)
+            labels = seen.get(id(endpoint.labels))
             if labels is None:
                 labels = tuple(
                     x
                     for x in endpoint.labels
                     if x.key in keys or x.source == "reserved"
                 )
-                seen[endpoint.labels] = labels
+                seen[id(endpoint.labels)] = labels
             named = endpoint.named_ports
             if named:
                 named = tuple(p for p in named if p.name in ports)

@@ -42,7 +42,7 @@ def _gather(
     for number in subject.policies:
         policy = resolution.policies[number]
         rules += resolution.rules.get((number, direction), ())
-        reports_only = policy.is_audited or policy.key in audited
+        reports_only = policy.is_audited or bool(audited and policy.key in audited)
         is_audited = is_audited and reports_only
         if policy.section(direction).isolates:
             isolating.append(policy)

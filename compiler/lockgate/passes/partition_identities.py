@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from lockgate.bitset import Bits
 
-_SPARSE = 512
+_SPARSE = 256
 """Sets of up to so many members (or so few non-members) are gone through one by one."""
+
+_MOST_GAPS = 200
+"""So many runs of digits are cut out of a number before going through it is cheaper."""
 
 _BATCH = 64
 """So many denser sets are read side by side: a row of digits for each."""
@@ -45,7 +48,8 @@ def partition_identities(
         digits = [f"{bits:0{size}b}"[::-1] for bits in dense[at : at + _BATCH]]
         columns = zip(*digits, strict=True)
         classes = _number(list(zip(classes.of_point, columns, strict=True)))
-    return classes, {n: _project(peer_sets[n], classes, everything) for n in used}
+    project = _Projection(classes).project
+    return classes, {number: project(peer_sets[number]) for number in used}
 
 
 def _number(signatures: Sequence[object]) -> IdentityClasses:
@@ -61,14 +65,43 @@ def _number(signatures: Sequence[object]) -> IdentityClasses:
     return IdentityClasses(tuple(of_point), tuple(representatives))
 
 
-def _project(bits: Bits, classes: IdentityClasses, everything: Bits) -> Bits:
-    """Return the classes of the points in a set; it holds whole classes."""
-    count = len(classes.representatives)
-    if bits == everything:
-        return (1 << count) - 1
-    if bits.bit_count() <= _SPARSE:
-        of_point = classes.of_point
-        return from_members({of_point[point] for point in members(bits)}, count)
-    text = bin(bits)[:1:-1].ljust(len(classes.of_point), "0")
-    chosen = "".join([text[point] for point in reversed(classes.representatives)])
-    return int(chosen, 2)
+class _Projection:
+    """Turns sets of points into sets of classes; they hold whole classes.
+
+    Classes are numbered as their representatives are ordered, so a set of classes is the
+    set of points with the digits of all other points taken out.
+    """
+
+    def __init__(self, classes: IdentityClasses) -> None:
+        self._classes = classes
+        self._gaps = _gaps(classes)
+        self._everything = (1 << len(classes.of_point)) - 1
+
+    def project(self, bits: Bits) -> Bits:
+        """Return the classes of the points in a set."""
+        representatives = self._classes.representatives
+        if bits == self._everything:
+            return (1 << len(representatives)) - 1
+        count = bits.bit_count()
+        if len(self._gaps) <= min(count, _MOST_GAPS):
+            for start, end in self._gaps:
+                below = bits & (1 << start) - 1
+                bits = bits >> end << start | below
+            return bits
+        if count <= _SPARSE:
+            of_point = self._classes.of_point
+            numbers = {of_point[point] for point in members(bits)}
+            return from_members(numbers, len(representatives))
+        text = bin(bits)[:1:-1].ljust(len(self._classes.of_point), "0")
+        return int("".join([text[point] for point in reversed(representatives)]), 2)
+
+
+def _gaps(classes: IdentityClasses) -> list[tuple[int, int]]:
+    """Return the runs of points that represent no class, from the last to the first."""
+    gaps = []
+    end = len(classes.of_point)
+    for point in reversed(classes.representatives):
+        if point + 1 < end:
+            gaps.append((point + 1, end))
+        end = point
+    return gaps

@@ -10,6 +10,7 @@ A name that nobody has is a warning: that part of the rule matches nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def resolve_rules(
             rule=rule,
             direction=direction,
             place=place,
-            is_audited=policy.is_audited or policy.key in audited,
+            is_audited=policy.is_audited or bool(audited and policy.key in audited),
             terms=tuple(t for t in terms if t.traffic and peers.sets[t.peers]),
             named_ports=names if direction is Direction.INGRESS else (),
             named_peers=terms[0].peers,
@@ -115,6 +116,8 @@ def _in_order(policies: tuple[Policy, ...]) -> Iterator[tuple[int, Direction, Ru
     """
     keyed = []
     for number, policy in enumerate(policies):
+        if not policy.ingress.rules and not policy.egress.rules:
+            continue
         head = (policy.tier, policy.order) if policy.tier is not Tier.NORMAL else None
         key = (policy.key, policy.part, number)
         for direction in Direction:
@@ -189,11 +192,10 @@ class _Peers:
             if peer.scope is Scope.EVERY:
                 every += parts
         bits = from_ranges(ranges, self._space.size - first) << first
-        if every and self._covers:
-            inside = from_ranges(every, self._space.size - first)
-            for cover in self._covers:
-                if inside >> cover & 1:
-                    bits |= self._covered[cover]
+        covers = self._covers
+        for start, end in every:
+            for place in range(bisect_left(covers, start), bisect_left(covers, end)):
+                bits |= self._covered[covers[place]]
         return bits
 
     def _ranges(self, peer: NetworkPeer) -> list[tuple[int, int]]:
