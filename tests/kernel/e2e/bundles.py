@@ -239,7 +239,11 @@ def _compiled(sources: tuple[tuple[str, str], ...]) -> dict[str, bytes]:
 
 def make_bundle(folder: Path, pods: Sequence[Pod], node: Node | None = None) -> Path:
     """Write the bundle of these endpoints, and return its folder."""
-    tables = build_tables(pods, node)
+    return write_tables(folder, build_tables(pods, node))
+
+
+def write_tables(folder: Path, tables: Tables) -> Path:
+    """Write a bundle of these tables, and return its folder."""
     packed = pack_tables(tables)
     sources = render_programs(choose_shape(tables))
     objects = _compiled(tuple(sorted(sources.items())))
