@@ -80,9 +80,11 @@ def _choose_output(arguments: argparse.Namespace) -> tuple[Path | None, str]:
 def _summarise(
     compilation: Compilation, directory: Path | None, *, is_new: bool
 ) -> str:
+    from lockgate.codegen.table_text import count
+
     policies = len(compilation.policies)
     endpoints = len(compilation.tables.endpoints) if compilation.tables else 0
-    what = f"{policies} policies, {endpoints} endpoints"
+    what = f"{count(policies, 'policy', 'policies')}, {count(endpoints, 'endpoint')}"
     if directory is None or compilation.bundle is None:
         return f"checked: {what}; nothing written (-o DIR writes a bundle)"
     digest = compilation.bundle.manifest.digest[:12]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from lockgate.diagnostics import Severity
 from lockgate_runtime.terminal import has_colour
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
 
 FORMATS = ("text", "json", "sarif")
+
+_ENVIRONMENT = ("E1001", "E4")
+"""Codes that tell of no mistake in a document: it cannot be read, or there is no clang."""
 
 
 def print_diagnostics(diagnostics: Diagnostics, form: str = "text") -> None:
@@ -25,12 +29,8 @@ def print_diagnostics(diagnostics: Diagnostics, form: str = "text") -> None:
 
 
 def exit_code(diagnostics: Diagnostics) -> int:
-    """Return 0 for done, 1 for a refused input, 2 where the compiler is what lacks."""
-    if diagnostics.ok:
+    """Return 0 for done, 1 for a refused input, 2 where a file or the compiler lacks."""
+    errors = [d.code for d in diagnostics.found if d.severity is Severity.ERROR]
+    if not errors:
         return 0
-    is_environment = all(
-        found.code.startswith("E4")
-        for found in diagnostics.found
-        if found.code[0] == "E"
-    )
-    return 2 if is_environment else 1
+    return 2 if all(code.startswith(_ENVIRONMENT) for code in errors) else 1

@@ -200,13 +200,13 @@ def _count_users(tables: Tables) -> list[str]:
     ]
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, plural: str = "") -> str:
     """Say how many there are.
 
-    >>> count(1, "node"), count(2, "node")
-    ('1 node', '2 nodes')
+    >>> count(1, "node"), count(2, "node"), count(2, "policy", "policies")
+    ('1 node', '2 nodes', '2 policies')
     """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 # ---------------------------------------------------------------- ports of a table

@@ -1,0 +1,137 @@
+"""From the text of a policy to the line that a person reads: compile, apply, drive, observe."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockgate.driver import Settings, compile_policies, write_outputs
+from tests.kernel.e2e.bundles import CACHE
+from tests.kernel.e2e.network import (
+    CLIENT,
+    OTHER,
+    OUTSIDE_V4,
+    PODS,
+    WEB,
+    Network,
+    spawn,
+)
+
+pytestmark = pytest.mark.kernel
+
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: client}}}]
+    ports: [{port: 80}]
+"""
+
+POD = """\
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}
+spec: {{nodeName: node-1, containers: [{{name: main, image: example}}]}}
+status: {{phase: Running, podIP: {v4}, podIPs: [{{ip: {v4}}}, {{ip: "{v6}"}}]}}
+"""
+
+CLUSTER = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {kubernetes.io/metadata.name: shop}}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: node-1}
+status: {addresses: [{type: InternalIP, address: 198.51.100.1}]}
+"""
+
+
+@pytest.fixture
+def applied(network: Network, tmp_path: Path) -> Network:
+    """Compile the policy as it stands, and put it in force."""
+    pods = (POD.format(name=n, v4=v4, v6=v6) for n, (v4, v6) in PODS.items())
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "cluster.yaml").write_text(CLUSTER + "".join(pods))
+    files = [tmp_path / "policy.yaml", tmp_path / "cluster.yaml"]
+    compilation = compile_policies(files, settings=Settings(cache=CACHE))
+    assert write_outputs(compilation, tmp_path / "bundle", Settings())
+    network.apply(tmp_path / "bundle")
+    return network
+
+
+def observed(network: Network, *conditions: str) -> list[dict[str, Any]]:
+    """Return what happened while nobody looked."""
+    done = network.run("observe", "--last", "1000", "-o", "json", *conditions)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_allowed_and_denied_flows_are_told_with_their_lines(applied: Network) -> None:
+    """Names at both ends, the verdict, and the line of the policy that decided."""
+    assert applied.tcp("client", "web", WEB[0])
+    assert applied.denies_tcp("other", "web", WEB[1])
+    into_web = observed(applied, "--destination", "shop/web", "--direction", "ingress")
+
+    allowed = [flow for flow in into_web if flow["source"]["name"] == "shop/client"]
+    assert allowed[0]["verdict"] == "allowed"
+    assert allowed[0]["source"]["address"] == CLIENT[0]
+    assert allowed[0]["destination"]["port"] == 80
+    assert allowed[0]["rule"] == "NetworkPolicy/shop/web#spec.ingress[0]"
+    assert allowed[0]["places"] == ["policy.yaml:7:5"]
+
+    denied = [flow for flow in into_web if flow["source"]["name"] == "shop/other"]
+    assert denied[0]["verdict"] == "denied"
+    assert denied[0]["source"]["address"] == OTHER[1]
+    assert denied[0]["effect"] == "default-deny"
+    assert denied[0]["policies"] == ["NetworkPolicy/shop/web"]
+    assert denied[0]["endpoint"] == "shop/web"
+    assert observed(applied) == [], "each event is read once"
+
+
+def test_text_names_everything_a_person_asks_for(applied: Network) -> None:
+    """One line: who, to whom, how, and why not."""
+    assert applied.denies_tcp("out", "web", WEB[0], 22)
+    done = applied.run("observe", "--last", "1000", "--verdict", "denied")
+    line = done.stdout.splitlines()[-1]
+    assert f"{OUTSIDE_V4}:" in line
+    assert " (world-ipv4) → shop/web:22  TCP SYN  " in line
+    assert line.endswith("default deny, because policy.yaml:5 selects it")
+
+
+def wait_for_lock(root: Path) -> None:
+    """Wait until somebody reads the ring, without asking for it oneself."""
+    (maps,) = root.glob("v*/maps")
+    lock = re.compile(rf"FLOCK .*:{maps.stat().st_ino} ")
+    deadline = time.monotonic() + 30
+    while not lock.search(Path("/proc/locks").read_text()):
+        assert time.monotonic() < deadline, "the reader does not start"
+        time.sleep(0.02)
+
+
+def test_flows_are_told_as_they_happen(applied: Network) -> None:
+    """A reader that waits sees a flow at once; a second reader is refused meanwhile."""
+    command = applied.command(
+        "observe", "-o", "json", "--protocol", "udp", "--count", "1"
+    )
+    with spawn(*command) as reader:
+        try:
+            assert reader.stdout is not None
+            wait_for_lock(applied.root)
+            refused = applied.run("observe", "--last", "1", check=False)
+            assert "E5039" in refused.stderr
+            assert applied.denies_udp("client", "web", WEB[0])
+            flow = json.loads(reader.stdout.readline())
+            assert flow["protocol"] == "UDP"
+            assert flow["destination"]["name"] == "shop/web"
+            assert reader.wait(10) == 0
+        finally:
+            reader.kill()
