@@ -80,6 +80,7 @@ def compiled_bundle(
 ) -> Iterator[tuple[Judged, Bundle]]:
     """Give a bundle with its programs: the one that is named, or one compiled for now."""
     from lockgate import driver
+    from lockgate.artifact import write_bundle
     from lockgate_runtime.tables import PackedTables
 
     _require_one(arguments, bundle)
@@ -93,8 +94,9 @@ def compiled_bundle(
             compilation = driver.compile_policies(
                 arguments.files, read_options(arguments), settings
             )
-            if compilation.ok:
-                driver.write_outputs(compilation, directory, settings)
+            if compilation.bundle is not None:
+                # The bundle alone: a simulation leaves the lock file as it is.
+                write_bundle(compilation.bundle, directory)
         print_diagnostics(compilation.diagnostics)
         if not compilation.ok:
             raise RefusedError
