@@ -158,8 +158,7 @@ def pack_policies(tables: Sequence[VerdictTable]) -> dict[str, bytes]:
         rows = table.rows.pages
         directory = directory_of.get(rows)
         if directory is None:
-            numbers = array("I", map(pages.place, rows))
-            directory = directory_of[rows] = directories.place(numbers)
+            directory = directory_of[rows] = directories.place(pages.place_pages(rows))
         policies.extend(
             (
                 directory,
@@ -204,9 +203,13 @@ class _Shared:
             for at in range(0, len(data), size)
         ]
 
-    def place(self, page: bytes) -> int:
-        """Return the number of one whole page."""
-        return self._numbers.setdefault(page, len(self._numbers))
+    def place_pages(self, pages: Sequence[bytes]) -> array[int]:
+        """Return the numbers of whole pages."""
+        numbers = self._numbers
+        for page in dict.fromkeys(pages):
+            if page not in numbers:
+                numbers[page] = len(numbers)
+        return array("I", map(numbers.__getitem__, pages))
 
     @property
     def content(self) -> bytes:
