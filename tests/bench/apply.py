@@ -33,16 +33,17 @@ import time
 began = time.perf_counter()
 import json, sys
 from lockgate_runtime import __main__, bpf, bpf_object
-kernel = 0.0
+kernel = kernel_cpu = 0.0
 
 def timed(call):
     def wrapped(*arguments):
-        global kernel
-        entered = time.perf_counter()
+        global kernel, kernel_cpu
+        entered, entered_cpu = time.perf_counter(), time.process_time()
         try:
             return call(*arguments)
         finally:
             kernel += time.perf_counter() - entered
+            kernel_cpu += time.process_time() - entered_cpu
     return wrapped
 
 bpf.bpf = timed(bpf.bpf)
@@ -56,6 +57,7 @@ print(json.dumps({
     "seconds": time.perf_counter() - began,
     "kernel_seconds": kernel,
     "own_seconds": time.perf_counter() - began - kernel,
+    "own_cpu_seconds": time.process_time() - kernel_cpu,
 }), file=sys.stderr)
 sys.exit(code)
 """
@@ -127,7 +129,7 @@ def main() -> int:
         bundle = write_tables(folder / "bundle", node_tables())
         rounds = [measure(bundle, folder) for _ in range(options.rounds)]
     figures = {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
-    for key in ("peak_mb", "own_seconds"):
+    for key in ("peak_mb", "own_seconds", "own_cpu_seconds"):
         figures[key] = max(figures[f"first_{key}"], figures[f"next_{key}"])
     if options.form == "json":
         print(json.dumps({key: round(value, 3) for key, value in figures.items()}))

@@ -41,8 +41,9 @@ PODS = {"web": WEB, "client": CLIENT, "other": OTHER}
 """The pods of every network."""
 
 _VENDOR = Path("/sys/class/dmi/id/sys_vendor")
-_IS_EMULATED = _VENDOR.exists() and _VENDOR.read_text().startswith("QEMU")
-NO_ANSWER = 0.8 if _IS_EMULATED else 0.25
+IS_EMULATED = _VENDOR.exists() and _VENDOR.read_text().startswith("QEMU")
+"""Whether this is a guest in software, where a new process costs seconds."""
+NO_ANSWER = 0.8 if IS_EMULATED else 0.25
 """Seconds after which a packet that is on its way within one machine was dropped."""
 PATIENCE = 5.0
 """Seconds for what is expected to work: only a failing test waits so long."""
@@ -79,6 +80,16 @@ def inside(namespace: str) -> Iterator[None]:
         os.close(there)
 
 
+def ip(namespace: str, *lines: str) -> None:
+    """Configure a namespace, line by line, in one process: a guest is slow at those."""
+    command = ("ip", "-n", namespace, "-batch", "-")
+    text = "\n".join(lines) + "\n"
+    done = subprocess.run(  # noqa: S603  # written in the tests
+        command, input=text, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{lines}\n{done.stderr}"
+
+
 def add_namespace(name: str) -> None:
     """Create a namespace whose IPv6 addresses can be used at once."""
     sh(f"ip netns add {name}", f"ip -n {name} link set lo up")
@@ -105,18 +116,22 @@ class Network:
         host, outside = self.host, self.outside
         add_namespace(host)
         add_namespace(outside)
-        sh(
-            f"ip link add {UPLINK} netns {host} type veth peer name eth0 netns {outside}",
-            f"ip -n {host} addr add {HOST_V4}/24 dev {UPLINK}",
-            f"ip -n {outside} addr add {OUTSIDE_V4}/24 dev eth0",
-            f"ip -n {host} -6 addr add {HOST_V6}/64 dev {UPLINK} nodad",
-            f"ip -n {outside} -6 addr add {OUTSIDE_V6}/64 dev eth0 nodad",
-            f"ip -n {host} link set {UPLINK} up",
-            f"ip -n {outside} link set eth0 up",
-            f"ip -n {host} route add default via {OUTSIDE_V4}",
-            f"ip -n {host} -6 route add default via {OUTSIDE_V6}",
-            f"ip -n {outside} route add default via {HOST_V4}",
-            f"ip -n {outside} -6 route add default via {HOST_V6}",
+        ip(host, f"link add {UPLINK} type veth peer name eth0 netns {outside}")
+        ip(
+            host,
+            f"addr add {HOST_V4}/24 dev {UPLINK}",
+            f"addr add {HOST_V6}/64 dev {UPLINK} nodad",
+            f"link set {UPLINK} up",
+            f"route add default via {OUTSIDE_V4}",
+            f"route add default via {OUTSIDE_V6}",
+        )
+        ip(
+            outside,
+            f"addr add {OUTSIDE_V4}/24 dev eth0",
+            f"addr add {OUTSIDE_V6}/64 dev eth0 nodad",
+            "link set eth0 up",
+            f"route add default via {HOST_V4}",
+            f"route add default via {HOST_V6}",
         )
         with inside(host):
             Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
@@ -147,27 +162,28 @@ class Network:
         """Add a pod with its veth; return the name of the host's end."""
         space, device, host = self._full(pod), f"lg-{pod}", self.host
         add_namespace(space)
-        lines = [
-            f"ip link add {device} netns {host} type veth peer name eth0 netns {space}",
-            f"ip -n {host} link set {device} up",
-            f"ip -n {host} -6 addr add {GATEWAY_V6}/64 dev {device} nodad",
-            f"ip -n {host} addr add {GATEWAY_V4}/32 dev {device}",
-            f"ip -n {space} link set eth0 up",
+        outer = [
+            f"link add {device} type veth peer name eth0 netns {space}",
+            f"link set {device} up",
+            f"addr add {GATEWAY_V6}/64 dev {device} nodad",
+            f"addr add {GATEWAY_V4}/32 dev {device}",
         ]
+        inner = ["link set eth0 up"]
         if v4:
-            lines += [
-                f"ip -n {space} addr add {v4}/32 dev eth0",
-                f"ip -n {space} route add {GATEWAY_V4} dev eth0 scope link",
-                f"ip -n {space} route add default via {GATEWAY_V4} dev eth0",
-                f"ip -n {host} route add {v4}/32 dev {device}",
+            inner += [
+                f"addr add {v4}/32 dev eth0",
+                f"route add {GATEWAY_V4} dev eth0 scope link",
+                f"route add default via {GATEWAY_V4} dev eth0",
             ]
+            outer.append(f"route add {v4}/32 dev {device}")
         if v6:
-            lines += [
-                f"ip -n {space} -6 addr add {v6}/128 dev eth0 nodad",
-                f"ip -n {space} -6 route add default via {GATEWAY_V6} dev eth0",
-                f"ip -n {host} -6 route add {v6}/128 dev {device}",
+            inner += [
+                f"addr add {v6}/128 dev eth0 nodad",
+                f"route add default via {GATEWAY_V6} dev eth0",
             ]
-        sh(*lines)
+            outer.append(f"route add {v6}/128 dev {device}")
+        ip(host, *outer)
+        ip(space, *inner)
         self.pods.append(pod)
         for address in filter(None, (v4, v6)):
             self._wait_for(address)
