@@ -24,13 +24,6 @@ static __always_inline const struct endpoint *find_host(void)
 	return bpf_map_lookup_elem(&endpoints, &zero);
 }
 
-static __always_inline bool is_same_v6(const u8 *left, const u8 *right)
-{
-	const u64 *a = (const u64 *)left, *b = (const u64 *)right;
-
-	return a[0] == b[0] && a[1] == b[1];
-}
-
 /* Addresses beyond the two that every endpoint has, and clients that ask for their first. */
 __verified_alone int may_send_from(const struct packet *packet,
 				   const struct endpoint *endpoint)
@@ -66,7 +59,7 @@ static __always_inline bool is_own_source(const struct packet *packet,
 
 		if (likely(source == endpoint->address_v4))
 			return true;
-	} else if (likely(is_same_v6(packet->key.local, endpoint->address_v6))) {
+	} else if (likely(is_same_address(packet->key.local, endpoint->address_v6))) {
 		return true;
 	}
 	return may_send_from(packet, endpoint);

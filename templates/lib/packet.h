@@ -60,6 +60,13 @@ static __always_inline bool is_mapped(const u32 *address)
 	return !address[0] && !address[1] && address[2] == htonl(0xffff);
 }
 
+static __always_inline bool is_same_address(const u8 *left, const u8 *right)
+{
+	const u64 *a = (const u64 *)left, *b = (const u64 *)right;
+
+	return a[0] == b[0] && a[1] == b[1];
+}
+
 /* Whether a packet asks for a new connection. */
 static __always_inline bool is_opening(const struct packet *packet)
 {

@@ -85,6 +85,7 @@ __verified_alone int is_related(struct __sk_buff *skb, const struct packet *pack
 	struct embedded_transport transport;
 	struct flow *flow;
 	bool is_new;
+	u32 end;
 
 	if (!packet)
 		return false;
@@ -93,7 +94,14 @@ __verified_alone int is_related(struct __sk_buff *skb, const struct packet *pack
 	if (packet->family == 4 ? !read_embedded_v4(skb, packet, &inner) :
 				  !read_embedded_v6(skb, packet, &inner))
 		return false;
+	/* Bytes behind the IP packet are no part of the error. */
+	end = packet->transport + packet->payload;
+	if (inner.transport + sizeof(transport) > end)
+		return false;
 	if (bpf_skb_load_bytes(skb, inner.transport, &transport, sizeof(transport)))
+		return false;
+	/* Who receives the error must have sent what it is about. */
+	if (!is_same_address(inner.key.local, packet->key.local))
 		return false;
 	set_embedded_ports(&inner, &transport);
 	flow = find_flow(&inner.key, &is_new);

@@ -92,7 +92,12 @@ def build_tables(identities: int, addresses: int, policies: int) -> Tables:
             cells = [deny] * count + [deny, allow, deny]
         tables.append(
             VerdictTable(
-                direction, (), Rows.of(rows), array("H", intervals), count, array("I", cells)
+                direction,
+                (),
+                Rows.of(rows),
+                array("H", intervals),
+                count,
+                array("I", cells),
             )
         )
     entries = [
@@ -199,7 +204,9 @@ def cold(run: Callable[[bytes], int], frames: list[bytes]) -> float:
     return statistics.median(run(frame) for frame in frames)
 
 
-def measure_round(big: Tables, small: Tables, sizes: tuple[int, int]) -> dict[str, float]:
+def measure_round(
+    big: Tables, small: Tables, sizes: tuple[int, int]
+) -> dict[str, float]:
     """Load everything anew and measure each figure once, in turn."""
     found: dict[str, float] = {}
     with ExitStack() as stack:
@@ -214,7 +221,9 @@ def measure_round(big: Tables, small: Tables, sizes: tuple[int, int]) -> dict[st
         def theirs(name: str, frame: bytes) -> float:
             with baselines.program(name) as program:
                 assert program.test_run(frame).value == PASS
-                return warm(lambda repeat: program.test_run(frame, repeat=repeat).duration)
+                return warm(
+                    lambda repeat: program.test_run(frame, repeat=repeat).duration
+                )
 
         frame = packet(OWN, PEER, 6, tcp(1000, PORT, ACK, bytes(6)))
         frame6 = packet(OWN6, PEER6, 6, tcp(1000, PORT, ACK, bytes(6)))

@@ -120,6 +120,28 @@ def test_error_about_a_cut_flow(node: Node) -> None:
     assert not node.passes("to_endpoint", error("172.16.0.1", "10.0.0.1", 3, about))
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_error_that_ends_before(node: Node, family: int) -> None:
+    """Bytes behind the IP packet, where a link pads, are no part of the error."""
+    client, web, router = ADDRESSES[family]
+    assert node.passes("to_endpoint", packet(client, web, TCP, tcp(40000, 80, SYN)))
+    about = ip(family, web, client, TCP, tcp(80, 40000))
+    frame = bytearray(error(router, web, 3 if family == 4 else 1, about))
+    assert node.passes("to_endpoint", bytes(frame))
+    size = 20 + 8 + 20 + 7 if family == 4 else 8 + 40 + 7
+    at = 16 if family == 4 else 18
+    frame[at : at + 2] = size.to_bytes(2, "big")
+    assert not node.passes("to_endpoint", bytes(frame))
+
+
+def test_error_to_somebody_else(node: Node) -> None:
+    """It is for who sent what it is about, not for another address of the endpoint."""
+    node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", TCP, tcp(40000, 80, SYN)))
+    about = ipv4("10.0.0.1", "10.0.0.2", TCP, tcp(80, 40000))
+    assert node.passes("to_endpoint", error("172.16.0.1", "10.0.0.1", 3, about))
+    assert not node.passes("to_endpoint", error("172.16.0.1", "10.0.0.101", 3, about))
+
+
 def test_error_about_a_later_fragment(node: Node) -> None:
     """It has no ports; what stands where they would be is not taken for them."""
     node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", TCP, tcp(40000, 80, SYN)))
