@@ -10,7 +10,7 @@ from lockgate.ir.tables import Decision, Outcome, RuleEntry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lockgate.ir.policy import Policy, Tier
+    from lockgate.ir.policy import Tier
     from lockgate.ir.resolution import ResolvedRule
     from lockgate.source import Span
 
@@ -62,26 +62,23 @@ class DecisionBook:
         """Return the index of a rule of a policy."""
         index = self._places.get(resolved.place)
         if index is None:
-            index = self.rule(
-                resolved.name,
-                resolved.effect,
-                (resolved.policy.key,),
-                (resolved.rule.span,),
-            )
+            name = resolved.name
+            key = name[: name.index("#")]
+            span = resolved.rule.span
+            index = self.rule(name, resolved.effect, (key,), (span,))
             self._places[resolved.place] = index
         return index
 
-    def default_deny(self, direction: str, policies: Sequence[Policy]) -> int:
-        """Return the index of the default deny that these policies cause."""
-        by_key = {policy.key: policy for policy in policies}
+    def default_deny(self, direction: str, policies: Sequence[tuple[str, Span]]) -> int:
+        """Return the index of the default deny that policies cause (keys and places)."""
+        by_key = dict(policies)
         keys = tuple(sorted(by_key))
         named = list(keys[:_MOST_NAMED])
         if len(keys) > _MOST_NAMED:
             digest = blake2b("\n".join(keys).encode(), digest_size=8).hexdigest()
             named.append(f"{len(keys) - _MOST_NAMED} more ({digest})")
         name = f"default-deny/{direction}#{','.join(named)}"
-        spans = tuple(by_key[key].span for key in keys)
-        return self.rule(name, "default-deny", keys, spans)
+        return self.rule(name, "default-deny", keys, tuple(by_key[k] for k in keys))
 
     def rules(self) -> tuple[RuleEntry, ...]:
         """Return all rules; each number is a hash of the name, the next free if taken."""

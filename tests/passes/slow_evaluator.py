@@ -155,7 +155,7 @@ def _decide(
     """Judge; policies whose keys are in ``audited`` cannot deny."""
 
     def matching(tier: Tier) -> list[tuple[Policy, Rule]]:
-        found = [
+        return [
             (policy, rule)
             for policy in sorted(policies, key=lambda p: (p.order, p.key, p.part))
             if policy.tier is tier
@@ -164,7 +164,6 @@ def _decide(
             and any(_is_peer(peer, other) for peer in rule.peers)
             and _is_traffic(rule, subject, direction, other, protocol, port)
         ]
-        return found
 
     for _, rule in matching(Tier.ADMIN):
         if rule.action is Action.PASS:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from lockgate.diagnostics import Diagnostics
 from lockgate.ir.cluster import Cluster, NamedPort
+from lockgate.ir.policy import Action, AnyPeer, Entity, EntityPeer, Scope, Tier
+from lockgate.options import EnforcementMode, Options, Semantics
+from lockgate.passes.pipeline import build_tables
 from tests.passes.ir_values import (
     TCP,
     compiled,
+    decision,
     endpoint,
+    named,
+    network,
     node,
+    peer_of,
     pods,
     policy,
     rule,
     service,
+    table_of,
     tcp,
     verdict,
 )
@@ -35,18 +44,20 @@ SHOP = Cluster(
 )
 
 
+WEB = "10.0.0.3"
+DB = "10.0.1.4"
+
+
 def test_an_allowed_peer_on_an_allowed_port_passes() -> None:
     """An isolated endpoint takes what a rule allows, and nothing else."""
-    tables = compiled(
-        SHOP,
-        policy("p", "app=api", ingress=(rule(pods("app=web"), traffic=(tcp(80),)),)),
-    )
-    assert verdict(tables, "ingress", "shop/api", "10.0.0.3") == "ALLOW"
-    assert verdict(tables, "ingress", "shop/api", "10.0.0.3", 81) == "DENY"
-    assert verdict(tables, "ingress", "shop/api", "10.0.1.4") == "DENY"
+    allow = rule(pods("app=web"), traffic=(tcp(80),))
+    tables = compiled(SHOP, policy("p", "app=api", ingress=(allow,)))
+    assert verdict(tables, "ingress", "shop/api", WEB) == "ALLOW"
+    assert verdict(tables, "ingress", "shop/api", WEB, 81) == "DENY"
+    assert verdict(tables, "ingress", "shop/api", DB) == "DENY"
     assert verdict(tables, "ingress", "shop/api", "8.8.8.8") == "DENY"
-    assert verdict(tables, "ingress", "shop/web", "10.0.1.4") == "ALLOW"
-    assert verdict(tables, "egress", "shop/api", "10.0.1.4") == "ALLOW"
+    assert verdict(tables, "ingress", "shop/web", DB) == "ALLOW"
+    assert verdict(tables, "egress", "shop/api", DB) == "ALLOW"
 
 
 def test_a_service_needs_all_of_its_backends() -> None:
@@ -61,3 +72,149 @@ def test_a_service_needs_all_of_its_backends() -> None:
     assert verdict(tables, "egress", "shop/web", "10.96.0.1", 8080) == "DENY"
     assert verdict(tables, "egress", "shop/db", "10.96.0.1", 80) == "DENY"
     assert verdict(tables, "egress", "shop/db", "10.0.0.1", 8080) == "ALLOW"
+
+
+def test_a_partly_allowed_service_is_a_warning() -> None:
+    """Whoever cannot reach every backend is told, once for the port, with both rules."""
+    diagnostics = Diagnostics()
+    some = policy(
+        "some", "app=db", egress=(rule(pods("app=api"), traffic=(tcp(8080),)),)
+    )
+    build_tables(SHOP, (some,), None, Options(), diagnostics)
+    (warning,) = diagnostics.found
+    assert warning.code == "W2054"
+    assert "'shop/api', port 80/TCP, is denied to shop/db" in warning.message
+    assert [text.split()[0] for _, text in warning.related] == ["denied", "not"]
+
+
+def test_named_ports_are_the_subjects_on_ingress_and_the_peers_on_egress() -> None:
+    """The same name is another number on another pod."""
+    by_name = (named("http"),)
+    tables = compiled(
+        SHOP,
+        policy(
+            "p",
+            "app",
+            ingress=(rule(AnyPeer(), traffic=by_name),),
+            egress=(rule(pods("app=api"), traffic=by_name),),
+        ),
+    )
+    for direction, subject, other in (
+        ("ingress", "shop/api", WEB),
+        ("egress", "shop/web", "10.0.0.1"),
+    ):
+        assert verdict(tables, direction, subject, other, 8080) == "ALLOW"
+        assert verdict(tables, direction, subject, other, 9090) == "DENY"
+    assert verdict(tables, "ingress", "shop/api2", WEB, 9090) == "ALLOW"
+    assert verdict(tables, "egress", "shop/web", "10.0.0.2", 9090) == "ALLOW"
+    assert verdict(tables, "egress", "shop/web", "10.0.0.2", 8080) == "DENY"
+
+
+def test_a_name_that_nobody_has_is_a_warning() -> None:
+    """A misspelt named port matches nothing; the endpoint stays isolated."""
+    diagnostics = Diagnostics()
+    lost = policy("p", "app=web", ingress=(rule(AnyPeer(), traffic=(named("htpp"),)),))
+    tables = build_tables(SHOP, (lost,), None, Options(), diagnostics)
+    assert [(d.code, d.help) for d in diagnostics.found] == [
+        ("W2052", "did you mean 'http'?")
+    ]
+    assert verdict(tables, "ingress", "shop/web", DB, 8080) == "DENY"
+
+
+def test_the_chain_shows_every_tier_that_had_a_say() -> None:
+    """A Pass of the Admin tier stands before the default deny that follows."""
+    tables = compiled(
+        SHOP,
+        policy(
+            "adm",
+            "app=web",
+            tier=Tier.ADMIN,
+            ingress=(rule(pods("app=db"), action=Action.PASS),),
+        ),
+        policy("np", "app=web", ingress=()),
+    )
+    table = table_of(tables, "shop/web", "ingress")
+    found = decision(tables, table, peer_of(tables, DB), TCP, 80)
+    assert [(tier.name, tables.rules[index].effect) for tier, index in found.chain] == [
+        ("ADMIN", "pass"),
+        ("NORMAL", "default-deny"),
+    ]
+    assert tables.rules[found.rule].policies == ("CiliumNetworkPolicy/shop/np",)
+
+
+def test_an_isolation_is_above_the_baseline_tier() -> None:
+    """Baseline does not override an isolation, except under Cilium's semantics."""
+    some = (
+        policy("np", "app=web", ingress=()),
+        policy("base", "app=web", tier=Tier.BASELINE, ingress=(rule(pods("app=db")),)),
+    )
+    assert verdict(compiled(SHOP, *some), "ingress", "shop/web", DB) == "DENY"
+    options = Options(semantics=Semantics.CILIUM)
+    tables = compiled(SHOP, *some, options=options)
+    assert verdict(tables, "ingress", "shop/web", DB) == "ALLOW"
+
+
+def test_a_host_reaches_its_endpoints_unless_it_is_denied() -> None:
+    """Default deny does not cut kubelet off; a rule that denies the host does."""
+    isolated = policy("np", "app=web", ingress=())
+    denied = policy(
+        "deny",
+        "app=db",
+        ingress=(rule(EntityPeer(Entity.HOST), action=Action.DENY),),
+    )
+    tables = compiled(SHOP, isolated, denied)
+    node_peer = tables.peers[peer_of(tables, "192.168.0.1")]
+    web, db = (table_of(tables, f"shop/{who}", "ingress") for who in ("web", "db"))
+    assert decision(tables, web, node_peer.host, TCP, 80).outcome.name == "ALLOW"
+    assert decision(tables, db, node_peer.host, TCP, 80).outcome.name == "DENY"
+    remote = decision(tables, web, peer_of(tables, "192.168.0.1"), TCP, 80)
+    assert remote.outcome.name == "DENY"
+
+
+def test_prefixes_hold_pods_in_scope_every_only() -> None:
+    """NetworkPolicy's ipBlock matches a pod by address, a Cilium prefix does not."""
+    every = network("10.0.0.0/24", "10.0.0.2/32", scope=Scope.EVERY)
+    tables = compiled(
+        SHOP,
+        policy("every", "app=web", egress=(rule(every),)),
+        policy("world", "app=db", egress=(rule(network("10.0.0.0/24")),)),
+    )
+    assert verdict(tables, "egress", "shop/web", "10.0.0.1") == "ALLOW"
+    assert verdict(tables, "egress", "shop/web", "10.0.0.2") == "DENY"
+    assert verdict(tables, "egress", "shop/web", "10.0.0.77") == "ALLOW"
+    assert verdict(tables, "egress", "shop/db", "10.0.0.1") == "DENY"
+    assert verdict(tables, "egress", "shop/db", "10.0.0.77") == "ALLOW"
+
+
+def test_audit_takes_the_power_to_deny_and_nothing_else() -> None:
+    """What only an audited policy denies is reported; others still deny."""
+    audited = policy("np", "app=web", ingress=(rule(pods("app=api")),), is_audited=True)
+    tables = compiled(SHOP, audited)
+    assert verdict(tables, "ingress", "shop/web", "10.0.0.1") == "ALLOW"
+    assert verdict(tables, "ingress", "shop/web", DB) == "AUDIT"
+    tables = compiled(SHOP, audited, policy("other", "app=web", ingress=()))
+    assert verdict(tables, "ingress", "shop/web", "10.0.0.1") == "ALLOW"
+    assert verdict(tables, "ingress", "shop/web", DB) == "DENY"
+
+
+def test_enforcement_modes() -> None:
+    """Always isolates endpoints that no policy selects; never enforces nothing."""
+    isolated = policy("np", "app=web", ingress=())
+    for mode, outcomes in (
+        (EnforcementMode.ALWAYS, ("DENY", "DENY")),
+        (EnforcementMode.DEFAULT, ("DENY", "ALLOW")),
+        (EnforcementMode.NEVER, ("ALLOW", "ALLOW")),
+    ):
+        tables = compiled(SHOP, isolated, options=Options(enforcement_mode=mode))
+        found = [
+            verdict(tables, "ingress", who, DB) for who in ("shop/web", "shop/api")
+        ]
+        assert tuple(found) == outcomes
+
+
+def test_endpoints_with_the_same_policy_share_a_table() -> None:
+    """Two pods of one workload are one table; a policy that names neither adds none."""
+    tables = compiled(SHOP, policy("p", "app=api", ingress=(rule(pods("app=web")),)))
+    api, api2, web, _ = tables.endpoints
+    assert api.ingress_table == api2.ingress_table != web.ingress_table
+    assert len(tables.tables) == 3

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lockgate.ir.policy import NamedPortMatch
     from lockgate.ir.prefixes import Prefix, PrefixTree
     from lockgate.ir.tables import AddressEntry, Identity, PeerEntry, PortAtoms
+    from lockgate.source import Span
 
 HOST = 1
 WORLD = 2
@@ -195,24 +196,21 @@ class Term(NamedTuple):
 class ResolvedRule(NamedTuple):
     """A rule with its peers and traffic as sets.
 
-    ``place`` orders all rules of all policies: by tier, in ADMIN and BASELINE by priority and
-    order, in NORMAL denials before allowances.  ``terms`` is a union.  ``named_ports`` are
-    those that only the subject can resolve (ingress), for the peers ``named_peers``.
+    ``name`` is stable: the policy's key and the rule's path.  ``place`` orders all rules of
+    all policies: by tier, in ADMIN and BASELINE by priority and order, in NORMAL denials
+    before allowances.  ``terms`` is a union.  ``named_ports`` are those that only the subject
+    can resolve (ingress), for the peers ``named_peers``.
     """
 
     policy: Policy
     rule: Rule
     direction: Direction
     place: int
+    name: str
     is_audited: bool
     terms: tuple[Term, ...]
     named_ports: tuple[NamedPortMatch, ...] = ()
     named_peers: int = 0
-
-    @property
-    def name(self) -> str:
-        """The rule's stable name."""
-        return f"{self.policy.key}#{self.rule.path}"
 
     @property
     def effect(self) -> str:
@@ -232,7 +230,7 @@ class Resolution:
     """All rules resolved, with what their sets are about.
 
     ``rules[policy, direction]`` are those of ``policies[policy]``; ``peer_sets`` are
-    distinct, and the first is HOST_SET.
+    distinct, and the first is HOST_SET.  ``keys`` are those of the policies.
     """
 
     policies: tuple[Policy, ...]
@@ -240,6 +238,7 @@ class Resolution:
     atoms: PortAtoms
     peer_sets: tuple[Bits, ...]
     rules: Mapping[tuple[int, Direction], tuple[ResolvedRule, ...]]
+    keys: tuple[str, ...]
 
 
 # ---------------------------------------------------------------- subjects
@@ -274,15 +273,16 @@ class SubjectRules(NamedTuple):
     """What one subject is judged by.
 
     ``terms`` are those of all rules in order, each with its owner: a rule, or None for the
-    host's own traffic to its endpoints.  ``isolating`` are the policies that deny by default,
-    ``enforced`` those of them that are not audited; ``is_audited`` when every policy is.
+    host's own traffic to its endpoints.  ``isolating`` are the policies (key and place) that
+    deny by default, ``enforced`` those of them that are not audited; ``is_audited`` when
+    every policy is.
     """
 
     subject: Subject
     terms: tuple[Term, ...]
     owners: tuple[ResolvedRule | None, ...]
-    isolating: tuple[Policy, ...]
-    enforced: tuple[Policy, ...]
+    isolating: tuple[tuple[str, Span], ...]
+    enforced: tuple[tuple[str, Span], ...]
     is_audited: bool
 
     @property

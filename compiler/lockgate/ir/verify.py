@@ -17,13 +17,13 @@ class BrokenInvariantError(AssertionError):
     """A pass returned something that cannot be."""
 
 
-def _hold(fact: bool, otherwise: str) -> None:  # noqa: FBT001  # reads as a sentence
+def _hold(fact: bool, otherwise: str) -> None:  # reads as a sentence
     if not fact:
         raise BrokenInvariantError(otherwise)
 
 
 def verify_prefixes(tree: PrefixTree) -> None:
-    """Sorted, both roots there, each prefix within its parent and its parent's range."""
+    """Check that prefixes are sorted, and each lies within its parent."""
     prefixes = tree.prefixes
     _hold(
         list(prefixes) == sorted(set(prefixes)),
@@ -46,7 +46,7 @@ def verify_prefixes(tree: PrefixTree) -> None:
 
 
 def verify_atoms(atoms: PortAtoms) -> None:
-    """Each axis begins with 0, rises, and ends before its size."""
+    """Check that each axis begins with 0, rises, and ends before its size."""
     _hold(len(atoms.starts) == len(AXIS_SIZES), "not one list for each axis")
     for starts, size in zip(atoms.starts, AXIS_SIZES, strict=True):
         _hold(starts[:1] == (0,), "an axis does not begin with 0")
@@ -55,7 +55,7 @@ def verify_atoms(atoms: PortAtoms) -> None:
 
 
 def verify_resolution(resolution: Resolution) -> None:
-    """Sets lie within the space, terms name sets that are, places rise."""
+    """Check that terms name sets that are there, and that rules are in order."""
     everything = resolution.space.everything
     sets, atoms = resolution.peer_sets, (1 << resolution.atoms.count) - 1
     _hold(len(set(sets)) == len(sets), "peer sets are not distinct")
@@ -71,7 +71,7 @@ def verify_resolution(resolution: Resolution) -> None:
 
 
 def verify_classes(classes: IdentityClasses, sets: list[Bits]) -> None:
-    """Every point has a class, and no set holds a part of a class."""
+    """Check that no set holds a part of a class."""
     for point, number in enumerate(classes.of_point):
         twin = classes.representatives[number]
         _hold(twin <= point, "the representative is not the first of its class")
@@ -80,7 +80,7 @@ def verify_classes(classes: IdentityClasses, sets: list[Bits]) -> None:
 
 
 def verify_tables(tables: Tables) -> None:
-    """Every index leads somewhere, every table is total and canonical."""
+    """Check that every index leads somewhere, every table is total and canonical."""
     verify_atoms(tables.atoms)
     numbers = [identity.number for identity in tables.identities]
     _hold(numbers == sorted(set(numbers)), "identities are not sorted")

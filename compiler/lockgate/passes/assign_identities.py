@@ -72,9 +72,7 @@ def assign_identities(
         if number >= ENDPOINTS_FROM
     ]
     identities.sort(key=lambda identity: identity.number)
-    return Census(
-        tuple(identities), tuple(number_of[id(e.labels)] for e in endpoints)
-    )
+    return Census(tuple(identities), tuple(number_of[id(e.labels)] for e in endpoints))
 
 
 def _number(label_sets: set[Labels], locked: Mapping[Labels, int]) -> dict[Labels, int]:

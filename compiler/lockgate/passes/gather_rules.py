@@ -42,12 +42,13 @@ def _gather(
     for number in subject.policies:
         policy = resolution.policies[number]
         rules += resolution.rules.get((number, direction), ())
-        reports_only = policy.is_audited or bool(audited and policy.key in audited)
+        key = resolution.keys[number]
+        reports_only = policy.is_audited or key in audited
         is_audited = is_audited and reports_only
         if policy.section(direction).isolates:
-            isolating.append(policy)
+            isolating.append((key, policy.span))
             if not reports_only:
-                enforced.append(policy)
+                enforced.append((key, policy.span))
     if len(subject.policies) > 1:
         rules.sort(key=_PLACE)
     terms: list[Term] = []

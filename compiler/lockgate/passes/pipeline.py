@@ -191,8 +191,8 @@ class _Bench:
     def judge(self, number: int, rules: SubjectRules) -> VerdictTable:
         """Return the table of a subject."""
         judge = TierJudge(rules, self._baseline_overrides, self._book, self._conflicts)
-        policies = self._resolution.policies
-        names = {policies[policy].key for policy in rules.subject.policies}
+        keys = self._resolution.keys
+        names = {keys[policy] for policy in rules.subject.policies}
         direction = rules.subject.direction
         if direction is Direction.INGRESS or not self._services.classes:
             matches = collect_matches(

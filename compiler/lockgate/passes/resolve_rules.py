@@ -71,7 +71,9 @@ def resolve_rules(
     ports = _NamedPorts(named_ports, diagnostics)
     peers.number(resolver.resolve_entity(Entity.HOST))  # HOST_SET
     rules: dict[tuple[int, Direction], list[ResolvedRule]] = {}
-    for place, (policy_number, direction, rule) in enumerate(_in_order(policies)):
+    keys = tuple(policy.key for policy in policies)
+    ordered = _in_order(policies, keys)
+    for place, (policy_number, direction, rule) in enumerate(ordered):
         policy = policies[policy_number]
         names = ports.check(rule)
         bits = peers.of(rule)
@@ -86,7 +88,8 @@ def resolve_rules(
             rule=rule,
             direction=direction,
             place=place,
-            is_audited=policy.is_audited or bool(audited and policy.key in audited),
+            name=f"{keys[policy_number]}#{rule.path}",
+            is_audited=policy.is_audited or keys[policy_number] in audited,
             terms=tuple(t for t in terms if t.traffic and peers.sets[t.peers]),
             named_ports=names if direction is Direction.INGRESS else (),
             named_peers=terms[0].peers,
@@ -98,6 +101,7 @@ def resolve_rules(
         atoms=atoms,
         peer_sets=tuple(peers.sets),
         rules={key: tuple(some) for key, some in rules.items()},
+        keys=keys,
     )
 
 
@@ -107,7 +111,9 @@ _DENY_RANK = -1
 _PLAIN_RANK = 1000
 
 
-def _in_order(policies: tuple[Policy, ...]) -> Iterator[tuple[int, Direction, Rule]]:
+def _in_order(
+    policies: tuple[Policy, ...], keys: tuple[str, ...]
+) -> Iterator[tuple[int, Direction, Rule]]:
     """Yield all rules in the order in which they are asked.
 
     In ADMIN and BASELINE that is priority, then the policy's key, then the rule's place.
@@ -119,7 +125,7 @@ def _in_order(policies: tuple[Policy, ...]) -> Iterator[tuple[int, Direction, Ru
         if not policy.ingress.rules and not policy.egress.rules:
             continue
         head = (policy.tier, policy.order) if policy.tier is not Tier.NORMAL else None
-        key = (policy.key, policy.part, number)
+        key = (keys[number], policy.part, number)
         for direction in Direction:
             for place, rule in enumerate(policy.section(direction).rules):
                 front = head or (policy.tier, _rank(rule))

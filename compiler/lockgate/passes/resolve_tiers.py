@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from lockgate.decision_book import DecisionBook
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.l7 import L7Rules
-    from lockgate.ir.policy import Policy
     from lockgate.ir.resolution import ResolvedRule, SubjectRules
+    from lockgate.source import Span
 
 HOST_TO_ENDPOINT = "lockgate/host-to-endpoint"
 NO_POLICY = "lockgate/no-policy"
@@ -41,6 +41,9 @@ MOST_BECAUSE = 8
 """So many rules that agreed are kept in an allowance or a denial; ``explain`` has all."""
 
 _PARSERS = {parser: number for number, parser in enumerate(Parser, 1)}
+
+# Names of enumeration members that are asked for often: a look-up in the class is slow.
+_ADMIN, _BASELINE, _DENY = Tier.ADMIN, Tier.BASELINE, Action.DENY
 
 Tags = int
 """A set of terms of one subject (bit by index): those that match a packet."""
@@ -109,24 +112,25 @@ class TierJudge:
         return self._book.decide(outcome, rule, 0, (rule,), ((tier, rule),))
 
     def _sort_terms(self) -> None:
-        for index, owner in enumerate(self._owners):
-            tag = 1 << index
+        tag = 1
+        for owner in self._owners:
             if owner is None:
                 self._host |= tag
-                continue
-            tier, action = owner.policy.tier, owner.rule.action
-            if tier is Tier.ADMIN:
-                self._admin |= tag
-            elif tier is Tier.BASELINE:
-                self._baseline |= tag
-            elif action is Action.DENY:
-                self._deny |= tag
             else:
-                self._allow |= tag
-            if owner.is_audited and action is Action.DENY:
-                self._audited_denials |= tag
+                tier, action = owner.policy.tier, owner.rule.action
+                if tier is _ADMIN:
+                    self._admin |= tag
+                elif tier is _BASELINE:
+                    self._baseline |= tag
+                elif action is _DENY:
+                    self._deny |= tag
+                else:
+                    self._allow |= tag
+                if owner.is_audited and action is _DENY:
+                    self._audited_denials |= tag
+            tag <<= 1
 
-    def _default_deny(self, policies: tuple[Policy, ...]) -> int | None:
+    def _default_deny(self, policies: tuple[tuple[str, Span], ...]) -> int | None:
         subject = self._rules.subject
         if policies:
             return self._book.default_deny(subject.direction.value, policies)
