@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.vm
 
 ROOT = Path(__file__).parent.parent.parent
+TESTS = ("-m", "kernel", "tests/kernel", "--ignore=tests/kernel/e2e/test_crash.py")
+"""All that ask the kernel something.  What ``kill -9`` does to a process is the same on
+every kernel, and hundreds of processes take long in emulation."""
+
 TIMEOUT = 600
 """Seconds for all kernel tests of one machine, in software on a shared core."""
 
@@ -83,15 +87,7 @@ def test_kernel(
 
 def _start(series: str, shared: Path) -> subprocess.Popen[bytes]:
     machine = ["tests.vm", "--timeout", str(TIMEOUT), "--shared", str(shared), series]
-    tests = [
-        "pytest",
-        "-m",
-        "kernel",
-        "tests/kernel",
-        "-p",
-        "no:cacheprovider",
-        "--color=no",
-    ]
+    tests = ["pytest", *TESTS, "-p", "no:cacheprovider", "--color=no", "--durations=9"]
     # Emulation is slow: the fuzzers' share is a small one.
     few = ["env", "LOCKGATE_FUZZ_PACKETS=3000"]
     report = f"--junit-xml={shared / 'report.xml'}"
