@@ -57,6 +57,7 @@ def test_every_file_is_one_that_the_reader_knows() -> None:
     assert set(pack_tables(web_tables())) == {*PACKED, *DESCRIBED}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(networks(), st.integers(1, 99)), max_size=30), st.data())
 def test_longest_prefix_decides(
     prefixes: list[tuple[IPv4Network | IPv6Network, int]], data: st.DataObject
@@ -81,6 +82,7 @@ def test_longest_prefix_decides(
         assert packed.peer_of(address) == (longest.peer if longest else 0)
 
 
+@settings(deadline=None)
 @given(port_atoms(), st.data())
 def test_every_port_finds_its_atom(atoms: PortAtoms, data: st.DataObject) -> None:
     """The two-level port table equals the sorted starts, at every edge."""
@@ -97,7 +99,7 @@ def test_every_port_finds_its_atom(atoms: PortAtoms, data: st.DataObject) -> Non
 
 
 @given(st.integers(1, 140), port_atoms(), st.data())
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_every_cell_is_kept(
     class_count: int, atoms: PortAtoms, data: st.DataObject
 ) -> None:
