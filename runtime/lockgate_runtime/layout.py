@@ -153,7 +153,7 @@ ENDPOINT = Structure(
         Field("ingress_policy", "u32", "index in policies"),
         Field("egress_policy", "u32", "index in policies"),
         Field(
-            "attachment", "u32", "stable on this node: ifindex, or 1 << 31 | cgroup id"
+            "attachment", "u32", "stable on this node: ifindex, or 2^32 - 1 - cgroup id"
         ),
         Field("address_v4", "u32", "its address, network order; 0 is none"),
         Field("flags", "u32", "enum endpoint_flags"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lockgate_runtime.attach.cgroup import attachment_number
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.generation import BEFORE, generation_in, rule_counters
 from lockgate_runtime.layout import ENUMERATIONS
@@ -70,9 +71,7 @@ def _is_endpoint_attached(row: dict[str, Any], attached: set[str]) -> bool:
         ends = {
             name.rsplit("-", 1)[1] for name in attached if name.startswith("cgroup-")
         }
-        return any(
-            int(end) & 0x7FFFFFFF == row["attachment"] & 0x7FFFFFFF for end in ends
-        )
+        return any(attachment_number(int(end)) == row["attachment"] for end in ends)
     hooks = ("from_endpoint", "to_endpoint")
     return all(
         any(

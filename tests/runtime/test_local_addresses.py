@@ -76,7 +76,9 @@ def expected(entries: list[AddressEntry], address: Address) -> int:
 @settings(max_examples=80, deadline=None)
 def test_local_addresses_lead_to_the_host(data: st.DataObject) -> None:
     """Addresses that are covered by something, or by nothing, or are there themselves."""
-    prefixes = data.draw(st.sets(networks(), max_size=12))
+    single = [ip_network(text) for text in ("10.0.0.1/32", "fe80::1/128", "fe80::/64")]
+    prefixes = data.draw(st.sets(networks(), max_size=9))
+    prefixes |= data.draw(st.sets(st.sampled_from(single)))
     entries = [
         AddressEntry.of(prefix, 1 + i % (PEERS - 1))
         for i, prefix in enumerate(prefixes)

@@ -19,6 +19,7 @@ from lockgate_runtime.endpoints import Placement, placements_of, read_placements
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.layout import ENUMERATIONS, pack_slot, unpack_slot
 from lockgate_runtime.manifest import Feature
+from lockgate_runtime.node_part import interface_size
 from lockgate_runtime.pins import Pins, boot_time
 from lockgate_runtime.slot import Slot
 from lockgate_runtime.state import State, Total
@@ -50,9 +51,11 @@ def test_attachments_have_names_that_can_be_read_back() -> None:
 
 
 def test_cgroup_numbers_are_marked() -> None:
-    """No number of a cgroup is an ifindex."""
-    assert attachment_number(5) == 0x80000005
-    assert attachment_number(1 << 40 | 5) == 0x80000005
+    """No number of a cgroup is an ifindex, and their low bits differ, too."""
+    assert attachment_number(5) == 0xFFFFFFFA
+    assert attachment_number(1 << 40 | 5) == 0xFFFFFFFA
+    both = [*range(1, 40), *map(attachment_number, range(1, 40))]
+    assert interface_size(both) == 128
 
 
 def test_placements_are_rows_or_documents(tmp_path: Path) -> None:
@@ -223,6 +226,7 @@ def test_the_lock_is_of_one_at_a_time(tmp_path: Path) -> None:
         pins.root.rmdir()  # as unload does: the waiter must not take the old folder
     waiter.join(5)
     assert got == ["waiting", "locked"]
+    assert pins.root.exists()
 
 
 def test_errors_name_errno() -> None:

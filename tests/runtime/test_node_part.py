@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lockgate.codegen.pack import pack_policies
 from lockgate_runtime import layout
+from lockgate_runtime.attach.cgroup import attachment_number
 from lockgate_runtime.node_part import (
     PolicyPart,
     interface_size,
@@ -88,9 +89,13 @@ def test_a_part_judges_as_the_whole(data: st.DataObject) -> None:
         assert set(part.policy_numbers) == {0, 1, *used}
 
 
-@given(st.sets(st.integers(1, 0xFFFFFFFF), max_size=60))
-def test_attachments_do_not_collide(numbers: set[int]) -> None:
+@given(
+    st.sets(st.integers(1, 1 << 20), max_size=30),
+    st.sets(st.integers(1, 1 << 20), max_size=30),
+)
+def test_attachments_do_not_collide(devices: set[int], cgroups: set[int]) -> None:
     """Each attachment is found at its number modulo the size, a power of two."""
+    numbers = devices | set(map(attachment_number, cgroups))
     size = interface_size(numbers)
     assert size & (size - 1) == 0
     table = pack_interfaces({number: i for i, number in enumerate(numbers, 1)})

@@ -17,7 +17,7 @@ from lockgate_runtime.errors import NodeError
 if TYPE_CHECKING:
     from lockgate_runtime.netlink import Netlink
 
-NUMBER_BIT = 1 << 31
+_ID_BITS, _TOP = 0x7FFFFFFF, 0xFFFFFFFF
 _TYPES = {"ingress": AttachType.CGROUP_INGRESS, "egress": AttachType.CGROUP_EGRESS}
 
 
@@ -67,5 +67,9 @@ def cgroup_id(path: Path) -> int:
 
 
 def attachment_number(number: int) -> int:
-    """Return an endpoint's attachment number for a cgroup id: its low 31 bits, marked."""
-    return NUMBER_BIT | (number & (NUMBER_BIT - 1))
+    """Return an endpoint's attachment number for a cgroup id: its low 31 bits, inverted.
+
+    Cgroups and devices are both numbered from 1 on; counted down from the top, the low bits
+    of the ones differ from those of the others, which a direct-mapped table needs.
+    """
+    return _TOP - (number & _ID_BITS)
