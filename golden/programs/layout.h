@@ -141,7 +141,7 @@ struct endpoint {
 	u32 identity; /* identity number */
 	u32 ingress_policy; /* index in policies */
 	u32 egress_policy; /* index in policies */
-	u32 attachment; /* stable on this node: ifindex, or 1 << 31 | cgroup id */
+	u32 attachment; /* stable on this node: ifindex, or 2^32 - 1 - cgroup id */
 	u32 address_v4; /* its address, network order; 0 is none */
 	u32 flags; /* enum endpoint_flags */
 	u8 address_v6[16]; /* its address; :: is none */
