@@ -1,0 +1,1 @@
+"""Tests that load programs into the running kernel; they need root."""

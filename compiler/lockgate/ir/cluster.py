@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from lockgate.ir.policy import Protocol
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
     from lockgate.ir.labels import Labels
+    from lockgate.ir.policy import Protocol
     from lockgate.source import Span
 
 
@@ -98,7 +97,7 @@ class ServicePort:
 class Service:
     """A service: its virtual addresses (cluster, external, load balancer), ports, backends.
 
-    ``labels`` are those of the object, for ``k8sServiceSelector`` (source ``k8s``).
+    ``backends`` are all that are ready, those of no port of the service too.  ``labels`` are those of the object, for ``k8sServiceSelector`` (source ``k8s``).
     ``has_selector`` tells services over pods from those with hand-written endpoints.
     """
 
@@ -107,6 +106,7 @@ class Service:
     labels: Labels
     addresses: tuple[IPv4Address | IPv6Address, ...]
     ports: tuple[ServicePort, ...]
+    backends: tuple[IPv4Address | IPv6Address, ...]
     has_selector: bool
     span: Span
 

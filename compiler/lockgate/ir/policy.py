@@ -44,7 +44,7 @@ class Action(Enum):
 
     ALLOW = "allow"
     DENY = "deny"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  # not a password
 
 
 class Protocol(IntEnum):
