@@ -100,6 +100,7 @@ def service(name: str, address: str, port: int, *backends: str) -> Service:
         (),
         (ip_address(address),),
         (ServicePort(TCP, port, "", tuple(ready)),),
+        tuple(backend.address for backend in ready),
         has_selector=True,
         span=span(90),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import ip_address
+
 from lockgate.diagnostics import Diagnostics
 from lockgate.ir.cluster import Cluster, NamedPort
 from lockgate.ir.policy import Action, AnyPeer, Entity, EntityPeer, Scope, Tier
@@ -218,3 +221,22 @@ def test_endpoints_with_the_same_policy_share_a_table() -> None:
     api, api2, web, _ = tables.endpoints
     assert api.ingress_table == api2.ingress_table != web.ingress_table
     assert len(tables.tables) == 3
+
+
+def test_the_api_server_is_known_on_its_own_node_too() -> None:
+    """Its entity holds the node's address, the same as the host's own, and one outside."""
+    serving = replace(SHOP, api_server_addresses=(ip_address("192.168.0.1"),))
+    egress = (rule(EntityPeer(Entity.KUBE_APISERVER)),)
+    tables = compiled(serving, policy("p", "app=web", egress=egress))
+    table = table_of(tables, "shop/web", "egress")
+    peer = tables.peers[peer_of(tables, "192.168.0.1")]
+    assert verdict(tables, "egress", "shop/web", "192.168.0.1") == "ALLOW"
+    assert verdict(tables, "egress", "shop/web", "192.168.0.2") == "DENY"
+    assert (
+        decision(tables, table, peer.api_server_host, TCP, 6443).outcome.name == "ALLOW"
+    )
+    assert decision(tables, table, peer.host, TCP, 6443).outcome.name == "DENY"
+    outside = replace(SHOP, api_server_addresses=(ip_address("203.0.113.5"),))
+    tables = compiled(outside, policy("p", "app=web", egress=egress))
+    assert verdict(tables, "egress", "shop/web", "203.0.113.5") == "ALLOW"
+    assert verdict(tables, "egress", "shop/web", "203.0.113.6") == "DENY"

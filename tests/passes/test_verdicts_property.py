@@ -129,7 +129,9 @@ def clusters(draw: st.DrawFn) -> Cluster:
             for protocol, port in ((Protocol.TCP, 80), (Protocol.UDP, 53))
         ]
         services.append(
-            Service("shop", f"s{number}", (), (address,), tuple(ports), True, span())
+            Service(
+                "shop", f"s{number}", (), (address,), tuple(ports), (), True, span()
+            )
         )
     some_api = st.sampled_from([*NODE_ADDRESSES, ip_address("10.0.7.7")])
     return Cluster(
