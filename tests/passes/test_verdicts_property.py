@@ -246,7 +246,8 @@ def policies(draw: st.DrawFn) -> list[Policy]:
                 tier,
                 draw(st.integers(0, 2)) if tier is not Tier.NORMAL else 0,
                 "spec",
-                *sections,
+                ingress=sections[0],
+                egress=sections[1],
                 is_audited=draw(st.integers(0, 4)) == 0,
             )
         )
@@ -278,12 +279,17 @@ def test_tables_say_what_the_rules_say(
     tables = build_tables(cluster, some, None, options, diagnostics)
     assert diagnostics.ok, diagnostics.found
     verify_tables(tables)
-    subjects = [
-        *zip(cluster.endpoints, tables.endpoints, strict=True),
-        *zip(cluster.nodes, tables.hosts, strict=True),
+    endpoints = [
+        (endpoint, (entry.ingress_table, entry.egress_table), endpoint.node)
+        for endpoint, entry in zip(cluster.endpoints, tables.endpoints, strict=True)
     ]
-    for subject, entry in subjects:
-        home = subject.node if isinstance(subject, Endpoint) else subject.name
+    hosts = [
+        (node, (entry.ingress_table, entry.egress_table), node.name)
+        for node, entry in zip(cluster.nodes, tables.hosts, strict=True)
+    ]
+    subjects: list[tuple[Endpoint | Node, tuple[int, int], str | None]]
+    subjects = [*endpoints, *hosts]
+    for subject, pair, home in subjects:
         for address in chance.sample(PROBES, 8):
             peer = peer_of(tables, str(address))
             other = other_at(cluster, address, home)
@@ -291,10 +297,7 @@ def test_tables_say_what_the_rules_say(
                 of_host = tables.peers[peer]
                 serving = Label("reserved", "kube-apiserver") in other.labels
                 peer = of_host.api_server_host if serving else of_host.host
-            for direction, number in (
-                (Direction.INGRESS, entry.ingress_table),
-                (Direction.EGRESS, entry.egress_table),
-            ):
+            for direction, number in zip(Direction, pair, strict=True):
                 table = tables.tables[number]
                 for protocol, port in chance.sample(PACKETS, 10):
                     wanted = judge(
