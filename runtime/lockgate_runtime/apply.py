@@ -7,15 +7,15 @@ holds one policy or the other, and the next command repairs the rest.
 
 from __future__ import annotations
 
+import errno
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lockgate_runtime import environment, guard
-from lockgate_runtime.attach import Attachment, tcx, way
+from lockgate_runtime import environment
+from lockgate_runtime.attach import Attachment, way
 from lockgate_runtime.bpf import Program
 from lockgate_runtime.bundle import Bundle
-from lockgate_runtime.endpoints import find_endpoints
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.generation import (
     BEFORE,
@@ -28,10 +28,8 @@ from lockgate_runtime.generation import (
     put_in_place,
 )
 from lockgate_runtime.jiffies import jiffies_per_second
-from lockgate_runtime.loader import CGROUP_HOOKS, Loader, NodeTables
-from lockgate_runtime.local_addresses import AddressPart
+from lockgate_runtime.loader import Loader
 from lockgate_runtime.netlink import Netlink
-from lockgate_runtime.node_part import take_policies
 from lockgate_runtime.pins import Pins, boot_time, remove_tree
 from lockgate_runtime.recovery import (
     attachments,
@@ -42,14 +40,15 @@ from lockgate_runtime.recovery import (
 )
 from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
 from lockgate_runtime.state import State
+from lockgate_runtime.survey import Choice, Survey, survey
 from lockgate_runtime.unload import remove_everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from lockgate_runtime.bundle import NodeRows
     from lockgate_runtime.endpoints import Absent, Placement, Present
+    from lockgate_runtime.guard import Guard
     from lockgate_runtime.netlink import Device
 
 HOST_MARK = 1 << 5
@@ -77,7 +76,7 @@ class Request:
     placements: Mapping[str, Placement] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
     confirm_within: float = 0
-    guard: guard.Guard | None = None
+    guard: Guard | None = None
     dry_run: bool = False
     wait: bool = True
     event_rate: int = 1000
@@ -100,18 +99,6 @@ class Outcome:
     detached: list[Attachment] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What was found on this node, before anything changes."""
-
-    rows: NodeRows
-    present: list[Present]
-    absent: list[Absent]
-    devices: list[Device]
-    wanted: dict[Attachment, str]
-    tables: NodeTables
 
 
 def apply(
@@ -161,14 +148,14 @@ class _Application:
 
     def plan(self) -> Outcome:
         """Say what would be done; change nothing."""
-        survey = self._survey()
+        found = self._survey()
         exists = self._pins.exist
         slot = read_slot(self._pins) if exists else Slot(0)
         self._refuse_pending(slot)
-        outcome = self._outcome(new_number(self._pins, self._state), slot.other, survey)
+        outcome = self._outcome(new_number(self._pins, self._state), slot.other, found)
         there = set(attachments(self._pins))
-        outcome.attached = [a for a in survey.wanted if a not in there]
-        outcome.detached = sorted(there - survey.wanted.keys())
+        outcome.attached = [a for a in found.wanted if a not in there]
+        outcome.detached = sorted(there - found.wanted.keys())
         return outcome
 
     def run(self) -> Outcome:
@@ -179,8 +166,7 @@ class _Application:
                 self._step("recover")
                 self._refuse_pending(recover(self._pins))
             self._step("survey")
-            survey = self._survey()
-            return self._change(survey)
+            return self._change(self._survey())
         except (NodeError, OSError) as error:
             if is_fresh:
                 remove_everything(self._pins, self._state, self._netlink)
@@ -197,100 +183,45 @@ class _Application:
                 "confirm it (lockgate confirm), or go back at once (lockgate rollback)",
             )
 
-    # ---------------------------------------------------------------- survey
-
     def _survey(self) -> Survey:
-        request, netlink = self._request, self._netlink
-        rows = self._bundle.node(request.node, tuple(request.placements))
-        present, absent = find_endpoints(rows.endpoints, request.placements, netlink)
-        taken = {one.target for one in present if not one.is_cgroup}
-        devices = self._host_devices(rows, taken)
-        used = [rows.host.ingress_policy, rows.host.egress_policy]
-        for one in present:
-            used += [one.endpoint.ingress_policy, one.endpoint.egress_policy]
-        local = netlink.local_addresses()
-        if request.guard:
-            guard.check(request.guard, self._bundle, rows, present, local)
-        tables = NodeTables(
-            addresses=AddressPart(
-                self._bundle.tables, local, is_api_server=rows.host.is_api_server
-            ),
-            policies=take_policies(self._bundle.tables, used),
-            bundle=self._bundle,
-            host=rows.host,
-            present=tuple(present),
+        request = self._request
+        choice = Choice(
+            request.node, request.placements, request.devices, request.guard
         )
-        wanted = self._wanted(present, devices)
-        return Survey(rows, present, absent, devices, wanted, tables)
-
-    def _host_devices(self, rows: NodeRows, taken: set[int]) -> list[Device]:
-        """Return where the host meets the network, if its policies are to be judged."""
-        if not rows.host.is_enforced:
-            return []
-        found = []
-        for name in self._request.devices:
-            device = self._netlink.device(name)
-            if device is None:
-                raise NodeError(
-                    "E5025", f"there is no device {name}", "look at `ip link`"
-                )
-            found.append(device)
-        if not found:
-            found = self._netlink.default_devices()
-        found = [device for device in found if device.index not in taken]
-        if not found:
-            raise NodeError(
-                "E5025",
-                "a policy selects this host, and no device has a default route",
-                "name the host's devices: --devices eth0,eth1",
-            )
-        return found
-
-    def _wanted(
-        self, present: list[Present], devices: list[Device]
-    ) -> dict[Attachment, str]:
-        """Return every attachment of the new generation, and the path of its cgroup."""
-        device_way = "tcx" if tcx.is_supported() else "clsact"
-        wanted = {}
-        for one in present:
-            if one.is_cgroup:
-                for hook in CGROUP_HOOKS:
-                    wanted[Attachment("cgroup", hook, one.target)] = one.where
-            else:
-                for hook in ("from_endpoint", "to_endpoint"):
-                    wanted[Attachment(device_way, hook, one.target)] = one.where
-        for device in devices:
-            for hook in ("from_network", "to_network"):
-                wanted[Attachment(device_way, hook, device.index)] = device.name
-        return wanted
+        return survey(self._bundle, choice, self._netlink)
 
     # ---------------------------------------------------------------- change
 
-    def _change(self, survey: Survey) -> Outcome:
+    def _change(self, found: Survey) -> Outcome:
         pins, step = self._pins, self._step
         step("pins")
         pins.create()
         self._load_stubs()
         slot = read_slot(pins)
         number = new_number(pins, self._state)
-        outcome = self._outcome(number, slot.other, survey)
+        outcome = self._outcome(number, slot.other, found)
         previous = generation_in(pins, slot.other)
         made: list[Attachment] = []
         try:
             step("state")
-            self._write_state(number, survey)
+            self._state.write_generation(
+                number,
+                found.describe(number, self._bundle),
+                self._bundle.rules(found.rule_numbers),
+                self._bundle,
+            )
             step("before")
             if is_empty(pins, slot.active) and not attachments(pins):
                 create_before(pins)
                 put_in_place(pins, BEFORE, slot.active)
             step("sweeper")
-            self._loader.start_sweeper(self._config(survey))
+            self._loader.start_sweeper(self._config(found))
             step("load")
-            self._load(number, survey)
+            self._load(number, found)
             step("place")
             put_in_place(pins, number, slot.other)
             step("attach")
-            self._attach(survey, made)
+            self._attach(found, made, outcome.warnings)
             step("switch")
             within = self._request.confirm_within
             deadline = boot_time() + int(within * 1e9) if within else 0
@@ -320,29 +251,31 @@ class _Application:
                 if number is not None:
                     put_in_place(self._pins, number, place)
 
-    def _config(self, survey: Survey) -> dict[str, int]:
+    def _config(self, found: Survey) -> dict[str, int]:
         """Return the constants of the programs, all but those of one generation."""
         rate = jiffies_per_second()
-        is_enforced = survey.rows.host.is_enforced
+        is_enforced = found.rows.host.is_enforced
         return {name: seconds * rate for name, seconds in TIMEOUTS.items()} | {
             "host_mark": self._request.host_mark if is_enforced else 0,
             "event_rate": self._request.event_rate,
             "jiffies_per_second": rate,
         }
 
-    def _load(self, number: int, survey: Survey) -> None:
-        is_enforced = survey.rows.host.is_enforced
+    def _load(self, number: int, found: Survey) -> None:
+        is_enforced = found.rows.host.is_enforced
 
         def passing(hook: str) -> Program | None:
             is_network = hook in ("from_network", "to_network")
             return passing_program(hook) if is_network and not is_enforced else None
 
-        config = self._config(survey)
-        self._loader.load_generation(number, survey.tables, config, passing)
+        config = self._config(found)
+        self._loader.load_generation(number, found.tables, config, passing)
 
-    def _attach(self, survey: Survey, made: list[Attachment]) -> None:
-        numbers = {one.target: one.number for one in survey.present if one.is_cgroup}
-        for place, path in survey.wanted.items():
+    def _attach(
+        self, found: Survey, made: list[Attachment], warnings: list[str]
+    ) -> None:
+        numbers = {one.target: one.number for one in found.present if one.is_cgroup}
+        for place, path in found.wanted.items():
             if is_attached(self._pins, place, self._netlink):
                 continue
             self._step(f"attach {place.name}")
@@ -352,6 +285,9 @@ class _Application:
                     made.append(place)
                     way(place.way).attach(program, place, pin, self._netlink, path)
             except OSError as error:
+                if error.errno in _GONE:  # since we looked
+                    warnings.append(f"{path} is not enforced: it went away")
+                    continue
                 raise NodeError(
                     "E5023",
                     f"cannot attach {place.hook} to {path}: {error.strerror}",
@@ -367,6 +303,8 @@ class _Application:
         self, number: int, previous: int | None, slot: Slot, made: list[Attachment]
     ) -> None:
         """Put back what was there: links, the inactive place, no trace of the new one."""
+        if read_slot(self._pins).written == slot.other:
+            return  # an interrupt came just after the switch: it is in force
         for place in made:
             detach(self._pins, place, self._netlink)
         if previous is not None:
@@ -378,68 +316,23 @@ class _Application:
 
     # ---------------------------------------------------------------- words
 
-    def _outcome(self, number: int, place: int, survey: Survey) -> Outcome:
+    def _outcome(self, number: int, place: int, found: Survey) -> Outcome:
         return Outcome(
             generation=number,
             is_dry=self._request.dry_run,
             place=place,
             confirm_within=self._request.confirm_within,
             bundle=self._bundle.manifest.digest,
-            present=survey.present,
-            absent=survey.absent,
-            devices=survey.devices,
+            present=found.present,
+            absent=found.absent,
+            devices=found.devices,
             warnings=[
-                f"{one.endpoint.key} is not enforced: {one.why}"
-                for one in survey.absent
+                f"{one.endpoint.key} is not enforced: {one.why}" for one in found.absent
             ],
         )
 
-    def _write_state(self, number: int, survey: Survey) -> None:
-        decisions = survey.tables.policies.decisions
-        rules = {
-            int.from_bytes(decisions[at : at + 4], "little")
-            for at in range(0, len(decisions), 8)
-        }
-        self._state.write_generation(
-            number,
-            self._node_of(number, survey),
-            self._bundle.rules(rules),
-            self._bundle,
-        )
 
-    def _node_of(self, number: int, survey: Survey) -> dict[str, Any]:
-        return {
-            "generation": number,
-            "applied": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "bundle": str(self._bundle.directory.resolve()),
-            "digest": self._bundle.manifest.digest,
-            "node": survey.rows.name,
-            "is_host_enforced": survey.rows.host.is_enforced,
-            "devices": [device.name for device in survey.devices],
-            "endpoints": [
-                {
-                    "namespace": one.endpoint.namespace,
-                    "name": one.endpoint.name,
-                    "identity": one.endpoint.identity,
-                    "attachment": one.number,
-                    "where": one.where,
-                    "is_cgroup": one.is_cgroup,
-                }
-                for one in survey.present
-            ],
-            "absent": [
-                {
-                    "namespace": one.endpoint.namespace,
-                    "name": one.endpoint.name,
-                    "why": one.why,
-                }
-                for one in survey.absent
-            ],
-            "attachments": [
-                {"name": place.name, "where": path}
-                for place, path in survey.wanted.items()
-            ],
-        }
+_GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO)
 
 
 def _unexpected(error: OSError) -> NodeError:

@@ -11,12 +11,18 @@ import errno
 import os
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from lockgate_runtime.errors import BpfError
+from lockgate_runtime.kernel_constants import (
+    F_BEFORE,
+    AttachType,
+    Command,
+    MapType,
+    ProgramType,
+)
 from lockgate_runtime.libbpf import address, bpf
 
 if TYPE_CHECKING:
@@ -26,64 +32,22 @@ if TYPE_CHECKING:
     Buffer = bytes | bytearray | memoryview
 
 
-class Command(IntEnum):
-    """Enum bpf_cmd, what we use of it."""
-
-    MAP_CREATE = 0
-    MAP_LOOKUP = 1
-    MAP_UPDATE = 2
-    MAP_DELETE = 3
-    MAP_NEXT_KEY = 4
-    PROG_LOAD = 5
-    OBJ_PIN = 6
-    OBJ_GET = 7
-    PROG_TEST_RUN = 10
-    OBJ_INFO = 15
-    PROG_QUERY = 16
-    MAP_FREEZE = 22
-    MAP_LOOKUP_BATCH = 24
-    MAP_UPDATE_BATCH = 26
-    LINK_CREATE = 28
-    LINK_UPDATE = 29
-    LINK_DETACH = 34
-
-
-class MapType(IntEnum):
-    """Enum bpf_map_type, what we use of it."""
-
-    HASH = 1
-    ARRAY = 2
-    PROG_ARRAY = 3
-    PERCPU_HASH = 5
-    PERCPU_ARRAY = 6
-    LRU_HASH = 9
-    LRU_PERCPU_HASH = 10
-    LPM_TRIE = 11
-    RINGBUF = 27
-
-
-class ProgramType(IntEnum):
-    """Enum bpf_prog_type, what we use of it."""
-
-    SCHED_CLS = 3
-    CGROUP_SKB = 8
-    SYSCALL = 31
-
-
-class AttachType(IntEnum):
-    """Enum bpf_attach_type, what we use of it."""
-
-    CGROUP_INGRESS = 0
-    CGROUP_EGRESS = 1
-    TCX_INGRESS = 46
-    TCX_EGRESS = 47
-
-
-F_BEFORE = 1 << 3
-"""Flag of a tcx link: run before the others; alone, before all of them."""
-
-MAP_FLAGS_OF_PROGRAM = 1 << 7 | 1 << 8
-"""BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG."""
+__all__ = [
+    "F_BEFORE",
+    "AttachType",
+    "Command",
+    "Descriptor",
+    "Link",
+    "LinkInfo",
+    "Map",
+    "MapInfo",
+    "MapType",
+    "Program",
+    "ProgramInfo",
+    "ProgramType",
+    "TestRun",
+    "possible_cpus",
+]
 
 _PER_CPU = {MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH}
 _Self = TypeVar("_Self", bound="Descriptor")
