@@ -154,13 +154,13 @@ class Object:
             raise ValueError(f"{variable} lies outside its section")
         write_memory(start + offset, value)
 
-    def has_constant(self, variable: str) -> bool:
-        """Whether ``.rodata`` has such a variable."""
+    def has_constant(self, variable: str, size: int | None = None) -> bool:
+        """Whether ``.rodata`` has a variable of this name (and of this size)."""
         try:
-            self._constant(variable)
+            found = self._constant(variable)[1]
         except KeyError:
             return False
-        return True
+        return size is None or found == size
 
     def _constant(self, variable: str) -> tuple[int, int]:
         """Find offset and size of a variable through the object's own BTF."""

@@ -82,7 +82,7 @@ def _only(name: str, elf: bytes, program: str) -> Object:
 
 def _open(name: str, elf: bytes) -> Object:
     target = Object(name, elf)
-    if target.has_constant("config"):
+    if target.has_constant("config", len(_CONFIG)):
         target.set_constant("config", _CONFIG)
     return target
 

@@ -20,13 +20,15 @@ from lockgate_runtime.bpf import (
     ProgramType,
 )
 from lockgate_runtime.netlink import Filter, Netlink
-from tests.kernel.e2e.bundles import Allow, Node, Pod
+from tests.kernel.e2e.bundles import HOST, Allow, Node, Pod
 from tests.kernel.e2e.network import (
     HOST_V4,
     NO_ANSWER,
     OUTSIDE_V4,
     UPLINK,
+    add_namespace,
     inside,
+    ip,
     start,
 )
 
@@ -281,3 +283,52 @@ def test_a_wrong_node_is_an_error_that_names_the_right_one(
     assert wrong.returncode == 1
     assert "E5013" in wrong.stderr
     assert "--node node-1?" in wrong.stderr
+
+
+def test_pods_behind_a_bridge(network: Network, bundle: Bundler) -> None:
+    """Where all pods share a subnet on a bridge, each one's port is found by its address."""
+    names, addresses = ("one", "two"), ("10.244.0.11", "10.244.0.12")
+    ip(
+        network.host,
+        "link add cni0 type bridge",
+        "addr add 10.244.0.1/24 dev cni0",
+        "link set cni0 up",
+    )
+    for name, address in zip(names, addresses, strict=True):
+        space = f"{network.name}-{name}"
+        add_namespace(space)
+        network.pods.append(name)
+        ip(
+            network.host,
+            f"link add lg-{name} type veth peer name eth0 netns {space}",
+            f"link set lg-{name} master cni0",
+            f"link set lg-{name} up",
+        )
+        ip(
+            space,
+            f"addr add {address}/24 dev eth0",
+            "link set eth0 up",
+            "route add default via 10.244.0.1",
+        )
+        assert network.tcp(network.host, name, address)
+    pods = (
+        Pod("one", addresses[:1], ingress=(Allow(HOST),)),
+        Pod("two", addresses[1:]),
+    )
+    network.apply(bundle(*pods))
+    assert network.tcp(network.host, "one", addresses[0])
+    assert network.denies_tcp("two", "one", addresses[0])
+    assert network.tcp("one", "two", addresses[1])
+    network.run("unload")
+    assert network.tcp("two", "one", addresses[0])
+    ip(network.host, "link del cni0")
+
+
+def test_a_pod_that_is_elsewhere_is_not_looked_for_on_the_uplink(
+    network: Network, bundle: Bundler
+) -> None:
+    """The way to a pod that is not here yet is the default route: nothing is attached there."""
+    network.apply(bundle(Pod("away", ("203.0.113.9",), ingress=())))
+    status = json.loads(network.run("status", "-o", "json").stdout)
+    assert status["attachments"] == []
+    assert UPLINK in status["absent"][0]["why"]
