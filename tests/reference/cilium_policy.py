@@ -226,18 +226,16 @@ class _Spec:
         for service in self.setting.cluster.services:
             if "k8sService" in item:
                 wanted = item["k8sService"]
-                name = wanted.get("serviceName")
-                namespace = wanted.get("namespace") or self.namespace
-                chosen = (service.name, service.namespace) == (name, namespace)
+                chosen = service.name == wanted.get("serviceName")
             else:
                 wanted = item["k8sServiceSelector"]
-                namespace = wanted.get("namespace")
-                chosen = namespace in (None, "", service.namespace)
-                chosen = chosen and selectors.cilium_matches(
+                chosen = selectors.cilium_matches(
                     wanted.get("selector") or {},
                     [Label("k8s", k, v) for k, v in service.labels.items()],
                 )
-            if chosen and self.other.address in service.backends:
+            # Without a namespace, services of any are meant (Cilium's serviceRefMatches).
+            is_there = wanted.get("namespace") in (None, "", service.namespace)
+            if chosen and is_there and self.other.address in service.backends:
                 return True
         return False
 

@@ -162,7 +162,7 @@ def _parse_service(node: Node, home: Home, diagnostics: Diagnostics) -> Peer | N
     by_name = fields.fields("k8sService", "K8sServiceNamespace", known=known)
     if by_name is not None:
         name = by_name.string("serviceName", required=True)
-        namespace = by_name.string("namespace")
+        namespace = by_name.string("namespace") or None
         return None if name is None else ServicePeer(namespace, name, None)
     known = ("namespace", "selector")
     what = "K8sServiceSelectorNamespace"
@@ -170,7 +170,7 @@ def _parse_service(node: Node, home: Home, diagnostics: Diagnostics) -> Peer | N
     if by_labels is None or by_labels.require("selector") is None:
         return None
     selector = _parse_labels(by_labels, "selector", diagnostics)
-    namespace = by_labels.string("namespace")
+    namespace = by_labels.string("namespace") or None
     return None if selector is None else ServicePeer(namespace, None, selector)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.frontend.facts import unpack_address
@@ -12,13 +13,25 @@ from lockgate.ir.policy import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from ipaddress import IPv4Address, IPv6Address
 
     from lockgate.diagnostics import Diagnostics
     from lockgate.frontend.facts import PodFacts, ServiceFacts, SliceFacts
     from lockgate.source import Span
 
-_Ports = dict[tuple[int, str], set[Backend]]
-"""Backends by protocol number and name of the port."""
+
+@dataclass(slots=True)
+class _Behind:
+    """Who is ready behind a service: by port, and at all.
+
+    ``ports`` go by protocol number and name.  A headless service may have no ports, and has
+    backends still.
+    """
+
+    ports: dict[tuple[int, str], set[Backend]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    addresses: set[IPv4Address | IPv6Address] = field(default_factory=set)
 
 
 def build_services(
@@ -40,7 +53,7 @@ def build_services(
         if pod.is_ready and not pod.is_terminating:
             candidates[pod.namespace].append(pod)
     for facts, span in given:
-        backends = behind.get((facts.namespace, facts.name), {})
+        backends = behind.get((facts.namespace, facts.name), _Behind())
         if not slices and facts.selector:
             backends = _select_pods(facts, candidates[facts.namespace])
             derived.append(f"{facts.namespace}/{facts.name}")
@@ -55,21 +68,27 @@ def build_services(
     return tuple(sorted(services, key=lambda s: (s.namespace, s.name)))
 
 
-def _build(facts: ServiceFacts, span: Span, backends: _Ports) -> Service:
+def _build(facts: ServiceFacts, span: Span, behind: _Behind) -> Service:
     ports = tuple(
         ServicePort(
             Protocol(protocol),
             port,
             name,
-            tuple(sorted(backends.get((protocol, name), ()), key=_order)),
+            tuple(sorted(behind.ports.get((protocol, name), ()), key=_order)),
         )
         for protocol, port, name, _ in facts.ports
     )
     labels = tuple(sorted(Label("k8s", *pair) for pair in facts.labels))
     addresses = tuple(unpack_address(packed) for packed in facts.addresses)
-    has_selector = bool(facts.selector)
     return Service(
-        facts.namespace, facts.name, labels, addresses, ports, has_selector, span
+        facts.namespace,
+        facts.name,
+        labels,
+        addresses,
+        ports,
+        tuple(sorted(behind.addresses, key=lambda a: (a.version, int(a)))),
+        has_selector=bool(facts.selector),
+        span=span,
     )
 
 
@@ -79,27 +98,28 @@ def _order(backend: Backend) -> tuple[int, int, int]:
 
 def _join_slices(
     slices: Iterable[SliceFacts],
-) -> dict[tuple[str, str], _Ports]:
-    behind: dict[tuple[str, str], _Ports] = defaultdict(lambda: defaultdict(set))
+) -> dict[tuple[str, str], _Behind]:
+    joined: dict[tuple[str, str], _Behind] = defaultdict(_Behind)
     for facts in slices:
         addresses = [unpack_address(packed) for packed in facts.addresses]
-        ports = behind[facts.namespace, facts.service]
+        behind = joined[facts.namespace, facts.service]
+        behind.addresses.update(addresses)
         for protocol, port, name in facts.ports:
-            ports[protocol, name].update(Backend(a, port) for a in addresses)
-    return behind
+            behind.ports[protocol, name].update(Backend(a, port) for a in addresses)
+    return joined
 
 
-def _select_pods(service: ServiceFacts, pods: Iterable[PodFacts]) -> _Ports:
-    behind: _Ports = defaultdict(set)
+def _select_pods(service: ServiceFacts, pods: Iterable[PodFacts]) -> _Behind:
+    behind = _Behind()
     for pod in pods:
         if not set(service.selector) <= set(pod.labels):
             continue
+        addresses = [unpack_address(packed) for packed in pod.addresses]
+        behind.addresses.update(addresses)
         for protocol, _, name, target in service.ports:
             port = _target_port(pod, protocol, target)
             if port is not None:
-                behind[protocol, name].update(
-                    Backend(unpack_address(packed), port) for packed in pod.addresses
-                )
+                behind.ports[protocol, name].update(Backend(a, port) for a in addresses)
     return behind
 
 

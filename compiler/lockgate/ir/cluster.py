@@ -97,8 +97,9 @@ class ServicePort:
 class Service:
     """A service: its virtual addresses (cluster, external, load balancer), ports, backends.
 
-    ``backends`` are all that are ready, those of no port of the service too.  ``labels`` are those of the object, for ``k8sServiceSelector`` (source ``k8s``).
-    ``has_selector`` tells services over pods from those with hand-written endpoints.
+    ``backends`` are all that are ready, those of no port of the service too.  ``labels``
+    are those of the object, for ``k8sServiceSelector`` (source ``k8s``).  ``has_selector``
+    tells services over pods from those with hand-written endpoints.
     """
 
     namespace: str

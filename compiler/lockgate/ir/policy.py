@@ -201,6 +201,7 @@ class CidrGroupPeer:
 class ServicePeer:
     """The ready backends of a service (or of all that a selector matches).
 
+    Without ``namespace``, services of every namespace are meant, by name or by labels.
     ``passes/resolve_groups.py`` turns this into address peers through the snapshot.
     """
 

@@ -36,8 +36,8 @@ def resolve_groups(
     return tuple(
         replace(
             policy,
-            ingress=resolver.section(policy, policy.ingress),
-            egress=resolver.section(policy, policy.egress),
+            ingress=resolver.section(policy.ingress),
+            egress=resolver.section(policy.egress),
         )
         if _names_groups(policy)
         else policy
@@ -62,29 +62,24 @@ class _Resolver:
         self._services = {service.key: service for service in cluster.services}
         self._diagnostics = diagnostics
 
-    def section(self, policy: Policy, section: Section) -> Section:
+    def section(self, section: Section) -> Section:
         """Return a section with its rules' peers replaced."""
-        rules = tuple(self._rule(policy, rule) for rule in section.rules)
+        rules = tuple(map(self._rule, section.rules))
         return replace(section, rules=rules)
 
-    def _rule(self, policy: Policy, rule: Rule) -> Rule:
-        peers = tuple(p for peer in rule.peers for p in self._peers(policy, rule, peer))
+    def _rule(self, rule: Rule) -> Rule:
+        peers = tuple(p for peer in rule.peers for p in self._peers(rule, peer))
         return replace(rule, peers=peers)
 
-    def _peers(self, policy: Policy, rule: Rule, peer: Peer) -> Iterator[Peer]:
+    def _peers(self, rule: Rule, peer: Peer) -> Iterator[Peer]:
         if isinstance(peer, CidrGroupPeer):
             for group in self._find_groups(peer, rule):
                 for network in group.networks:
                     inside = (e for e in peer.excepts if e.version == network.version)
                     yield NetworkPeer(network, tuple(inside), Scope.WORLD)
         elif isinstance(peer, ServicePeer):
-            services = self._find_services(peer, policy, rule)
-            addresses = {
-                backend.address
-                for service in services
-                for port in service.ports
-                for backend in port.backends
-            }
+            services = self._find_services(peer, rule)
+            addresses = {a for service in services for a in service.backends}
             for address in sorted(addresses, key=lambda a: (a.version, int(a))):
                 yield NetworkPeer(ip_network(address), (), Scope.EVERY)
         else:
@@ -105,9 +100,8 @@ class _Resolver:
         )
         return []
 
-    def _find_services(
-        self, peer: ServicePeer, policy: Policy, rule: Rule
-    ) -> Iterable[Service]:
+    def _find_services(self, peer: ServicePeer, rule: Rule) -> Iterable[Service]:
+        """Return the services of a name or with labels; without a namespace, of any."""
         if peer.selector is not None:
             selector = peer.selector
             return [
@@ -116,15 +110,20 @@ class _Resolver:
                 if peer.namespace in (None, service.namespace)
                 and _matches(selector, service.labels)
             ]
-        key = f"{peer.namespace or policy.namespace}/{peer.name}"
-        service = self._services.get(key)
-        if service is not None:
-            return [service]
+        found = [
+            service
+            for service in self._services.values()
+            if peer.namespace in (None, service.namespace) and service.name == peer.name
+        ]
+        if found:
+            return found
+        key = f"{peer.namespace}/{peer.name}" if peer.namespace else peer.name or ""
+        names = (s.key if peer.namespace else s.name for s in self._services.values())
         self._diagnostics.warning(
             "W2051",
             f"the snapshot has no service {quote(key)}: this peer selects nothing",
             rule.span,
-            help=did_you_mean(key, self._services),
+            help=did_you_mean(key, set(names)),
         )
         return []
 
