@@ -223,11 +223,14 @@ EXPLANATIONS = (
     Explanation(
         "W1024",
         "unknown-label-source",
-        "no label has this source",
+        "no label has this source, or this reserved name",
         "Before the colon of a key stands the source of the label (k8s, reserved, node, "
-        "cidr, container, ...).  Nothing gives labels of another source, so the selector "
-        "matches nothing.",
-        "Use k8s: for labels of pods, or no source for any.",
+        "cidr, container, ...).  Nothing gives labels of another source, and those of the "
+        "source reserved are host, remote-node, kube-apiserver, world, world-ipv4, "
+        "world-ipv6, health, init, ingress and unmanaged.  So the key is absent "
+        "everywhere: a selector that asks for it matches nothing, one that asks for its "
+        "absence everything.  There is no reserved:all; an old Cilium had one.",
+        "Use k8s: for labels of pods, or no source for any; for everyone, the entity all.",
         "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n"
         "metadata: {name: example}\nspec:\n"
         '  endpointSelector: {matchLabels: {"pod:app": web}}\n  ingress: [{}]\n',

@@ -18,6 +18,7 @@ from lockgate.frontend.schema import (
     wrong_type,
 )
 from lockgate.ir.labels import Operator, Requirement, Selector
+from lockgate.ir.resolution import RESERVED
 
 if TYPE_CHECKING:
     from lockgate.source import Span
@@ -58,6 +59,7 @@ _KEY_CURE = (
     "a key is [prefix/]name; the name has at most 63 letters, digits, '-', '_', '.', "
     "and begins and ends with a letter or digit"
 )
+_ALL_CURE = "to match everyone, write 'fromEntities: [all]' or 'toEntities: [all]'"
 _VALUE_CURE = (
     "a value has at most 63 letters, digits, '-', '_', '.', "
     "and begins and ends with a letter or digit"
@@ -184,6 +186,10 @@ def _read_key(
     if source and source not in SOURCES:
         message = f"no label has the source {quote(source)}: this matches nothing"
         cure = did_you_mean(source, SOURCES)
+        diagnostics.warning("W1024", message, span, help=cure)
+    elif source == "reserved" and key not in RESERVED:
+        message = f"nothing has the label {quote(f'reserved:{key}')}"
+        cure = _ALL_CURE if key == "all" else did_you_mean(key, RESERVED)
         diagnostics.warning("W1024", message, span, help=cure)
     if source not in _FREE_SOURCES:
         _check_key(key, span, diagnostics)

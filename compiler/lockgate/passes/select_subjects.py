@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from lockgate.bitset import members
 from lockgate.ir.labels import Operator
 from lockgate.ir.policy import Direction, NamedPortMatch, SubjectKind
-from lockgate.ir.resolution import INIT, Subject, Subjects
+from lockgate.ir.resolution import INIT, Subject, Subjects, reserved
 from lockgate.options import EnforcementMode
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def select_subjects(
     hosts = []
     for node in cluster.nodes:
         selected = tuple(
-            number for number, selector in of_hosts if _matches(selector, node.labels)
+            number
+            for number, selector in of_hosts
+            if _matches(selector, (*node.labels, reserved("host")))
         )
         hosts.append(found.of_host(selected) if selected else nobody)
     return Subjects(tuple(found.subjects), endpoints, hosts)
