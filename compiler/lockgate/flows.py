@@ -103,8 +103,10 @@ def read_flows(source: Source, diagnostics: Diagnostics) -> list[LocatedFlow]:
         if not line.strip():
             continue
         try:
-            flows.append(LocatedFlow(parse_flow(json.loads(line)), span))
-        except ValueError as error:
+            value = json.loads(line)
+            json.dumps(value, ensure_ascii=False).encode()  # no half characters
+            flows.append(LocatedFlow(parse_flow(value), span))
+        except (ValueError, RecursionError) as error:
             diagnostics.error("E2240", f"this line is no JSON: {error}", span)
         except FlowError as error:
             diagnostics.error("E2240", f"this is no flow: {error}", span)

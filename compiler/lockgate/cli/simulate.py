@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate.source import Source
 
     diagnostics = Diagnostics()
-    flows = read_flows(Source(*_read(arguments.flows)), diagnostics)
+    flows = read_flows(Source(*_read(arguments)), diagnostics)
     of_cilium = arguments.semantics == "cilium"
     try:
         with _simulation(arguments) as simulation:
@@ -78,10 +78,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if differ or not diagnostics.ok else 0
 
 
-def _read(name: str) -> tuple[str, str]:
-    if name == "-":
-        return "<stdin>", sys.stdin.read()
-    return name, Path(name).read_text(encoding="utf-8")
+def _read(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Return the name and the text of the flows; they are not asked for twice."""
+    from lockgate.faults import Fault
+
+    name = arguments.flows
+    if name == "-" and "-" in arguments.files:
+        raise Fault(
+            "E2203",
+            "standard input cannot be both the flows and the policies",
+            "name a file for one of them",
+        )
+    is_input = name == "-"
+    data = sys.stdin.buffer.read() if is_input else Path(name).read_bytes()
+    # Bytes that are not UTF-8 make a line no JSON, and so it is reported.
+    return "<stdin>" if is_input else name, data.decode(errors="replace")
 
 
 @contextmanager

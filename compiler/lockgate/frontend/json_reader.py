@@ -23,6 +23,10 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _WORD = re.compile(
     r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 )
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that stands for half a character; two of them make one."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 
 
@@ -96,6 +100,10 @@ class _Reader:
             self._fail("a string in double quotes is expected here", offset)
         text, end = match[0], match.end()
         value = json.loads(text) if "\\" in text else text[1:-1]
+        if _HALF.search(value):
+            self._fail(
+                "an escape stands for half a character (a lone surrogate)", offset
+            )
         return Scalar(self.source, offset, end, value, False), end
 
     def _sequence(self, start: int, depth: int) -> tuple[Node, int]:

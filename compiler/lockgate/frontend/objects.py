@@ -10,7 +10,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from lockgate.diagnostics import Diagnostic, Diagnostics
-from lockgate.frontend.json_reader import read_json, report_syntax, skip_space
+from lockgate.frontend.json_reader import (
+    SURROGATE,
+    read_json,
+    report_syntax,
+    skip_space,
+)
 from lockgate.frontend.kinds import (
     CLUSTER_WIDE,
     LOCATED,
@@ -217,10 +222,16 @@ def _json_objects(source: Source, diagnostics: Diagnostics) -> Iterator[_JsonObj
     while offset < len(text):
         tree = _JsonTree(source, offset)
         try:
-            value, offset = _DECODER.raw_decode(text, offset)
+            value, end = _DECODER.raw_decode(text, offset)
         except (ValueError, RecursionError):
             _explain_syntax(source, offset, diagnostics)
             return
+        # The fast reader takes half a character for one; the slow one does not.
+        if SURROGATE.search(text, offset, end) and not read_json(
+            source, diagnostics, offset
+        ):
+            return
+        offset = end
         yield _JsonObject(tree, value)
         offset = skip_space(text, offset)
 

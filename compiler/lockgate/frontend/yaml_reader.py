@@ -136,6 +136,7 @@ class _Constructor:
         self.path: list[int] = []
         self.seen: set[int] = set()
         self.aliased = 0
+        self.is_flooded = False
 
     def construct(self, node: yaml.Node) -> Node | None:
         """Return a located node; None where it cannot be understood."""
@@ -151,7 +152,10 @@ class _Constructor:
         if identity in self.seen:
             self.aliased += _size(node, MOST_ALIASED - self.aliased)
             if self.aliased >= MOST_ALIASED:
-                self._error(node, "E1016", "aliases repeat too much of this document")
+                if not self.is_flooded:
+                    message = "aliases repeat too much of this document"
+                    self._error(node, "E1016", message)
+                self.is_flooded = True
                 return None
         self.path.append(identity)
         self.seen.add(identity)
