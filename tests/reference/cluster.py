@@ -82,9 +82,9 @@ class Cluster:
         """Return the node that has an address."""
         return next((n for n in self.nodes.values() if address in n.addresses), None)
 
-    def service_at(self, address: Address) -> Service | None:
-        """Return the service that has an address."""
-        return next((s for s in self.services if address in s.addresses), None)
+    def services_at(self, address: Address) -> list[Service]:
+        """Return the services that have an address; each may serve other ports."""
+        return [s for s in self.services if address in s.addresses]
 
 
 def read_cluster(objects: list[Object]) -> Cluster:
@@ -158,11 +158,18 @@ def _read_pod(o: Object, cluster: Cluster) -> None:
         addresses=[ip_address(text) for text in texts],
         ports=[
             (port["name"], port.get("protocol", "TCP"), port["containerPort"])
-            for container in spec.get("containers") or []
+            for container in _lasting_containers(spec)
             for port in container.get("ports") or []
             if port.get("name")
         ],
     )
+
+
+def _lasting_containers(spec: Object) -> list[Object]:
+    """Return the containers, and the init containers that stay beside them."""
+    before = spec.get("initContainers") or []
+    sidecars = [c for c in before if c.get("restartPolicy") == "Always"]
+    return [*sidecars, *(spec.get("containers") or [])]
 
 
 def _read_endpoint(o: Object, cluster: Cluster) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from tests.reference.cluster import (
     CLUSTER,
@@ -19,6 +19,8 @@ from tests.reference.cluster import (
 )
 from tests.reference.flow import End, Kind
 
+GROUP_NAME = "io.cilium.policy.cidrgroupname/"
+
 
 class UnknownEndError(Exception):
     """A flow names somebody who is not in the snapshot."""
@@ -33,7 +35,7 @@ class Who:
     address: Address | None = None
     role: str = ""
     """`@host` or `@remote-node`."""
-    service: Service | None = None
+    services: tuple[Service, ...] = ()
 
     @property
     def is_node(self) -> bool:
@@ -67,7 +69,7 @@ class Ends:
             return Who(pod=pod, address=address)
         if node := self.cluster.node_at(address):
             return Who(node=node.name, address=address)
-        return Who(address=address, service=self.cluster.service_at(address))
+        return Who(address=address, services=tuple(self.cluster.services_at(address)))
 
     def families(self, source: Who, destination: Who, protocol: str) -> list[int]:
         """Return the families that both ends have; of them ICMP has one of its own."""
@@ -89,7 +91,24 @@ class Ends:
             labels.append(Label("reserved", f"world-ipv{who.address.version}", ""))
             if who.address in self.cluster.api_servers:
                 labels.append(Label("reserved", "kube-apiserver", ""))
+            labels += self._prefix_labels(who.address)
         return End(Kind.WORLD, who.address, labels)
+
+    def _prefix_labels(self, address: Address) -> list[Label]:
+        """Return a label for every prefix over an address, and those of its groups."""
+        longest = 32 if address.version == 4 else 128  # IP version
+        prefixes = [
+            ip_network((address, length), strict=False)
+            for length in range(1, longest + 1)
+        ]
+        labels = [Label("cidr", str(prefix), "") for prefix in prefixes]
+        for name, group in self.cluster.groups.items():
+            networks = group["spec"].get("externalCIDRs") or []
+            if any(address in ip_network(text, False) for text in networks):
+                labels.append(Label("cidrgroup", GROUP_NAME + name, ""))
+                own = group["metadata"].get("labels") or {}
+                labels += [Label("cidrgroup", k, v) for k, v in own.items()]
+        return labels
 
     def subject(self, who: Who, other: Who, family: int) -> End | None:
         """Return the end that judges, or None where it is nobody of ours."""
@@ -138,7 +157,12 @@ class Ends:
 
 
 def _pod_end(pod: Pod, family: int) -> End:
-    labels = [Label("k8s", k, v) for k, v in pod.labels.items()]
+    # What the cluster says of a pod, a pod cannot say of itself.
+    labels = [
+        Label("k8s", k, v)
+        for k, v in pod.labels.items()
+        if k != NAMESPACE and not k.startswith("io.cilium.k8s.")
+    ]
     labels += [
         Label("k8s", NAMESPACE_LABELS + k, v) for k, v in pod.namespace_labels.items()
     ]

@@ -94,18 +94,24 @@ class Evaluator:
         me = self.ends.subject(subject, other, family)
         if me is None or (me.kind is Kind.HOST and not self._is_selected(me)):
             return "none", True
-        if direction == "egress" and other.service is not None:
-            return self._service(me, subject, other.service, packet, family)
+        if direction == "egress" and other.services:
+            return self._service(me, subject, other.services, packet, family)
         return self._judge(
             direction, me, self.ends.other(other, subject, family), packet
         )
 
     def _service(
-        self, me: End, subject: Who, service: Service, packet: Packet, family: int
+        self,
+        me: End,
+        subject: Who,
+        services: tuple[Service, ...],
+        packet: Packet,
+        family: int,
     ) -> tuple[str, bool]:
         """Judge a service's address as its ready backends, all of them."""
         backends = [
             (address, port)
+            for service in services
             for address, port in service.ports.get((packet.protocol, packet.port), [])
             if address.version == family
         ]
@@ -235,7 +241,10 @@ def _is_own_host(direction: str, me: End, other: End) -> bool:
 
 def _first(tier: str, opinions: list[Opinion]) -> str | None:
     """Return what the first matching rule of an ordered tier decides; Pass is None."""
-    ordered = sorted((o for o in opinions if o.tier == tier), key=lambda o: o.order)
+    # Which of two policies with one priority is first, is left open: here, by name.
+    ordered = sorted(
+        (o for o in opinions if o.tier == tier), key=lambda o: (o.order, o.policy)
+    )
     for opinion in ordered:
         for effect in opinion.effects:
             if effect == "pass":

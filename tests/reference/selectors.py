@@ -40,6 +40,10 @@ SOURCES = ("k8s", "reserved", "any", "cidr", "cidrgroup", "node", "container", "
 
 def split_key(key: str) -> tuple[str, str]:
     """Split `source:key`; without a source it is `any`."""
+    if key.startswith("$"):
+        return "reserved", key[1:]
+    if key.startswith("reserved.") and ":" not in key:
+        return "reserved", key.removeprefix("reserved.")
     source, colon, rest = key.partition(":")
     return (source, rest) if colon and source in SOURCES else ("any", key)
 
