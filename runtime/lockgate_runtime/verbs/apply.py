@@ -84,6 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="print each step before it is made"
     )
+    parser.set_defaults(placements=None)
     add_lock(parser)
     add_place(parser)
     add_output(parser)
@@ -98,6 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate_runtime.endpoints import read_placements
     from lockgate_runtime.guard import parse_guard
 
+    placements = arguments.placements
+    if placements is None and arguments.endpoints:
+        placements = read_placements(arguments.endpoints)
     guard = None
     if arguments.guard:
         try:
@@ -110,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
         root=arguments.root,
         state=arguments.state,
         node=arguments.node or os.uname().nodename,
-        placements=read_placements(arguments.endpoints) if arguments.endpoints else {},
+        placements=placements or {},
         devices=arguments.devices,
         confirm_within=arguments.confirm_within,
         guard=guard,

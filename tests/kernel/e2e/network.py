@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lockgate_runtime.__main__ import main
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ PODS = {"web": WEB, "client": CLIENT, "other": OTHER}
 _VENDOR = Path("/sys/class/dmi/id/sys_vendor")
 IS_EMULATED = _VENDOR.exists() and _VENDOR.read_text().startswith("QEMU")
 """Whether this is a guest in software, where a new process costs seconds."""
+on_real_machines = pytest.mark.skipif(
+    IS_EMULATED, reason="takes minutes in an emulated machine"
+)
 NO_ANSWER = 0.8 if IS_EMULATED else 0.25
 """Seconds after which a packet that is on its way within one machine was dropped."""
 PATIENCE = 5.0

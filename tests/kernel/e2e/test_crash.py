@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kernel.e2e.bundles import Allow, Pod
-from tests.kernel.e2e.network import IS_EMULATED, sh, spawn, start
+from tests.kernel.e2e.network import IS_EMULATED, on_real_machines, sh, spawn, start
 
 if TYPE_CHECKING:
     import subprocess
@@ -42,9 +42,6 @@ STEPS: tuple[str, ...] = (
 if IS_EMULATED:
     # Each death is a process, and costs seconds there; these four are the ones that matter.
     STEPS = ("place", "attach", "switch", "switched")
-on_real_machines = pytest.mark.skipif(
-    IS_EMULATED, reason="takes minutes in an emulated machine"
-)
 
 # Run apply and die without a word: at a step, or at the n-th call of bpf(2).
 DYING = """
@@ -227,6 +224,7 @@ def test_no_memory_changes_nothing(pods: Network, first: Path, second: Path) -> 
     assert in_force(pods) == CLOSED
 
 
+@on_real_machines
 def test_two_applies_at_once(pods: Network, first: Path, second: Path) -> None:
     """One waits for the other, or is refused; both ways one policy is in force after."""
     pods.apply(first)

@@ -29,6 +29,7 @@ from tests.kernel.e2e.network import (
     add_namespace,
     inside,
     ip,
+    on_real_machines,
     start,
 )
 
@@ -267,6 +268,15 @@ def test_guard_keeps_the_connection(network: Network, bundle: Bundler) -> None:
     assert not network.root.exists()
     network.apply(opened, *guard)
     assert network.tcp(network.outside, network.host, HOST_V4, 22)
+
+
+@on_real_machines
+def test_guard_knows_the_session_that_applies(
+    network: Network, bundle: Bundler
+) -> None:
+    """As sshd leaves it in the environment."""
+    web = Pod("web", (WEB,))
+    closed = bundle(web, node=Node((HOST_V4,), ingress=(Allow("web"),)))
     session = start(
         "env",
         f"SSH_CONNECTION={OUTSIDE_V4} 50000 {HOST_V4} 22",
