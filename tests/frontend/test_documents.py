@@ -111,6 +111,32 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     assert [p.name for p in policies] == ["good"]
 
 
+def test_what_is_named_must_hold_something(tmp_path: Path) -> None:
+    """A failed command leaves nothing behind, which is no empty policy."""
+    folder = tmp_path / "dir"
+    folder.mkdir()
+    (folder / "blank.yaml").write_text("\n")
+    (folder / "good.yaml").write_text(POLICY.format("good"))
+    (tmp_path / "blank.yaml").write_text(" \n")
+    (tmp_path / "list.yaml").write_text("apiVersion: v1\nkind: List\nitems: []\n")
+    _, diagnostics = _parse(folder, tmp_path / "list.yaml")
+    assert diagnostics.ok
+    _, diagnostics = _parse(folder, tmp_path / "blank.yaml")
+    assert [d.code for d in diagnostics.found] == ["E1025"]
+
+
+def test_half_a_character_is_no_json(tmp_path: Path) -> None:
+    """The fast reader would let it in, and nothing could print or hash it later."""
+    path = tmp_path / "half.json"
+    text = json.dumps(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": 0}}
+    )
+    path.write_text(text.replace("0", r'"\ud83d\ude00"'))
+    assert "E1003" not in [d.code for d in _parse(path)[1].found]
+    path.write_text(text.replace("0", r'"\ud83d"'))
+    assert [d.code for d in _parse(path)[1].found] == ["E1003"]
+
+
 def test_a_large_file_is_mapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

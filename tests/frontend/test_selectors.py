@@ -106,6 +106,8 @@ def test_mistakes(text: str, said: str) -> None:
 def test_sources_belong_to_cilium() -> None:
     """In a selector of Kubernetes a prefix is a mistake; elsewhere an unknown one warns."""
     assert _parse("matchLabels: {'k8s:a': x}", "k8s") == (None, ["E1018 x.yaml:1:15"])
-    selector, said = _parse("matchLabels: {'pod:a': x}")
-    assert selector is not None
-    assert said == ["W1024 x.yaml:1:15"]
+    for key in ("pod:a", "reserved:all", "$hosts"):
+        selector, said = _parse(f"matchLabels: {{'{key}': x}}")
+        assert selector is not None
+        assert said == ["W1024 x.yaml:1:15"]
+    assert _parse("matchLabels: {$world-ipv4: ''}")[1] == []

@@ -221,6 +221,15 @@ EXPLANATIONS = (
         _ENDPOINT + "spec: {addresses: [10.0.0.7], interface: a/b}\n",
     ),
     Explanation(
+        "E1025",
+        "blank-input",
+        "a file that is named, or standard input, holds nothing",
+        "A command that fails leaves an empty file or an empty pipe behind.  Without "
+        "policies everything is allowed, so nothing is never taken for a policy.  (A List "
+        "without items is an answer, and is taken; so are blank files in a directory.)",
+        "See whether the command before the pipe or '>' failed; or do not name the file.",
+    ),
+    Explanation(
         "W1024",
         "unknown-label-source",
         "no label has this source, or this reserved name",

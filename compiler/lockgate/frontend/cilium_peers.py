@@ -8,6 +8,7 @@ from lockgate.frontend.cardinality import require_one
 from lockgate.frontend.cidr import parse_excepts, parse_prefix
 from lockgate.frontend.cilium_selectors import parse_endpoints, parse_nodes, with_source
 from lockgate.frontend.names import parse_name_match
+from lockgate.frontend.nodes import Sequence
 from lockgate.frontend.schema import Fields, read_string
 from lockgate.frontend.selectors import parse_label_selector
 from lockgate.ir.policy import (
@@ -67,6 +68,8 @@ def parse_peers(
     if not named:
         return None
     for name in (name for name, items in named.items() if not items):
+        if not isinstance(fields.get(name), Sequence):
+            continue  # it is no list, and was refused
         message = f"the empty list '{name}' selects nothing: this rule matches nothing"
         cure = f"take '{name}' away to match every peer, or name some"
         diagnostics.warning("W1042", message, fields.key_span(name), help=cure)

@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lockgate.diagnostics import Diagnostics, quote
+from lockgate.diagnostics import Diagnostics, Severity, quote
 from lockgate.frontend.audit import read_audit
 from lockgate.frontend.cilium_rule import LISTS, Frame, parse_element
 from lockgate.frontend.cilium_selectors import Home, parse_subject, selects_init
@@ -115,9 +115,11 @@ def _parse_spec(
         for i, item in enumerate(items):
             path = f"{part}.{elements.name}[{i}]"
             before = len(rules[elements.direction])
+            errors = diagnostics.count(Severity.ERROR)
             parsed = parse_element(item, path, elements, frame, diagnostics)
             rules[elements.direction] += parsed
-            if len(rules[elements.direction]) == before:
+            is_right = diagnostics.count(Severity.ERROR) == errors
+            if is_right and len(rules[elements.direction]) == before:
                 _warn_of_empty(item, elements.name, len(items), diagnostics)
     if subject is None:
         return None

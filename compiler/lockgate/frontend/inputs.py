@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SUFFIXES = (".json", ".yaml", ".yml")
 STANDARD_INPUT = "-"
 
+_BLANK = 1 << 12
+"""A file of so many bytes is not called blank, whatever is in it."""
+
 _MAPPED = 1 << 20
 """Files from this size on are mapped, so that a large snapshot costs no memory of ours."""
 
@@ -54,9 +57,18 @@ def open_inputs(
     for argument in dict.fromkeys(arguments):
         for name, alias in _files(argument, diagnostics):
             file = _open(name, alias, diagnostics)
-            if file is not None:
-                found.append(file)
+            if file is None:
+                continue
+            found.append(file)
+            if name == argument and _is_blank(file):
+                message = f"{quote(file.name)} holds nothing"
+                cure = "see whether the command that wrote it failed; or do not name it"
+                diagnostics.error("E1025", message, _place(file.name), help=cure)
     return tuple(found)
+
+
+def _is_blank(file: InputFile) -> bool:
+    return len(file.data) < _BLANK and not file.data[:_BLANK].strip()
 
 
 def _files(argument: str, diagnostics: Diagnostics) -> Iterator[tuple[str, str]]:

@@ -72,9 +72,11 @@ def read_sequence(node: Node, what: str, diagnostics: Diagnostics) -> Sequence |
     """Return the node if it is a list."""
     if isinstance(node, Sequence):
         return node
-    cure = None if isinstance(node, Mapping) and node.entries else "an empty list is []"
+    cure = "an empty list is []"
     if isinstance(node, Mapping) and node.entries:
         cure = "write '- ' before its first key to make it a list of one"
+    elif isinstance(node, Scalar) and node.text and not node.is_null:
+        cure = "write it in brackets to make it a list of one: [...]"
     wrong_type(node, what, "a list", diagnostics, cure)
     return None
 
