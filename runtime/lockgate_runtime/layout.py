@@ -89,6 +89,10 @@ PORT_PAGE = 256
 IDENTITY_HOST = 1
 """Identity of the host itself, as in Cilium."""
 
+IDENTITY_WORLD = 2
+IDENTITY_WORLD_IPV6 = 10
+"""Identities of what the cluster does not know, likewise."""
+
 NO_POLICY_INGRESS = 0
 NO_POLICY_EGRESS = 1
 """The two policies that are always there: no policy selects the endpoint."""

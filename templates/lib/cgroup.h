@@ -33,9 +33,10 @@ static __always_inline int cgroup_hook(struct __sk_buff *skb, const u32 hook,
 	}
 	packet.key.attachment = endpoint->attachment;
 	reason = parse_network(skb, &packet, skb->protocol);
-	if (unlikely(reason)) {
-		if (reason == REASON_EXEMPT)
+	if (unlikely(reason == REASON_EXEMPT)) {
+		if (is_exempt(&packet))
 			return CGROUP_PASS;
+	} else if (unlikely(reason)) {
 		drop(skb, &packet, reason);
 		return CGROUP_DROP;
 	}

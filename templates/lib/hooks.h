@@ -24,6 +24,34 @@ static __always_inline const struct endpoint *find_host(void)
 	return bpf_map_lookup_elem(&endpoints, &zero);
 }
 
+/* fe80::/10, or groups of one link, ff02::/16. */
+static __always_inline bool is_on_link(const u32 *address)
+{
+	return (address[0] & htonl(0xffc00000)) == htonl(0xfe800000) ||
+	       (address[0] & htonl(0xffff0000)) == htonl(0xff020000);
+}
+
+/*
+ * Neighbour discovery is no matter of policy as it stays on its link, where a hop limit of
+ * 255 proves it.  But the host is a router: what an endpoint sends to an address of the world
+ * it would forward, whatever it carries.  Neighbours within the cluster have hooks or hosts
+ * that drop what was forwarded.
+ */
+__verified_alone int is_exempt(const struct packet *packet)
+{
+	const struct peer *peer;
+
+	if (!packet)
+		return false;
+	if (packet->direction != DIRECTION_EGRESS || packet->family != 6 ||
+	    packet->key.protocol != IPPROTO_ICMPV6 || packet->hop_limit != 255 ||
+	    is_on_link((const u32 *)packet->key.remote))
+		return true;
+	peer = find_peer(packet->key.remote, packet->family);
+	return peer && peer->identity != IDENTITY_WORLD &&
+	       peer->identity != IDENTITY_WORLD_IPV6;
+}
+
 /* Addresses beyond the two that every endpoint has, and clients that ask for their first. */
 __verified_alone int may_send_from(const struct packet *packet,
 				   const struct endpoint *endpoint)

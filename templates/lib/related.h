@@ -103,6 +103,10 @@ __verified_alone int is_related(struct __sk_buff *skb, const struct packet *pack
 	/* Who receives the error must have sent what it is about. */
 	if (!is_same_address(inner.key.local, packet->key.local))
 		return false;
+	/* Routers send errors, too, but an endpoint is none: it tells the sender only. */
+	if (packet->direction == DIRECTION_EGRESS &&
+	    !is_same_address(inner.key.remote, packet->key.remote))
+		return false;
 	set_embedded_ports(&inner, &transport);
 	flow = find_flow(&inner.key, &is_new);
 	return flow && !(flow->flags & FLOW_IS_CUT);

@@ -60,9 +60,10 @@ static __always_inline int endpoint_hook(struct __sk_buff *skb, const u32 hook,
 	}
 	packet.key.attachment = endpoint->attachment;
 	reason = parse_frame(skb, &packet);
-	if (unlikely(reason)) {
-		if (reason == REASON_EXEMPT)
+	if (unlikely(reason == REASON_EXEMPT)) {
+		if (is_exempt(&packet))
 			return TC_ACT_UNSPEC;
+	} else if (unlikely(reason)) {
 		drop(skb, &packet, reason);
 		return TC_ACT_SHOT;
 	}

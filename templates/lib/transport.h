@@ -147,6 +147,8 @@ static __always_inline u32 classify_icmpv6(struct packet *packet, u16 identifier
 	case ICMPV6_ROUTER_SOLICITATION ... ICMPV6_REDIRECT:
 		if (packet->hop_limit != 255 || packet->code || packet->is_fragment)
 			return REASON_BAD_NEIGHBOUR_DISCOVERY;
+		packet->kind = PACKET_SINGLE;
+		set_ports(packet, packet->type, packet->code);
 		return REASON_EXEMPT;
 	/* Multicast listeners speak on their link only (RFC 3810, 5). */
 	case ICMPV6_MLD_QUERY ... ICMPV6_MLD_DONE:

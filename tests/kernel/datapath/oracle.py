@@ -16,7 +16,7 @@ from ipaddress import (
 )
 
 from lockgate.ir.tables import Outcome
-from tests.kernel.datapath.worlds import PREFIXES, decide
+from tests.kernel.datapath.worlds import PREFIXES, WORLD, decide
 
 Address = IPv4Address | IPv6Address
 Key = tuple[Address, Address, int, int, int]
@@ -26,6 +26,7 @@ _NETWORKS: list[tuple[IPv4Network | IPv6Network, int]] = sorted(
     key=lambda pair: -pair[0].prefixlen,
 )
 _LINK_LOCAL = ip_network("fe80::/10")
+_LINK_GROUPS = ip_network("ff02::/16")
 _LINK_LOCAL_OR_NONE = ("fe80::/10", "::/128")
 
 
@@ -51,6 +52,7 @@ class Reading:
     embedded: Key | None = None
     fragment: tuple[Address, Address, int, int] | None = None
     is_later: bool = False
+    is_discovery: bool = False
     hop_limit: int = 0
 
     @property
@@ -78,6 +80,8 @@ class Oracle:
         """Whether a frame may pass the hook of this direction; if so it is remembered."""
         try:
             reading = read_frame(frame)
+            if reading.is_discovery and not self._is_far(reading, direction):
+                return True
             if direction == "egress":
                 self._check_source(reading)
         except BadFrameError:
@@ -93,6 +97,13 @@ class Oracle:
         if reading.fragment:
             self.first.setdefault(reading.fragment, []).append(reading)
         return self._judge(reading, direction)
+
+    @staticmethod
+    def _is_far(reading: Reading, direction: str) -> bool:
+        """Whether an endpoint sends neighbour discovery where the host would forward it."""
+        to = reading.destination
+        is_near = to in _LINK_LOCAL or to in _LINK_GROUPS or peer_of(to) != WORLD
+        return direction == "egress" and not is_near
 
     def _check_source(self, reading: Reading) -> None:
         if reading.source in self.own:
@@ -124,6 +135,8 @@ class Oracle:
         if reading.embedded is None:
             return False
         one, two, *ports, protocol = reading.embedded
+        if direction == "egress" and one != reading.destination:
+            return False  # an endpoint tells the sender only
         # The embedded packet went the other way.
         turned = (
             (one, two, ports[0], ports[1], protocol)
@@ -238,7 +251,7 @@ def _read_v6(packet: bytes) -> Reading:
     if reading.protocol in (135, 139, 140, 253, 254):
         raise BadFrameError
     _read_transport(reading, payload, icmp=58, is_first=reading.fragment is not None)
-    if int(source) == 0:
+    if int(source) == 0 and not reading.is_discovery:
         raise BadFrameError
     return reading
 
@@ -331,7 +344,8 @@ def _read_icmp(reading: Reading, data: bytes, *, is_first: bool) -> None:
     if is_v6 and 133 <= kind <= 137:
         if reading.hop_limit != 255 or code or is_first:
             raise BadFrameError
-        raise ExemptFrameError
+        reading.is_discovery = True
+        return
     is_mld = is_v6 and kind in (130, 131, 132, 143) and reading.hop_limit == 1
     if is_mld and not is_first and _is_link_source(reading.source):
         raise ExemptFrameError

@@ -142,6 +142,18 @@ def test_error_to_somebody_else(node: Node) -> None:
     assert not node.passes("to_endpoint", error("172.16.0.1", "10.0.0.101", 3, about))
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_error_from_an_endpoint_goes_to_the_sender(node: Node, family: int) -> None:
+    """One connection is no licence to send errors about it to all the world."""
+    client, web, router = ADDRESSES[family]
+    kind = 3 if family == 4 else 1
+    assert node.passes("to_endpoint", packet(client, web, TCP, tcp(40000, 80, SYN)))
+    about = ip(family, client, web, TCP, tcp(40000, 80, SYN))
+    assert not node.passes("from_endpoint", error(web, router, kind, about))
+    assert node.passes("from_endpoint", error(web, client, kind, about))
+    assert node.drops() == {"policy": 1}
+
+
 def test_error_about_a_later_fragment(node: Node) -> None:
     """It has no ports; what stands where they would be is not taken for them."""
     node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", TCP, tcp(40000, 80, SYN)))

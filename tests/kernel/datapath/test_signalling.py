@@ -121,6 +121,25 @@ def test_neighbour_discovery(node: Node, hook: str) -> None:
     assert node.drops() == {"bad_neighbour_discovery": 10}
 
 
+def test_discovery_does_not_leave_the_cluster(node: Node) -> None:
+    """To an address of the world the host would forward it, so policy judges it."""
+
+    def ndp(source: str, destination: str) -> bytes:
+        message = icmp(136, payload=bytes(16))
+        inner = ipv6(source, destination, ICMPV6, message, hop_limit=255)
+        return ethernet(inner, ETH_IPV6)
+
+    node.become("closed")
+    for near in ("fe80::9", "ff02::1:ff00:1", "fd00:9::1", "fd00:9::2", "fd00::2"):
+        assert node.passes("from_endpoint", ndp("fd00::3", near)), near
+    for far in ("2001:db8::1", "ff0e::1"):
+        assert not node.passes("from_endpoint", ndp("fd00::3", far))
+        assert not node.passes("from_endpoint", ndp("fd00::2", far))
+        assert not node.passes("from_endpoint", ndp("::", far))
+    assert node.drops() == {"policy": 2, "spoofed_source": 4}
+    assert node.passes("to_endpoint", ndp("2001:db8::1", "fd00::3"))
+
+
 @pytest.mark.parametrize("kind", [130, 131, 132, 143])
 def test_multicast_listeners(node: Node, kind: int) -> None:
     """MLD passes on its link; from elsewhere it is judged as any ICMPv6."""
