@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     *("virtio_pci", "virtio_rng", "9pnet_virtio", "9p", "overlay"),
-    *("veth", "dummy", "8021q", "sch_ingress", "cls_bpf", "sch_fq"),
+    *("veth", "dummy", "bridge", "8021q", "sch_ingress", "cls_bpf", "sch_fq"),
     *("crc32c_generic", "libcrc32c", "sctp"),
 )
 """What the guest loads, with what it depends on; what is built in is left out."""
