@@ -16,6 +16,7 @@ from lockgate.driver import Compilation, Settings, compile_policies, write_outpu
 from lockgate.options import Options
 from lockgate.toolchain import clang
 from lockgate_runtime.manifest import files_below, read_bundle
+from tests.places import PACKAGES
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 LOCKGATE = [sys.executable, "-m", "lockgate.cli"]
@@ -80,7 +81,7 @@ def test_two_places_give_the_same_bytes(tmp_path: Path) -> None:
         done = subprocess.run(  # noqa: S603
             [*LOCKGATE, "compile", *words, "-o", "bundle", "--no-cache"],
             cwd=place,
-            env=environment | {"PATH": os.environ["PATH"]},
+            env=environment | PACKAGES | {"PATH": os.environ["PATH"]},
             umask=(0o022, 0o077)[number],
             capture_output=True,
             text=True,

@@ -25,6 +25,7 @@ from lockgate_runtime.slot import Slot
 from lockgate_runtime.state import State, Total
 from lockgate_runtime.verbs import VERBS
 from lockgate_runtime.verbs.apply import _duration as duration
+from tests.places import PACKAGES
 
 
 def test_the_slot_falls_back_by_the_clock() -> None:
@@ -118,14 +119,14 @@ def test_guard_is_read() -> None:
 def test_guard_finds_the_session_of_an_ancestor() -> None:
     """As under sudo, which takes SSH_CONNECTION away from its command."""
     code = (
-        "import subprocess, sys; from lockgate_runtime import guard;"
+        "import os, subprocess, sys; from lockgate_runtime import guard;"
         "print(guard.parse_guard('tcp/22').peer) if len(sys.argv) > 1 else "
         "subprocess.run([sys.executable, '-c', sys.orig_argv[2], 'inner'],"
-        " env={}, check=True)"
+        " env={n: v for n, v in os.environ.items() if n == 'PYTHONPATH'}, check=True)"
     )
     done = subprocess.run(  # noqa: S603  # written above
         [sys.executable, "-c", code],
-        env={"SSH_CONNECTION": "::ffff:198.51.100.7 5000 192.0.2.1 22"},
+        env=PACKAGES | {"SSH_CONNECTION": "::ffff:198.51.100.7 5000 192.0.2.1 22"},
         capture_output=True,
         text=True,
         check=False,

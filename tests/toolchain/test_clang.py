@@ -20,6 +20,7 @@ from lockgate.toolchain.clang import (
     find_compiler,
     strip_comments,
 )
+from tests.places import PACKAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +74,7 @@ def test_the_same_bytes_in_two_places(
         done = subprocess.run(  # noqa: S603  # our own program
             [sys.executable, "-c", BUILD, umask],
             cwd=folder,
-            env=environment,
+            env=environment | PACKAGES,
             capture_output=True,
             text=True,
             check=True,
