@@ -41,7 +41,7 @@ from lockgate_runtime.recovery import (
 from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
 from lockgate_runtime.state import State
 from lockgate_runtime.survey import Choice, Survey, survey
-from lockgate_runtime.unload import remove_everything
+from lockgate_runtime.unload import remove_everything, remove_pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -166,13 +166,16 @@ class _Application:
                 self._step("recover")
                 self._refuse_pending(recover(self._pins))
             self._step("survey")
-            return self._change(self._survey())
-        except (NodeError, OSError) as error:
+            found = self._survey()
+            if is_fresh:
+                remove_pins(self._pins, self._netlink)  # of an unload that died
+            return self._change(found)
+        except BaseException as error:
             if is_fresh:
                 remove_everything(self._pins, self._state, self._netlink)
-            if isinstance(error, NodeError):
-                raise
-            raise _unexpected(error) from error
+            if isinstance(error, OSError):
+                raise _unexpected(error) from error
+            raise
 
     def _refuse_pending(self, slot: Slot) -> None:
         if slot.is_pending:
@@ -337,6 +340,8 @@ _GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO)
 
 def _unexpected(error: OSError) -> NodeError:
     """Turn a refusal of the system that no step has named into one of our errors."""
+    if isinstance(error, BpfError) and error.errno == errno.EPERM:
+        return environment.permission_error()
     code = "E5021" if isinstance(error, BpfError) else "E5037"
     return NodeError(
         code,

@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DEFAULT_ROOT = Path("/sys/fs/bpf/lockgate")
+_VERSION = re.compile(r"v\d+")
 
 
 class Pins:
@@ -51,6 +53,10 @@ class Pins:
         """Make the folders; only root may look in."""
         for folder in (self.maps, self.stubs, self.links, self.generations):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def versions(self) -> list[Path]:
+        """Return the folders below the root that are ours, of any version."""
+        return [one for one in list_folder(self.root) if _VERSION.fullmatch(one.name)]
 
     def map(self, name: str) -> Path:
         """Return where a map that outlives generations is pinned."""

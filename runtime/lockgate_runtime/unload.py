@@ -1,7 +1,8 @@
-"""Remove everything: attachments, pins, state."""
+"""Remove everything of ours: attachments, pins, state."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.pins import remove_tree
@@ -15,10 +16,22 @@ if TYPE_CHECKING:
 
 
 def remove_everything(pins: Pins, state: State, netlink: Netlink) -> list[Attachment]:
-    """Detach first, so that no packet meets a stub without its generation."""
+    """Remove the pins, the root unless others have pins there, and the state."""
+    removed = remove_pins(pins, netlink)
+    with contextlib.suppress(OSError):
+        pins.root.rmdir()
+    state.remove()
+    return removed
+
+
+def remove_pins(pins: Pins, netlink: Netlink) -> list[Attachment]:
+    """Detach first, so that no packet meets a stub without its generation.
+
+    Pins of other versions of ours go, too.
+    """
     removed = attachments(pins)
     for place in removed:
         detach(pins, place, netlink)
-    remove_tree(pins.root)
-    state.remove()
+    for folder in pins.versions():
+        remove_tree(folder)
     return removed

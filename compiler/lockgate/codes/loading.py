@@ -127,9 +127,10 @@ EXPLANATIONS = (
     Explanation(
         "E5022",
         "pinned-map-differs",
-        "a pinned map is of another shape",
+        "a pinned map is of another shape, or gone",
         cause="Maps that outlive a generation (flows, events) were pinned by a "
-        "version of Lockgate with other structures.",
+        "version of Lockgate with other structures, or somebody removed the pin of "
+        "one that is in use.",
         cure="lockgate unload, then apply again: connections are judged anew, "
         "as if they began then.",
     ),

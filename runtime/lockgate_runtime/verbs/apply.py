@@ -29,6 +29,7 @@ EXAMPLES = """
   lockgate apply bundle/ --endpoints here.json       where endpoints are, by name
 """
 
+_LONGEST = 8760 * 3600
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "ms": 0.001}
 
 
@@ -69,14 +70,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--event-rate",
-        type=int,
+        type=_rate,
         default=1000,
         metavar="N",
         help="most events a second and CPU; more are counted (default: %(default)s)",
     )
     parser.add_argument(
         "--host-mark",
-        type=lambda text: int(text, 0),
+        type=_bit,
         default=1 << 5,
         metavar="BIT",
         help="packet mark of forwarded packets, with host policies (default: %(default)s)",
@@ -194,4 +195,25 @@ def _duration(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text)
     if not match or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time like 60s or 5m")
-    return float(match[1]) * _UNITS[match[2]]
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST:
+        raise argparse.ArgumentTypeError("the longest time is 8760h, a year")
+    return seconds
+
+
+def _rate(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not from 0 to 4294967295")
+    return int(text)
+
+
+def _bit(text: str) -> int:
+    try:
+        mark = int(text, 0)
+    except ValueError:
+        mark = 0
+    if mark not in (1 << bit for bit in range(32)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not one bit of 32, like 32 or 0x20"
+        )
+    return mark

@@ -33,13 +33,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 @faults_to_exit_codes
 def run(arguments: argparse.Namespace) -> int:
     """Tidy up; the policy in force stays."""
-    from lockgate_runtime.environment import check_capabilities
+    from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.netlink import Netlink
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.recovery import recover, settle
     from lockgate_runtime.state import State
 
     check_capabilities()
+    check_bpffs(arguments.root)
     pins, state = Pins(arguments.root), State(arguments.root, arguments.state)
     removed: list[Attachment] = []
     warnings: list[str] = []

@@ -32,12 +32,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Switch to the other place."""
     from lockgate_runtime.confirmation import require_loaded, rollback
-    from lockgate_runtime.environment import check_capabilities
+    from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.netlink import Netlink
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
 
     check_capabilities()
+    check_bpffs(arguments.root)
     pins, state = Pins(arguments.root), State(arguments.root, arguments.state)
     require_loaded(pins)
     with (

@@ -24,13 +24,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 @faults_to_exit_codes
 def run(arguments: argparse.Namespace) -> int:
     """Print it; that nothing is loaded is an answer too."""
-    from lockgate_runtime.environment import check_capabilities
+    from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.netlink import Netlink
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
     from lockgate_runtime.status import print_status, read_status
 
     check_capabilities()
+    check_bpffs(arguments.root)
     with Netlink() as netlink:
         state = State(arguments.root, arguments.state)
         status = read_status(Pins(arguments.root), state, netlink)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lockgate_runtime.pins import remove_tree
 from tests.kernel.e2e.bundles import Allow, Pod
 from tests.kernel.e2e.network import IS_EMULATED, on_real_machines, sh, spawn, start
 
@@ -177,6 +178,30 @@ def test_rollback_after_a_crash_goes_to_a_whole_policy(
     )  # the place of `first` is taken
     pods.run("rollback")
     assert in_force(pods) == OPEN
+
+
+def test_apply_after_an_unload_that_died(pods: Network, first: Path) -> None:
+    """Half of the pins are gone, and what is left is no reason to fail."""
+    pods.apply(first)
+    (top,) = pods.root.glob("v*")
+    for part in ("links", "generations", "maps"):
+        remove_tree(top / part)
+    pods.apply(first)
+    assert in_force(pods) == OPEN
+
+
+def test_a_map_that_lost_its_pin(pods: Network, first: Path, second: Path) -> None:
+    """Stubs would go on with a map that nobody can reach: refused, not called done."""
+    pods.apply(first)
+    (programs,) = pods.root.glob("v*/maps/programs_tc")
+    programs.unlink()
+    refused = pods.run("apply", str(second), "--node", "node-1", check=False)
+    assert refused.returncode == 2
+    assert "E5022" in refused.stderr
+    assert "lockgate unload" in refused.stderr
+    pods.run("unload")
+    pods.apply(second)
+    assert in_force(pods) == CLOSED
 
 
 def test_a_full_disk_changes_nothing(

@@ -208,6 +208,23 @@ def test_unload_leaves_nothing(
     assert network.run("unload").returncode == 0
 
 
+def test_unload_leaves_pins_of_others(network: Network, bundle: Bundler) -> None:
+    """A root that is shared, such as the whole BPF file system, is not ours to empty."""
+    network.apply(bundle(Pod("web", (WEB,), ingress=())))
+    with Map.create(MapType.ARRAY, "other", 4, 8, 1) as other:
+        pin = network.root / "other"
+        other.pin(pin)
+    network.run("unload")
+    assert [place.name for place in network.root.iterdir()] == ["other"]
+    assert network.tcp("client", "web", WEB)
+    broken = bundle(Pod("web", (WEB,), ingress=()))
+    network.state = pin / "state"  # cannot be written
+    refused = network.run("apply", str(broken), "--node", "node-1", check=False)
+    assert refused.returncode == 2
+    assert [place.name for place in network.root.iterdir()] == ["other"]
+    pin.unlink()
+
+
 def test_host_devices_are_left_when_nothing_selects_the_host(
     network: Network, bundle: Bundler
 ) -> None:
