@@ -24,7 +24,7 @@ def parse(node: Node, context: Context, diagnostics: Diagnostics) -> CidrGroup |
     metadata = read_metadata(fields, diagnostics, is_namespaced=False)
     known = ("externalCIDRs",)
     spec = fields.fields("spec", "CiliumCIDRGroupSpec", known=known, required=True)
-    if metadata is None or spec is None:
+    if spec is None:
         return None
     spec.sequence("externalCIDRs", required=True)
     networks = parse_prefixes(spec.strings("externalCIDRs"), diagnostics)

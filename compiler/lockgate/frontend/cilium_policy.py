@@ -47,8 +47,6 @@ def parse(node: Node, context: Context, diagnostics: Diagnostics) -> tuple[Polic
         node, context.kind, diagnostics, known=_OBJECT_FIELDS, elsewhere=_MISPLACED
     )
     metadata = read_metadata(fields, diagnostics, is_namespaced=is_namespaced)
-    if metadata is None:
-        return ()
     is_audited = read_audit(fields, metadata, context, diagnostics)
     parts = [(f"specs[{i}]", item) for i, item in enumerate(fields.items("specs"))]
     _warn_of_repetition(parts, diagnostics)

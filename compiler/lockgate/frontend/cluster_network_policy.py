@@ -54,7 +54,7 @@ def parse(node: Node, context: Context, diagnostics: Diagnostics) -> tuple[Polic
     metadata = read_metadata(fields, diagnostics, is_namespaced=False)
     what = "ClusterNetworkPolicySpec"
     spec = fields.fields("spec", what, known=_SPEC_FIELDS, required=True)
-    if metadata is None or spec is None:
+    if spec is None:
         return ()
     tier = spec.string("tier", enum=_TIERS, required=True)
     priority = spec.integer("priority", minimum=0, maximum=LAST_PRIORITY, required=True)

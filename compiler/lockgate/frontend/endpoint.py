@@ -46,7 +46,7 @@ def parse(
     )
     metadata = read_metadata(fields, diagnostics, is_namespaced=True)
     spec = fields.fields("spec", "EndpointSpec", known=_SPEC_FIELDS, required=True)
-    if metadata is None or spec is None:
+    if spec is None:
         return None
     _check_labels(fields, metadata, diagnostics)
     interface, cgroup = _read_attachment(spec, diagnostics)

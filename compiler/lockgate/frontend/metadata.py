@@ -67,13 +67,17 @@ class Metadata:
 
 def read_metadata(
     fields: Fields, diagnostics: Diagnostics, *, is_namespaced: bool
-) -> Metadata | None:
-    """Read ``metadata`` of an object; None where it has no usable name."""
+) -> Metadata:
+    """Read ``metadata`` of an object.
+
+    Where it has no usable name that is an error, and the name is empty: the rest of the
+    object is read all the same, so that all its mistakes are shown.
+    """
     metadata = fields.fields(
         "metadata", "ObjectMeta", known=METADATA_FIELDS, required=True
     )
     if metadata is None:
-        return None
+        return Metadata("", "default" if is_namespaced else "", fields.node.span)
     name = metadata.string("name", required=True)
     if name is not None and not (_SUBDOMAIN.fullmatch(name) and ".." not in name):
         _bad_name(name, metadata.span("name"), diagnostics)
@@ -84,10 +88,8 @@ def read_metadata(
         kind = fields.string("kind") or "this kind"
         message = f"{kind} is cluster-wide and has no namespace"
         diagnostics.error("E1017", message, metadata.span("namespace"))
-    if name is None:
-        return None
     return Metadata(
-        name,
+        name or "",
         (namespace or "default") if is_namespaced else "",
         metadata.span("name"),
         _read_strings(metadata, "labels", diagnostics),

@@ -49,7 +49,7 @@ def parse(node: Node, context: Context, diagnostics: Diagnostics) -> tuple[Polic
     )
     metadata = read_metadata(fields, diagnostics, is_namespaced=True)
     spec = fields.fields("spec", "NetworkPolicySpec", known=_SPEC_FIELDS, required=True)
-    if metadata is None or spec is None:
+    if spec is None:
         return ()
     namespace = metadata.namespace
     lists = {direction: spec.items(direction.value) for direction in Direction}
