@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,7 @@ class Netlink:
             ) from None
         self._error = NetlinkError
         self._ip: Any = IPRoute()
+        self._patience = _PATIENCE
         return self
 
     def __exit__(
@@ -155,14 +157,47 @@ class Netlink:
             yield from self._ip.get_default_routes(family=family)
 
     def bridge_port(self, bridge: Device, address: Address) -> Device | None:
-        """Return the port of a bridge behind which an address was last seen."""
+        """Return the port of a bridge behind which an address is.
+
+        The kernel forgets who has not spoken for a while, so it is made to ask.  All that
+        do not answer are together waited for as long as one.
+        """
+        mac = self._link_address(bridge, address)
+        port = self._port_of(bridge, mac)
+        if port is None:
+            self._ask(bridge, address, mac)
+        while port is None and self._patience > 0:
+            time.sleep(_STEP)
+            self._patience -= _STEP
+            port = self._port_of(bridge, self._link_address(bridge, address))
+        return port
+
+    def _ask(self, bridge: Device, address: Address, mac: str | None) -> None:
+        """Let the kernel ask for a neighbour now: once more where it knows one."""
+        known: dict[str, Any] = {"lladdr": mac, "state": _NUD_PROBE} if mac else {}
+        try:
+            self._ip.neigh(
+                "replace",
+                family=_FAMILIES[address.version],
+                dst=str(address),
+                ifindex=bridge.index,
+                **(known or {"state": _NUD_NONE, "flags": _NTF_USE}),
+            )
+        except self._error as error:
+            if error.code not in (*_GONE, errno.EPERM):
+                raise
+
+    def _link_address(self, bridge: Device, address: Address) -> str | None:
         for neighbour in self._ip.get_neighbours(
             family=_FAMILIES[address.version], ifindex=bridge.index
         ):
             if neighbour.get_attr("NDA_DST") == str(address):
-                mac = neighbour.get_attr("NDA_LLADDR")
-                break
-        else:
+                mac: str | None = neighbour.get_attr("NDA_LLADDR")
+                return mac
+        return None
+
+    def _port_of(self, bridge: Device, mac: str | None) -> Device | None:
+        if mac is None:
             return None
         for entry in self._ip.fdb("dump"):
             if (
@@ -215,10 +250,14 @@ class Netlink:
     def add_filter(
         self, index: int, direction: str, program: int, filter_: Filter
     ) -> None:
-        """Attach a program (its descriptor) in direct-action mode; EEXIST when taken."""
+        """Attach a program (its descriptor) in direct-action mode; EEXIST when taken.
+
+        A filter that equals this one, of an earlier life, gets the program instead.
+        """
+        is_there = filter_ in self.filters(index, direction)
         try:
             self._ip.tc(
-                "add-filter",
+                "replace-filter" if is_there else "add-filter",
                 "bpf",
                 index,
                 handle=filter_.handle,
@@ -257,4 +296,8 @@ _NO_ROUTE = (
     errno.EACCES,
     errno.ESRCH,
 )
+_NUD_NONE, _NUD_PROBE, _NTF_USE = 0, 0x10, 0x01
+"""From linux/neighbour.h."""
+_STEP, _PATIENCE = 0.02, 1.0
+"""Seconds between two looks at a neighbour, and in all for those that do not answer."""
 _GONE = (errno.ENOENT, errno.ENODEV, errno.EINVAL)

@@ -153,6 +153,9 @@ def test_clsact_is_removed_only_when_it_was_ours(
         with Program.load(ProgramType.SCHED_CLS, "stub", code) as program:
             clsact.attach(program, place, pin, netlink, "")
             assert clsact.is_attached(place, pin, netlink)
+            pin.unlink()  # as a process that died could leave it
+            clsact.attach(program, place, pin, netlink, "")
+            assert len(netlink.filters(device.index, "egress")) == 1
             other = Filter(7, 1, "other")
             netlink.add_filter(device.index, "egress", program.fd, other)
             clsact.detach(place, pin, netlink)
@@ -342,8 +345,15 @@ def test_pods_behind_a_bridge(network: Network, bundle: Bundler) -> None:
         Pod("one", addresses[:1], ingress=(Allow(HOST),)),
         Pod("two", addresses[1:]),
     )
-    network.apply(bundle(*pods))
+    closed = bundle(*pods)
+    # As after a while in which nobody spoke.
+    forget = "link set cni0 type bridge fdb_flush"
+    ip(network.host, "neigh flush dev cni0", forget)
+    network.apply(closed)
+    assert network.denies_tcp("two", "one", addresses[0])
     assert network.tcp(network.host, "one", addresses[0])
+    ip(network.host, forget)
+    network.apply(closed)
     assert network.denies_tcp("two", "one", addresses[0])
     assert network.tcp("one", "two", addresses[1])
     network.run("unload")
