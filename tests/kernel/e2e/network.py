@@ -118,6 +118,14 @@ class Network:
         self.outside = f"{self.name}-out"
 
     def __enter__(self) -> Network:
+        try:
+            self._build()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _build(self) -> None:
         host, outside = self.host, self.outside
         add_namespace(host)
         add_namespace(outside)
@@ -143,10 +151,10 @@ class Network:
             Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
         self._wait_for(OUTSIDE_V4)
         self._wait_for(OUTSIDE_V6)
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self.run("unload", check=False)
+        if Path(f"/run/netns/{self.host}").exists():
+            self.run("unload", check=False)
         for namespace in (*self.pods, self.host, self.outside):
             start("ip", "netns", "del", self._full(namespace))
         shutil.rmtree(self.root, ignore_errors=True)
@@ -196,8 +204,8 @@ class Network:
 
     def _wait_for(self, address: str) -> None:
         """Wait until the host reaches an address: a new device takes up to a second."""
-        for _ in range(100):
-            if self.ping(self.host, address, wait=0.05):
+        for _ in range(200):
+            if self.ping(self.host, address, wait=0.1):
                 return
         raise AssertionError(f"the test's own network has no way to {address}")
 
