@@ -318,9 +318,11 @@ def test_a_wrong_node_is_an_error_that_names_the_right_one(
 def test_pods_behind_a_bridge(network: Network, bundle: Bundler) -> None:
     """Where all pods share a subnet on a bridge, each one's port is found by its address."""
     names, addresses = ("one", "two"), ("10.244.0.11", "10.244.0.12")
+    made = start("ip", "-n", network.host, "link", "add", "cni0", "type", "bridge")
+    if "Unknown device type" in made.stderr:
+        pytest.skip("this kernel has no bridges")
     ip(
         network.host,
-        "link add cni0 type bridge",
         "addr add 10.244.0.1/24 dev cni0",
         "link set cni0 up",
     )
