@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.artifact import describe_bundle, seal_bundle, write_bundle
+from lockgate.beside import do_beside
 from lockgate.codegen.pack import MOST_ATOMS, pack_tables
 from lockgate.codegen.program import render_programs
 from lockgate.codegen.shape import choose_shape
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
+
+
+_MANY_TABLES = 1000
+"""From so many tables on, a second process is worth its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +147,7 @@ def _build_bundle(compilation: Compilation, settings: Settings) -> None:
     tables, options = compilation.tables, compilation.options
     assert tables is not None, "compile_tables found no error"  # noqa: S101
     settings.progress("packing tables")
-    packed = pack_tables(tables)
-    text = print_tables(tables)
+    packed, text = _write_tables(tables)
 
     settings.progress("compiling programs")
     sources = render_programs(choose_shape(tables))
@@ -170,9 +174,21 @@ def _build_bundle(compilation: Compilation, settings: Settings) -> None:
     files = {f"objects/{name}": content for name, content in objects.items()}
     files |= {f"source/{name}": content.encode() for name, content in sources.items()}
     files |= {f"tables/{name}": content for name, content in packed.items()}
-    files |= {f"tables/{name}": content.encode() for name, content in text.items()}
+    files |= {f"tables/{name}": content for name, content in text.items()}
     files["report.md"] = report.encode()
     compilation.bundle = seal_bundle(manifest, files)
+
+
+def _write_tables(tables: Tables) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Return the tables packed for the kernel, and printed for people."""
+
+    def print_them() -> dict[str, bytes]:
+        return {name: text.encode() for name, text in print_tables(tables).items()}
+
+    if len(tables.tables) < _MANY_TABLES:
+        return pack_tables(tables), print_them()
+    text, packed = do_beside(print_them, lambda: pack_tables(tables))
+    return packed, text
 
 
 def _read_lock(path: Path | None, diagnostics: Diagnostics) -> IdentityLock:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lockgate.diagnostics import Severity
 from lockgate.ir.policy import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from lockgate.diagnostics import Diagnostics
+    from lockgate.diagnostics import Diagnostic, Diagnostics
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
     from lockgate_runtime.manifest import Manifest
+
+_Row = TypeVar("_Row")
 
 _LONGEST = 200
 """Rows of a list in a report; more are counted, and stand in the files of ``tables/``."""
@@ -77,9 +79,11 @@ def _unenforced(diagnostics: Diagnostics) -> Iterator[str]:
     yield ""
     if not found:
         yield "Everything that the policies say is enforced."
-    yield from _listed(
-        f"- {d.span.place if d.span else ''} {d.message} ({d.code})" for d in found
-    )
+    yield from _listed(found, _message)
+
+
+def _message(found: Diagnostic) -> str:
+    return f"- {found.span.place if found.span else ''} {found.message} ({found.code})"
 
 
 def _warnings(diagnostics: Diagnostics) -> Iterator[str]:
@@ -92,26 +96,28 @@ def _warnings(diagnostics: Diagnostics) -> Iterator[str]:
     yield ""
     if not found:
         yield "None."
-    yield from _listed(
-        f"- {d.span.place if d.span else ''} {d.message} ({d.code})" for d in found
-    )
+    yield from _listed(found, _message)
 
 
 def _policies(tables: Tables, policies: Sequence[Policy]) -> Iterator[str]:
     subjects: Counter[str] = Counter()
-    pairs = [(e.ingress_table, e.egress_table) for e in tables.endpoints]
-    pairs += [(h.ingress_table, h.egress_table) for h in tables.hosts]
-    for pair in pairs:
-        subjects.update({key for t in pair for key in tables.tables[t].policies})
+    pairs = Counter((e.ingress_table, e.egress_table) for e in tables.endpoints)
+    pairs.update((h.ingress_table, h.egress_table) for h in tables.hosts)
+    for pair, count in pairs.items():
+        for key in {key for t in pair for key in tables.tables[t].policies}:
+            subjects[key] += count
     yield "## Policies"
     yield ""
     yield "| policy | tier | selects | isolates | rules | where |"
     yield "|---|---|--:|---|--:|---|"
     yield from _listed(
-        f"| {policy.key} | {policy.tier.name.lower()} | {subjects[policy.key]} | "
-        f"{_isolates(policy)} | {len(policy.ingress.rules) + len(policy.egress.rules)} | "
-        f"{policy.span.place} |"
-        for policy in sorted(policies, key=lambda p: (p.key, p.part))
+        sorted(policies, key=lambda p: (p.key, p.part)),
+        lambda policy: (
+            f"| {policy.key} | {policy.tier.name.lower()} | {subjects[policy.key]} | "
+            f"{_isolates(policy)} | "
+            f"{len(policy.ingress.rules) + len(policy.egress.rules)} | "
+            f"{policy.span.place} |"
+        ),
     )
 
 
@@ -125,15 +131,19 @@ def _endpoints(tables: Tables) -> Iterator[str]:
     yield "| endpoint | node | identity | ingress | egress |"
     yield "|---|---|--:|---|---|"
     yield from _listed(
-        f"| {e.namespace}/{e.name} | {e.node or ''} | {e.identity} | "
-        f"{_table(tables, e.ingress_table)} | {_table(tables, e.egress_table)} |"
-        for e in tables.endpoints
+        tables.endpoints,
+        lambda e: (
+            f"| {e.namespace}/{e.name} | {e.node or ''} | {e.identity} | "
+            f"{_table(tables, e.ingress_table)} | {_table(tables, e.egress_table)} |"
+        ),
     )
     yield from _listed(
-        f"| node {host.node} | {host.node} | {host.identity} | "
-        f"{_table(tables, host.ingress_table)} | {_table(tables, host.egress_table)} |"
-        for host in tables.hosts
-        if host.is_enforced
+        [host for host in tables.hosts if host.is_enforced],
+        lambda host: (
+            f"| node {host.node} | {host.node} | {host.identity} | "
+            f"{_table(tables, host.ingress_table)} | "
+            f"{_table(tables, host.egress_table)} |"
+        ),
     )
 
 
@@ -172,14 +182,11 @@ def _programs(manifest: Manifest) -> Iterator[str]:
     yield f"Linux {manifest.kernel} or newer, with BTF; among others {needs}."
 
 
-def _listed(rows: Iterable[str]) -> Iterator[str]:
-    count = 0
-    for count, row in enumerate(rows, 1):
-        if count <= _LONGEST:
-            yield row
-    if count > _LONGEST:
+def _listed(rows: Sequence[_Row], show: Callable[[_Row], str]) -> Iterator[str]:
+    yield from map(show, rows[:_LONGEST])
+    if len(rows) > _LONGEST:
         yield ""
-        yield f"{count - _LONGEST} more: see `tables/`."
+        yield f"{len(rows) - _LONGEST} more: see `tables/`."
 
 
 def _size(count: int) -> str:

@@ -1,7 +1,5 @@
 """``python -m lockgate.cli``."""
 
-import sys
+from lockgate.cli.main import run
 
-from lockgate.cli.main import main
-
-sys.exit(main())
+run()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.cli.inputs import add_inputs, compile_settings, read_options
 from lockgate.cli.messages import FORMATS, exit_code, print_diagnostics
+from lockgate.collection import keep_to_the_end, without_collection
 
 if TYPE_CHECKING:
     import argparse
@@ -50,6 +51,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile, print diagnostics, write the bundle."""
+    # Held until all of it is gone: the first collection would look through it in vain.
+    with without_collection():
+        return _compile(arguments)
+
+
+def _compile(arguments: argparse.Namespace) -> int:
     from lockgate import driver
     from lockgate.artifact import check_replaceable
 
@@ -60,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         compilation = driver.compile_policies(
             arguments.files, read_options(arguments), settings
         )
+        keep_to_the_end(compilation)
         is_new = bool(directory) and compilation.ok
         if is_new and directory:
             is_new = driver.write_outputs(compilation, directory, settings)

@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import lockgate
+from lockgate.collection import end_process_after
 from lockgate.faults import Fault
 from lockgate_runtime.errors import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 USAGE = 2
 """Exit code of a wrong command line or an environment that lacks something."""
@@ -57,6 +59,11 @@ class VerbModule(Protocol):
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Do it and return the exit code."""
+
+
+def run() -> NoReturn:
+    """Run ``lockgate`` as a process, which ends with it."""
+    end_process_after(main)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

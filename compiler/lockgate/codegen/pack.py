@@ -8,15 +8,21 @@ of rows, pages of ports, whole directories, interval lists and cell matrices.
 
 from __future__ import annotations
 
-import json
 from array import array
 from typing import TYPE_CHECKING
 
+from lockgate.codegen.json_text import (
+    print_decision,
+    print_endpoints,
+    print_identity,
+    print_lines,
+    print_rule,
+)
 from lockgate.ir.tables import AXIS_SIZES
 from lockgate_runtime import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from lockgate.ir.tables import (
         AddressEntry,
@@ -42,35 +48,10 @@ def pack_tables(tables: Tables) -> dict[str, bytes]:
         "ports.bin": pack_ports(tables.atoms),
         **pack_policies(tables.tables),
         "decisions.bin": pack_decisions(tables),
-        "decisions.json": _json_lines(
-            {
-                "outcome": layout.ENUMERATIONS["outcome"][decision.outcome],
-                "rule": decision.rule,
-                "argument": decision.argument,
-                "because": decision.because,
-                "chain": [(tier.name, rule) for tier, rule in decision.chain],
-            }
-            for decision in tables.decisions
-        ),
-        "rules.json": _json_lines(
-            {
-                "number": rule.number,
-                "name": rule.name,
-                "effect": rule.effect,
-                "policies": rule.policies,
-                "places": [span.place for span in rule.spans],
-            }
-            for rule in tables.rules
-        ),
-        "identities.json": _json_lines(
-            {
-                "number": identity.number,
-                "name": identity.name,
-                "labels": [str(label) for label in identity.labels],
-            }
-            for identity in tables.identities
-        ),
-        "endpoints.json": _pack_endpoints(tables),
+        "decisions.json": print_lines(map(print_decision, tables.decisions)),
+        "rules.json": print_lines(map(print_rule, tables.rules)),
+        "identities.json": print_lines(map(print_identity, tables.identities)),
+        "endpoints.json": print_endpoints(tables),
     }
 
 
@@ -237,54 +218,6 @@ class _Joined:
     def content(self) -> bytes:
         """All arrays, in order of arrival."""
         return _bytes(self._elements)
-
-
-# ---------------------------------------------------------------- text for the runtime
-
-
-def _pack_endpoints(tables: Tables) -> bytes:
-    endpoints: list[Mapping[str, object]] = []
-    for endpoint in tables.endpoints:
-        row: dict[str, object] = {
-            "namespace": endpoint.namespace,
-            "name": endpoint.name,
-            "node": endpoint.node,
-            "identity": endpoint.identity,
-            "addresses": [str(address) for address in endpoint.addresses],
-            "ingress_policy": endpoint.ingress_table,
-            "egress_policy": endpoint.egress_table,
-        }
-        if endpoint.attachment:
-            row["interface"] = endpoint.attachment.interface
-            row["cgroup"] = endpoint.attachment.cgroup
-        endpoints.append(row)
-    hosts: list[Mapping[str, object]] = [
-        {
-            "node": host.node,
-            "identity": host.identity,
-            "addresses": [str(address) for address in host.addresses],
-            "ingress_policy": host.ingress_table,
-            "egress_policy": host.egress_table,
-            "is_api_server": host.is_api_server,
-            "is_enforced": host.is_enforced,
-        }
-        for host in tables.hosts
-    ]
-    return (
-        b'{"endpoints":\n'
-        + _json_lines(endpoints)
-        + b',"hosts":\n'
-        + _json_lines(hosts)
-        + b"}\n"
-    )
-
-
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _json_lines(values: Iterable[Mapping[str, object]]) -> bytes:
-    """Encode a JSON array with one element a line, so that a diff shows what changed."""
-    return ("[\n" + ",\n".join(map(_dumps, values)) + "\n]\n").encode()
 
 
 def _bytes(words: array[int]) -> bytes:

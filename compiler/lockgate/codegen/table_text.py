@@ -11,20 +11,29 @@ import struct
 from array import array
 from collections import Counter
 from itertools import starmap
+from socket import inet_ntoa
 from typing import TYPE_CHECKING
 
 from lockgate.ir.l7 import Parser
-from lockgate.ir.policy import Direction, PortRange, Protocol
+from lockgate.ir.policy import Direction, PortRange, Protocol, Tier
 from lockgate.ir.tables import AXIS_SIZES, Outcome
 from lockgate_runtime import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lockgate.ir.tables import Decision, PortAtoms, Tables, VerdictTable
+    from lockgate.ir.tables import (
+        AddressEntry,
+        Decision,
+        PortAtoms,
+        Tables,
+        VerdictTable,
+    )
 
 _PROTOCOLS = {protocol.value: protocol.name.lower() for protocol in Protocol}
 _PARSERS = tuple(Parser)
+_OUTCOMES = {outcome: outcome.name.lower() for outcome in Outcome}
+_TIERS = {tier: tier.name.capitalize() for tier in Tier}
 _NAMED = 3
 """Identities of a class, and classes of a row, that are named one by one."""
 
@@ -32,12 +41,13 @@ _NAMED = 3
 def print_tables(tables: Tables) -> dict[str, str]:
     """Return file name (below ``tables/``) → text."""
     peers = _Peers(tables)
+    outcomes = [_print_outcome(tables, decision) for decision in tables.decisions]
     text = {
         "addresses.txt": _print_addresses(tables),
         "peers.txt": _print_peers(tables),
         "ports.txt": _print_ports(tables.atoms),
-        "decisions.txt": _print_decisions(tables),
-        "policies.txt": _print_policies(tables, peers),
+        "decisions.txt": _print_decisions(tables, outcomes),
+        "policies.txt": _print_policies(tables, peers, outcomes),
         "sets.txt": peers.sets(),
     }
     return {
@@ -45,9 +55,10 @@ def print_tables(tables: Tables) -> dict[str, str]:
     }
 
 
-def _print_policies(tables: Tables, peers: _Peers) -> Iterator[str]:
+def _print_policies(
+    tables: Tables, peers: _Peers, outcomes: Sequence[str]
+) -> Iterator[str]:
     """Print each verdict table: peer, traffic, outcome, and the rule that decides."""
-    decisions = [_print_outcome(tables, decision) for decision in tables.decisions]
     traffic = _Traffic(tables.atoms)
     users = _count_users(tables)
     for number, table in enumerate(tables.tables):
@@ -59,7 +70,7 @@ def _print_policies(tables: Tables, peers: _Peers) -> Iterator[str]:
             first = row * table.interval_count
             cells = table.cells[first : first + table.interval_count]
             for decision, ports in traffic.of_row(table.intervals, cells):
-                yield f"  {toward} {peer}  {ports}  {decisions[decision]}"
+                yield f"  {toward} {peer}  {ports}  {outcomes[decision]}"
 
 
 def _print_addresses(tables: Tables) -> Iterator[str]:
@@ -67,7 +78,14 @@ def _print_addresses(tables: Tables) -> Iterator[str]:
     peers = tables.peers
     for entry in sorted(tables.addresses):
         identity = peers[entry.peer].identity
-        yield f"{entry.network}  peer {entry.peer}  {names[identity]}"
+        yield f"{_network(entry)}  peer {entry.peer}  {names[identity]}"
+
+
+def _network(entry: AddressEntry) -> str:
+    """Return what ``str(entry.network)`` says, in a fifth of the time."""
+    if entry.version == 4:  # IP version
+        return f"{inet_ntoa(entry.value.to_bytes(4, 'big'))}/{entry.length}"
+    return str(entry.network)
 
 
 def _print_peers(tables: Tables) -> Iterator[str]:
@@ -85,19 +103,19 @@ def _print_ports(atoms: PortAtoms) -> Iterator[str]:
         yield f"atom {atom}  {_print_range(axis, ports)}"
 
 
-def _print_decisions(tables: Tables) -> Iterator[str]:
+def _print_decisions(tables: Tables, outcomes: Sequence[str]) -> Iterator[str]:
     rules = tables.rules
     for number, decision in enumerate(tables.decisions):
-        yield f"decision {number}  {_print_outcome(tables, decision)}"
+        yield f"decision {number}  {outcomes[number]}"
         for tier, rule in decision.chain:
-            yield f"  [{tier.name.capitalize()}] {rules[rule].effect}: {rules[rule].name}"
+            yield f"  [{_TIERS[tier]}] {rules[rule].effect}: {rules[rule].name}"
         for rule in decision.because:
             places = ", ".join(span.place for span in rules[rule].spans)
             yield f"  rule {rules[rule].number} {rules[rule].name}  {places}".rstrip()
 
 
 def _print_outcome(tables: Tables, decision: Decision) -> str:
-    outcome = decision.outcome.name.lower()
+    outcome = _OUTCOMES[decision.outcome]
     if decision.outcome is Outcome.REDIRECT and decision.argument:
         outcome += f" {_PARSERS[decision.argument - 1].value}"
     return f"{outcome}  {tables.rules[decision.rule].name}"
