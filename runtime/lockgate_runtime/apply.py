@@ -34,6 +34,7 @@ from lockgate_runtime.pins import Pins, boot_time, remove_tree
 from lockgate_runtime.recovery import (
     attachments,
     detach,
+    enforced_devices,
     is_attached,
     recover,
     settle,
@@ -189,7 +190,11 @@ class _Application:
     def _survey(self) -> Survey:
         request = self._request
         choice = Choice(
-            request.node, request.placements, request.devices, request.guard
+            request.node,
+            request.placements,
+            request.devices,
+            request.guard,
+            enforced_devices(self._pins, self._netlink),
         )
         return survey(self._bundle, choice, self._netlink)
 
@@ -330,6 +335,12 @@ class _Application:
             absent=found.absent,
             devices=found.devices,
             warnings=[
+                f"{one.endpoint.key} is enforced at {one.where} as before, "
+                f"though it was not found: {one.kept}"
+                for one in found.present
+                if one.kept
+            ]
+            + [
                 f"{one.endpoint.key} is not enforced: {one.why}" for one in found.absent
             ],
         )

@@ -2,12 +2,13 @@
 
 The snapshot has a pod's addresses; the way to an address leads through the pod's device.
 An Endpoint document, or a list given to ``apply``, names the device or the cgroup itself.
+One that is not found, though it is enforced now and its device is there, stays where it is.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.attach import cgroup
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from lockgate_runtime.netlink import Device, Netlink
     from lockgate_runtime.tables import Endpoint
+
+Addresses = tuple[bytes, bytes]
+"""The first address of each family, packed; zeros are none."""
 
 _HOST_ROUTE = {4: 32, 6: 128}
 _ENDPOINT_DEVICES = ("veth", "netkit", "tun")
@@ -39,7 +43,8 @@ class Present:
     """An endpoint and where it was found.
 
     ``target`` is an ifindex or a cgroup id, ``number`` its attachment number in the datapath,
-    ``where`` the device's name or the cgroup's folder.
+    ``where`` the device's name or the cgroup's folder.  ``kept``: why it was not found, if it
+    was not, and is taken to be where it is enforced now.
     """
 
     endpoint: Endpoint
@@ -47,6 +52,7 @@ class Present:
     number: int
     where: str
     is_cgroup: bool
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,12 @@ def find_endpoints(
     endpoints: Sequence[Endpoint],
     placements: Mapping[str, Placement],
     netlink: Netlink,
+    enforced: Mapping[Addresses, Device],
 ) -> tuple[list[Present], list[Absent]]:
-    """Find every endpoint; E5024 where two are behind one device, E5026 where numbers meet."""
+    """Find every endpoint; E5024 where two are behind one device, E5026 where numbers meet.
+
+    ``enforced``: the devices at which endpoints with these addresses are enforced now.
+    """
     present: list[Present] = []
     absent: list[Absent] = []
     default = {device.index for device in netlink.default_devices()}
@@ -79,8 +89,32 @@ def find_endpoints(
             present.append(found)
         else:
             absent.append(found)
+    kept = _keep(absent, {one.number for one in present}, enforced)
+    present += kept
+    names = {one.endpoint.key for one in kept}
+    absent = [one for one in absent if one.endpoint.key not in names]
     _refuse_shared(present)
     return present, absent
+
+
+def _keep(
+    absent: Sequence[Absent], taken: set[int], enforced: Mapping[Addresses, Device]
+) -> list[Present]:
+    """Return who stays where it is enforced: a silent pod must not come free by silence."""
+    kept = []
+    for one in absent:
+        device = enforced.get(first_addresses(one.endpoint))
+        if device is not None and device.index not in taken:
+            kept.append(replace(_present(one.endpoint, device), kept=one.why))
+            taken = taken | {device.index}
+    return kept
+
+
+def first_addresses(endpoint: Endpoint) -> Addresses:
+    """Return the first address of each family, as the datapath knows an endpoint."""
+    v4 = next((a.packed for a in endpoint.addresses if a.version == 4), bytes(4))
+    v6 = next((a.packed for a in endpoint.addresses if a.version == 6), bytes(16))
+    return v4, v6
 
 
 def read_placements(path: Path) -> dict[str, Placement]:

@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Map, Program, ProgramType
-from lockgate_runtime.layout import value_of
+from lockgate_runtime.layout import ENDPOINT, value_of
 from lockgate_runtime.loader import CGROUP_HOOKS, TC_HOOKS
 from lockgate_runtime.maps import sum_counters
 from lockgate_runtime.pins import list_folder, remove_tree
@@ -153,6 +153,23 @@ def attachment_numbers(pins: Pins, number: int) -> set[int]:
     with Map.pinned(pin) as interfaces:
         found = {int.from_bytes(value[:4], "little") for _, value in interfaces.items()}
     return found - {0}
+
+
+def endpoint_addresses(pins: Pins, number: int) -> dict[int, tuple[bytes, bytes]]:
+    """Return attachment number → first addresses of both families, zeros where none."""
+    pin = pins.generation(number) / "maps" / "endpoints"
+    if not pin.exists():
+        return {}
+    with Map.pinned(pin) as endpoints:
+        rows = [ENDPOINT.unpack(value) for _, value in endpoints.items()]
+    found = {
+        int(row["attachment"]): (
+            int(row["address_v4"]).to_bytes(4, "little"),
+            bytes(row["address_v6"]),
+        )
+        for row in rows
+    }
+    return {n: both for n, both in found.items() if any(map(any, both))}
 
 
 def new_number(pins: Pins, state: State) -> int:

@@ -16,6 +16,7 @@ from lockgate_runtime.generation import (
     BEFORE,
     attachment_numbers,
     empty_place,
+    endpoint_addresses,
     generation_in,
     is_empty,
     is_passing,
@@ -30,10 +31,12 @@ from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockgate_runtime.netlink import Netlink
+    from lockgate_runtime.endpoints import Addresses
+    from lockgate_runtime.netlink import Device, Netlink
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
 
+_ENDPOINT_HOOKS = ("from_endpoint", "to_endpoint")
 _NETWORK_HOOKS = ("from_network", "to_network")
 
 
@@ -97,6 +100,28 @@ def wanted_by(pins: Pins, number: int | None) -> Callable[[Attachment], bool]:
         return place.target in numbers
 
     return is_wanted
+
+
+def enforced_devices(pins: Pins, netlink: Netlink) -> dict[Addresses, Device]:
+    """Return the devices at which endpoints are enforced now, by the endpoints' addresses.
+
+    All of it is read from the kernel.  A device that is gone took its attachments along; one
+    that has its number since has none.
+    """
+    if not pins.exist:
+        return {}
+    number = generation_in(pins, read_slot(pins).active)
+    if number is None:
+        return {}
+    addresses = endpoint_addresses(pins, number)
+    found = {}
+    for place in attachments(pins):
+        is_ours = place.hook in _ENDPOINT_HOOKS and place.target in addresses
+        if is_ours and is_attached(pins, place, netlink):
+            device = netlink.device_at(place.target)
+            if device is not None:
+                found[addresses[place.target]] = device
+    return found
 
 
 def settle(

@@ -133,6 +133,8 @@ def print_status(status: dict[str, Any]) -> str:
     lines = [*_head(status), ""]
     for row in status["endpoints"]:
         where = row["where"] if row["is_attached"] else f"{row['where']} (gone)"
+        if row["is_attached"] and row.get("kept"):
+            where += f" (as before: {row['kept']})"
         lines.append(f"  endpoint {row['namespace']}/{row['name']}  {where}")
     lines += [
         f"  endpoint {row['namespace']}/{row['name']}  not here: {row['why']}"

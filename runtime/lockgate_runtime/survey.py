@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime import guard
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lockgate_runtime.bundle import Bundle, NodeRows
-    from lockgate_runtime.endpoints import Absent, Placement, Present
+    from lockgate_runtime.endpoints import Absent, Addresses, Placement, Present
     from lockgate_runtime.netlink import Device, Netlink
 
 
@@ -60,6 +60,7 @@ class Survey:
                     "attachment": one.number,
                     "where": one.where,
                     "is_cgroup": one.is_cgroup,
+                    "kept": one.kept,
                 }
                 for one in self.present
             ],
@@ -80,18 +81,21 @@ class Survey:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the caller says about this node; the rest is found."""
+    """What is said about this node, by the caller or by what is in force; the rest is found."""
 
     node: str
     placements: Mapping[str, Placement]
     devices: Sequence[str]
     guard: guard.Guard | None
+    enforced: Mapping[Addresses, Device] = field(default_factory=dict)
 
 
 def survey(bundle: Bundle, choice: Choice, netlink: Netlink) -> Survey:
     """Find everything; NodeError when it cannot be, or the guard objects."""
     rows = bundle.node(choice.node, tuple(choice.placements))
-    present, absent = find_endpoints(rows.endpoints, choice.placements, netlink)
+    present, absent = find_endpoints(
+        rows.endpoints, choice.placements, netlink, choice.enforced
+    )
     taken = {one.target for one in present if not one.is_cgroup}
     devices = _host_devices(rows, choice.devices, taken, netlink)
     used = [rows.host.ingress_policy, rows.host.egress_policy]

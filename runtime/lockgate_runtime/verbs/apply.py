@@ -151,6 +151,16 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
             }
             for one in outcome.present
         ],
+        "kept": [
+            {
+                "namespace": one.endpoint.namespace,
+                "name": one.endpoint.name,
+                "where": one.where,
+                "why": one.kept,
+            }
+            for one in outcome.present
+            if one.kept
+        ],
         "absent": [
             {
                 "namespace": one.endpoint.namespace,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import struct
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -358,9 +360,55 @@ def test_pods_behind_a_bridge(network: Network, bundle: Bundler) -> None:
     network.apply(closed)
     assert network.denies_tcp("two", "one", addresses[0])
     assert network.tcp("one", "two", addresses[1])
+    # One that stays silent, whatever it is asked, is enforced where it was: by what is new.
+    ip(f"{network.name}-one", "link set eth0 arp off")
+    ip(network.host, "neigh flush dev cni0", forget)
+    network.apply(bundle(replace(pods[0], ingress=()), pods[1]))
+    ip(f"{network.name}-one", "link set eth0 arp on")
+    assert network.denies_tcp("two", "one", addresses[0])
+    assert network.denies_tcp(network.host, "one", addresses[0])
     network.run("unload")
     assert network.tcp("two", "one", addresses[0])
     ip(network.host, "link del cni0")
+
+
+def test_an_endpoint_that_is_not_found_stays_enforced_where_it_was(
+    network: Network, bundle: Bundler
+) -> None:
+    """While its device is there; again and again, without our names, and said aloud."""
+    late = Pod("late", (LATE,), ingress=(Allow("client"),))
+    client = Pod("client", (CLIENT,))
+    network.add_pod("late", LATE)
+    network.apply(bundle(late, client))
+    ip(network.host, f"route del {LATE}/32 dev lg-late")
+    closed = bundle(replace(late, ingress=()), client)
+    place = ("--node", "node-1", "-o", "json")
+    planned = json.loads(network.run("apply", str(closed), *place, "--dry-run").stdout)
+    assert [row["where"] for row in planned["kept"]] == ["lg-late"]
+    for _ in range(2):
+        said = json.loads(network.run("apply", str(closed), *place).stdout)
+        assert [row["name"] for row in said["kept"]] == ["late"]
+        assert [row["name"] for row in said["absent"]] == []
+        assert "default/late is enforced at lg-late as before" in said["warnings"][0]
+        assert not [name for name in said["detached"] if name in said["attached"]]
+        shutil.rmtree(network.state)  # it decides nothing
+    network.apply(closed)
+    status = network.run("status").stdout
+    assert "lg-late (as before: " in status
+    ip(network.host, f"route add {LATE}/32 dev lg-late")
+    assert network.denies_tcp("client", "late", LATE)
+    # Found again, elsewhere addressed, or gone with its device: nothing is kept.
+    assert not json.loads(network.run("apply", str(closed), *place).stdout)["kept"]
+    ip(network.host, f"route del {LATE}/32 dev lg-late")
+    moved = bundle(replace(late, addresses=("10.0.0.44",), ingress=()))
+    said = json.loads(network.run("apply", str(moved), *place).stdout)
+    assert ([row["name"] for row in said["absent"]], said["kept"]) == (["late"], [])
+    ip(network.host, f"route add {LATE}/32 dev lg-late")
+    network.apply(closed)
+    network.remove_pod("late")
+    said = json.loads(network.run("apply", str(closed), *place).stdout)
+    assert ([row["name"] for row in said["absent"]], said["kept"]) == (["late"], [])
+    assert len(said["detached"]) == 2
 
 
 def test_a_pod_that_is_elsewhere_is_not_looked_for_on_the_uplink(
