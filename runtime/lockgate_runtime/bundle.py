@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+_LOOK = "name the folder that `lockgate compile -o` wrote, as a user who may read it"
 _RECOMPILE = "compile it again with this Lockgate, or use the one that compiled it"
 
 
@@ -32,9 +33,14 @@ class Bundle:
 
     @classmethod
     def open(cls, directory: Path) -> Bundle:
-        """Read the manifest and check the hash of every file."""
+        """Read the manifest and check the hash of every file.
+
+        E5011 when nothing is there that can be read, E5010 when it is no whole bundle of ours.
+        """
         try:
             return cls(directory, manifest.read_bundle(directory))
+        except manifest.NoBundleError as error:
+            raise NodeError("E5011", str(error), _LOOK) from None
         except manifest.ManifestError as error:
             raise NodeError("E5010", str(error), _RECOMPILE) from None
 

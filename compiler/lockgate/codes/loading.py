@@ -79,12 +79,21 @@ EXPLANATIONS = (
     Explanation(
         "E5010",
         "bad-bundle",
-        "the bundle cannot be read",
+        "the bundle is damaged, or not for this Lockgate",
         cause="A file is missing, its hash is not the manifest's, the manifest "
         "has a version or a schema that this Lockgate does not know, or "
         "the folder is no bundle.",
         cure="Compile again with this Lockgate, or apply with the one that "
         "compiled it; copy bundles whole.",
+    ),
+    Explanation(
+        "E5011",
+        "no-bundle",
+        "there is no bundle that could be read",
+        cause="The folder is not there, is a file, or this user may not read it "
+        "or what is in it. That says nothing of a bundle: the exit code is 2, and "
+        "1 only for one that was read and refused.",
+        cure="Name the folder that `lockgate compile -o` wrote, as a user who may read it.",
     ),
     Explanation(
         "E5013",

@@ -2,7 +2,8 @@
 
 A verb's module has ``EXAMPLES``, ``configure(parser)`` and ``run(arguments)``, as the verbs of
 the compiler's command line; ``python -m lockgate_runtime VERB`` needs nothing but this package.
-Exit codes: 0 done, 1 the bundle is refused, 2 usage or environment.
+Exit codes: 0 done, 1 the bundle is refused, 2 usage or environment; a bundle that is not
+there or may not be read is of the latter.
 """
 
 from __future__ import annotations
@@ -91,6 +92,11 @@ def faults_to_exit_codes(
             print(error.render(), file=sys.stderr)
             if arguments.output == "json":
                 print(json.dumps({"error": error.to_json()}, indent=2))
-            return REFUSED if error.code in _REFUSALS else ENVIRONMENT
+            return exit_code(error)
 
     return wrapped
+
+
+def exit_code(error: NodeError) -> int:
+    """Return what a command ends with after an error."""
+    return REFUSED if error.code in _REFUSALS else ENVIRONMENT
