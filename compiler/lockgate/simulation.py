@@ -148,12 +148,14 @@ class Simulation:
     """Judges flows over one set of tables.
 
     ``host_pods``: ``namespace/name`` of pods on the host network → their node.
+    ``node``: the node that ``@host`` means beside an end that is on none.
     """
 
     tables: PackedTables
     judge: Judge
     host_pods: Mapping[str, str | None] = field(default_factory=dict)
     requests: RequestJudge | None = None
+    node: str | None = None
 
     def __post_init__(self) -> None:
         self._endpoints = {e.key: e for e in self.tables.endpoints}
@@ -202,6 +204,16 @@ class Simulation:
                 for family in families
             ]
         return asked
+
+    def is_host_unclear(self, flow: Flow) -> bool:
+        """Whether ``@host`` is no node in a flow, though host policies select some."""
+        if self.node is not None or not any(h.is_enforced for h in self.tables.hosts):
+            return False
+        source, destination = self._end(flow.source), self._end(flow.destination)
+        return any(
+            one.role == "@host" and other.node is None and not other.role
+            for one, other in ((source, destination), (destination, source))
+        )
 
     def because(self, side: Side) -> list[dict[str, Any]]:
         """Return the rules behind one side, as answers print them."""
@@ -294,7 +306,8 @@ class Simulation:
     def host_of(self, role: str, other: _End) -> _End:
         """Return the node that ``@host`` or ``@remote-node`` means beside ``other``."""
         if role == "@host":
-            return _End(entry=self._hosts.get(other.node or ""), role=role)
+            node = other.node or self.node
+            return _End(entry=self._hosts.get(node or ""), role=role)
         others = (h for name, h in sorted(self._hosts.items()) if name != other.node)
         return _End(entry=next(others, None), role=role)
 

@@ -140,3 +140,75 @@ def test_an_unknown_end(files: list[str], capsys: pytest.CaptureFixture[str]) ->
     """Exit code 1, as for a policy that names nobody."""
     _, err = explain(capsys, "a/nobody", "a/web", "80/TCP", *files, code=1)
     assert "nobody is called 'a/nobody'" in err
+
+
+HOST_POLICY = """\
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: ssh}
+spec:
+  nodeSelector: {matchLabels: {zone: x}}
+  ingress: [{fromEntities: [cluster]}]
+"""
+
+
+@pytest.fixture
+def host_files(tmp_path: Path) -> list[str]:
+    """Return the arguments that name a host policy for n1, and the cluster of n1 and n2."""
+    policy = tmp_path / "host.yaml"
+    policy.write_text(HOST_POLICY)
+    return ["-f", str(policy), "-f", str(CLUSTER), "--no-cache"]
+
+
+def test_the_host_beside_an_outsider_is_named(
+    host_files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two nodes one must be named; a pod's own needs no name."""
+    flow = ("192.0.2.7", "@host", "22/TCP")
+    _, err = explain(capsys, *flow, *host_files, code=2)
+    assert "@host" in err
+    assert "n1" in err
+    assert "--node" in err
+    out, _ = explain(capsys, *flow, "--node", "n1", *host_files)
+    assert "ingress at node n1: deny" in out
+    out, _ = explain(capsys, *flow, "--node", "n2", *host_files)
+    assert "ingress: none (this end is not enforced)" in out
+    out, _ = explain(capsys, "@host", "192.0.2.7", "22/TCP", "--node=n1", *host_files)
+    assert "egress at node n1: allow" in out
+    out, _ = explain(capsys, "a/client", "@host", "22/TCP", *host_files)
+    assert "ingress at node n1: allow" in out
+    _, err = explain(capsys, *flow, "--node", "n3", *host_files, code=2)
+    assert "E2203" in err
+    assert "n1" in err
+
+
+def test_the_only_node_is_the_host(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is one node, nobody need name it."""
+    policy = tmp_path / "host.yaml"
+    node = "kind: Node\nmetadata: {name: n1, labels: {zone: x}}\n"
+    address = "status: {addresses: [{type: InternalIP, address: 192.168.0.10}]}\n"
+    policy.write_text(f"{HOST_POLICY}---\napiVersion: v1\n{node}{address}")
+    files = ("-f", str(policy), "--no-cache")
+    out, _ = explain(capsys, "192.0.2.7", "@host", "22/TCP", *files)
+    assert "ingress at node n1: deny" in out
+
+
+def test_no_host_policy_no_question(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no node is enforced, it is the same for all of them."""
+    out, _ = explain(capsys, "192.0.2.7", "@host", "22/TCP", *files)
+    assert "ingress: none (this end is not enforced)" in out
+
+
+def test_a_bundle_that_is_not_there_or_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one is a wrong command line, the other is refused."""
+    flow = ("a/client", "a/web", "80/TCP")
+    _, err = explain(capsys, *flow, str(tmp_path / "nope"), code=2)
+    assert "E5011" in err
+    _, err = explain(capsys, *flow, str(tmp_path), code=1)
+    assert "E5010" in err

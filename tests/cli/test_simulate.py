@@ -149,6 +149,27 @@ def test_refused_policies_are_exit_code_1(
     assert "E1004" in capsys.readouterr().err
 
 
+def test_the_host_beside_an_outsider(
+    tmp_path: Path, simulate: Callable[..., Any]
+) -> None:
+    """It is nobody unless a node is named; that is said where a node would judge."""
+    host = tmp_path / "host.yaml"
+    host.write_text(
+        "apiVersion: cilium.io/v2\nkind: CiliumClusterwideNetworkPolicy\n"
+        "metadata: {name: h}\n"
+        "spec: {nodeSelector: {}, ingress: [{fromEntities: [cluster]}]}\n"
+    )
+    flow = {"src": "192.0.2.7", "dst": "@host", "protocol": "TCP", "port": 22}
+    more = ("-f", str(host))
+    code, answers, err = simulate(flow, ALLOWED, more=more)
+    assert (code, answers[0]["ingress"]) == (0, "none")
+    assert "1 flows" in err
+    assert "--node" in err
+    code, answers, err = simulate(flow, ALLOWED, more=(*more, "--node", "n2"))
+    assert (code, answers[0]["ingress"], "--node" in err) == (0, "deny", False)
+    assert "--node" not in simulate(flow)[2]
+
+
 @pytest.mark.kernel
 def test_the_kernel_answers_alike(simulate: Callable[..., Any]) -> None:
     """The program's answers are those of the tables, rules and lines included."""

@@ -23,6 +23,7 @@ EXAMPLES = """
   lockgate explain a/client a/web 80/TCP -f policies/ -f cluster.yaml
   lockgate explain 192.0.2.7 a/web 443/TCP bundle/
   lockgate explain a/client @host 8/ICMP bundle/ -o json
+  lockgate explain 192.0.2.7 @host 22/TCP bundle/ --node worker-3
   lockgate explain E1004
 """
 
@@ -35,13 +36,15 @@ MOST_LOSERS = 10
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.usage = (
-        "lockgate explain SRC DST PORT/PROTOCOL (-f PATH ... | BUNDLE) [-o json]\n"
+        "lockgate explain SRC DST PORT/PROTOCOL (-f PATH ... | BUNDLE) [--node NAME] "
+        "[-o json]\n"
         "       lockgate explain CODE"
     )
     parser.description = (
         "Say for both ends of a flow which rule decided, where it stands, on which way "
         "through the tiers, and which rules lost.  SRC and DST are namespace/pod, an "
-        "address, @host or @remote-node; the port of ICMP is its type.  With one word, "
+        "address, @host (the node of the other end, or --node) or @remote-node; the port of "
+        "ICMP is its type.  With one word, "
         "a diagnostic's code: what it means and how to mend it."
     )
     parser.add_argument(
@@ -105,11 +108,16 @@ def _explain_flow(
     from lockgate.flows import FlowError, parse_flow
     from lockgate.simulation import Simulation, TableJudge
 
+    tables, hosts = judged.tables, judged.tables.hosts
+    node = judged.node or (hosts[0].node if len(hosts) == 1 else None)
     simulation = Simulation(
-        judged.tables, TableJudge(judged.tables), judged.host_pods, judged.requests
+        tables, TableJudge(tables), judged.host_pods, judged.requests, node
     )
     try:
-        answer = simulation.answer(parse_flow(flow))
+        parsed = parse_flow(flow)
+        if simulation.is_host_unclear(parsed):
+            raise _unclear([host.node for host in hosts if host.is_enforced])
+        answer = simulation.answer(parsed)
     except FlowError as error:
         print(f"lockgate: {error}", file=sys.stderr)
         return 1
@@ -120,6 +128,16 @@ def _explain_flow(
     else:
         print(_text(answer, sides, explainer))
     return 0
+
+
+def _unclear(nodes: list[str]) -> Fault:
+    names = ", ".join(nodes[:8]) + (" and others" if len(nodes) > 8 else "")
+    return Fault(
+        "E2203",
+        "the other end is on no node, so @host could be any; host policies select "
+        + names,
+        f"name the node that is meant: --node {nodes[0]}",
+    )
 
 
 def _middle(judged: Judged, arguments: argparse.Namespace) -> Middle | None:

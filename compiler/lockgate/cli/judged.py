@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,10 +26,12 @@ class Judged(NamedTuple):
     """Tables to judge from, and what only the files know.
 
     ``compilation`` is None for a bundle: it has no L7 rules and no host-network pods.
+    ``node`` is ``--node``.
     """
 
     tables: PackedTables
     compilation: Compilation | None = None
+    node: str | None = None
 
     @property
     def requests(self) -> RuleRequests | None:
@@ -49,12 +52,17 @@ class Judged(NamedTuple):
 
 
 class RefusedError(Exception):
-    """The files have errors; they are printed already."""
+    """The files or the bundle have errors; they are printed already."""
 
 
 def add_judged(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name policy files; the bundle is the verb's own."""
     add_inputs(parser, are_required=False)
+    parser.add_argument(
+        "--node",
+        metavar="NAME",
+        help="the node that @host means where the other end is outside the cluster",
+    )
 
 
 def read_judged(arguments: argparse.Namespace, bundle: str | None) -> Judged:
@@ -65,13 +73,15 @@ def read_judged(arguments: argparse.Namespace, bundle: str | None) -> Judged:
 
     _require_one(arguments, bundle)
     if bundle is not None:
-        return Judged(PackedTables.open(_open_bundle(bundle).tables))
+        return _judged(arguments, PackedTables.open(_open_bundle(bundle).tables))
     with compile_settings(arguments) as settings:
         compilation = compile_tables(arguments.files, read_options(arguments), settings)
     print_diagnostics(compilation.diagnostics)
     if compilation.tables is None or not compilation.ok:
         raise RefusedError
-    return Judged(PackedTables(pack_tables(compilation.tables)), compilation)
+    return _judged(
+        arguments, PackedTables(pack_tables(compilation.tables)), compilation
+    )
 
 
 @contextmanager
@@ -86,7 +96,7 @@ def compiled_bundle(
     _require_one(arguments, bundle)
     if bundle is not None:
         opened = _open_bundle(bundle)
-        yield Judged(PackedTables.open(opened.tables)), opened
+        yield _judged(arguments, PackedTables.open(opened.tables)), opened
         return
     with TemporaryDirectory(prefix="lockgate-") as folder:
         directory = Path(folder) / "bundle"
@@ -101,7 +111,8 @@ def compiled_bundle(
         if not compilation.ok:
             raise RefusedError
         opened = _open_bundle(str(directory))
-        yield Judged(PackedTables.open(opened.tables), compilation), opened
+        tables = PackedTables.open(opened.tables)
+        yield _judged(arguments, tables, compilation), opened
 
 
 def _require_one(arguments: argparse.Namespace, bundle: str | None) -> None:
@@ -113,11 +124,32 @@ def _require_one(arguments: argparse.Namespace, bundle: str | None) -> None:
         )
 
 
+def _judged(
+    arguments: argparse.Namespace,
+    tables: PackedTables,
+    compilation: Compilation | None = None,
+) -> Judged:
+    """Put together what is judged; a fault where ``--node`` is not in the snapshot."""
+    name = arguments.node
+    nodes = [host.node for host in tables.hosts]
+    if name is not None and name not in nodes:
+        raise Fault(
+            "E2203",
+            f"the snapshot has no node {name!r}",
+            f"name one that it has: {', '.join(nodes[:8]) or 'it has none'}",
+        )
+    return Judged(tables, compilation, name)
+
+
 def _open_bundle(text: str) -> Bundle:
     from lockgate_runtime.bundle import Bundle
     from lockgate_runtime.errors import NodeError
+    from lockgate_runtime.verbs import REFUSED, exit_code
 
     try:
         return Bundle.open(Path(text))
     except NodeError as error:
+        if exit_code(error) == REFUSED:
+            print(error.render(), file=sys.stderr)
+            raise RefusedError from None
         raise Fault(error.code, error.message, error.cure) from None

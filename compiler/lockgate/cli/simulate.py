@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Judge flows, one JSON object a line: src and dst (namespace/pod, an address, "
         "@host, @remote-node), protocol, port (the type for ICMP), perhaps http or dns.  "
+        "@host is the node of the other end; where that is on none, it is --node, or nobody.  "
         "A denied flow is exit code 0; where flows bring expectations (expect, "
         "expect_k8s), an answer that differs is exit code 1."
     )
@@ -115,7 +116,9 @@ def _simulation(arguments: argparse.Namespace) -> Iterator[Simulation]:
 def _simulate(judged: Judged, judge: Judge) -> Simulation:
     from lockgate.simulation import Simulation
 
-    return Simulation(judged.tables, judge, judged.host_pods, judged.requests)
+    return Simulation(
+        judged.tables, judge, judged.host_pods, judged.requests, judged.node
+    )
 
 
 def _judge(
@@ -130,7 +133,7 @@ def _judge(
     from lockgate.simulation import FamilyError, UnaskedError
 
     skipped: Counter[str] = Counter()
-    differ = 0
+    differ = unclear = 0
     for located in flows:
         try:
             answer = simulation.answer(located.flow)
@@ -143,6 +146,7 @@ def _judge(
             skipped[str(reason)] += 1
             print(_row({**located.flow.question, "skipped": str(reason)}, form))
             continue
+        unclear += simulation.is_host_unclear(located.flow)
         differences = answer.differences(of_cilium=of_cilium)
         differ += bool(differences)
         print(_row(simulation.row(answer), form))
@@ -151,6 +155,12 @@ def _judge(
             print(f"{place}: {name} is {got}, not {wanted}", file=sys.stderr)
     for why, count in skipped.items():
         print(f"{count} flows were not judged: {why}", file=sys.stderr)
+    if unclear:
+        print(
+            f"in {unclear} flows @host is nobody, since the other end is on no node: "
+            "--node NAME says which node is meant",
+            file=sys.stderr,
+        )
     return differ
 
 

@@ -10,8 +10,9 @@ EXPLANATIONS = (
         "bad-flow",
         "a line is no flow",
         "Each line holds one JSON object with src, dst, protocol and port.  src and dst are "
-        "namespace/pod, an address, @host (the node of the other end) or @remote-node; "
-        "protocol is TCP, UDP, SCTP, ICMP or ICMPv6; port is a number, for ICMP the type.",
+        "namespace/pod, an address, @host (the node of the other end, else --node) or "
+        "@remote-node; protocol is TCP, UDP, SCTP, ICMP or ICMPv6; port is a number, "
+        "for ICMP the type.",
         'Write the flow like {"src": "a/client", "dst": "a/web", "protocol": "TCP", '
         '"port": 80}.',
     ),
