@@ -90,6 +90,21 @@ class Pins:
             finally:
                 os.close(descriptor)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether another process holds the lock now."""
+        try:
+            descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def _take(
         self, descriptor: int, *, wait: bool, waiting: Callable[[], None]
     ) -> None:

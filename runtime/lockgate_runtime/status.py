@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.attach.cgroup import attachment_number
 from lockgate_runtime.bpf import Map
+from lockgate_runtime.errors import NodeError
 from lockgate_runtime.generation import BEFORE, generation_in, rule_counters
 from lockgate_runtime.layout import ENUMERATIONS
 from lockgate_runtime.maps import count_entries, sum_counters
@@ -20,7 +23,38 @@ if TYPE_CHECKING:
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
 
+_STEP, _PATIENCE = 0.02, 1.0
+"""Seconds between two looks, and in all while another process changes what is looked at."""
 _FLOWS = ("flows", "flows_new")
+
+
+def read_settled_status(pins: Pins, state: State, netlink: Netlink) -> dict[str, Any]:
+    """Read while nobody changes the root; after some patience say that somebody does.
+
+    E5030 where nothing can be read because of that.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        was_busy, there = pins.is_busy, pins.exist
+        status = None
+        try:
+            status = read_status(pins, state, netlink)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
+        is_busy = was_busy or pins.is_busy or pins.exist != there
+        if status is not None and not is_busy:
+            return status | {"is_changing": False}
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_STEP)
+    if status is None:
+        raise NodeError(
+            "E5030",
+            f"another process is changing {pins.root}",
+            "ask again when it has ended",
+        )
+    return status | {"is_changing": True}
 
 
 def read_status(pins: Pins, state: State, netlink: Netlink) -> dict[str, Any]:
@@ -131,6 +165,8 @@ def print_status(status: dict[str, Any]) -> str:
     if not status["is_loaded"]:
         return f"nothing is loaded below {status['root']}"
     lines = [*_head(status), ""]
+    if status.get("is_changing"):
+        lines.insert(0, "another process is changing this now: it may be half of it")
     for row in status["endpoints"]:
         where = row["where"] if row["is_attached"] else f"{row['where']} (gone)"
         if row["is_attached"] and row.get("kept"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import (
@@ -44,13 +45,16 @@ def run(arguments: argparse.Namespace) -> int:
     pins, state = Pins(arguments.root), State(arguments.root, arguments.state)
     removed: list[Attachment] = []
     warnings: list[str] = []
-    if pins.exist:
-        with (
-            Netlink() as netlink,
-            pins.lock(wait=not arguments.no_wait, waiting=tell_waiting),
-        ):
+    with (
+        Netlink() as netlink,
+        pins.lock(wait=not arguments.no_wait, waiting=tell_waiting),
+    ):
+        if pins.exist:  # asked under the lock: an unload may have been before us
             recover(pins)
             removed, warnings = settle(pins, state, netlink)
+        else:
+            with contextlib.suppress(OSError):
+                pins.root.rmdir()  # made for the lock
     text = [f"warning: {warning}" for warning in warnings]
     text += [f"removed {place.name}" for place in removed]
     text.append(f"{len(removed)} attachments were of endpoints that are gone")

@@ -28,12 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate_runtime.netlink import Netlink
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
-    from lockgate_runtime.status import print_status, read_status
+    from lockgate_runtime.status import print_status, read_settled_status
 
     check_capabilities()
     check_bpffs(arguments.root)
     with Netlink() as netlink:
         state = State(arguments.root, arguments.state)
-        status = read_status(Pins(arguments.root), state, netlink)
+        status = read_settled_status(Pins(arguments.root), state, netlink)
     show(arguments, status, print_status(status))
     return 0

@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lockgate_runtime.netlink import Netlink
+from lockgate_runtime.pins import Pins
+from lockgate_runtime.recovery import attachments, detach
+from lockgate_runtime.state import State
+from lockgate_runtime.unload import remove_everything
+from tests.kernel.e2e.bundles import Pod
 from tests.kernel.e2e.network import (
     CLIENT,
     HOST_V4,
     OTHER,
     WEB,
+    inside,
     on_real_machines,
     start,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.kernel.e2e.conftest import Bundler
     from tests.kernel.e2e.network import Network
 
 pytestmark = pytest.mark.kernel
@@ -116,3 +125,40 @@ def test_compile_apply_status_rollback_unload(network: Network, tmp_path: Path) 
     )
     assert code == 1
     assert "here.yaml:1:1" in errors
+
+
+def test_gc_looks_when_nobody_else_is_at_it(
+    network: Network, bundle: Bundler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an unload took away while we waited for the lock is not missed; nothing is left."""
+    network.apply(bundle(Pod("web", WEB[:1], ingress=())))
+    before_lock = Pins.lock
+
+    def unload_first(pins: Pins, *, wait: bool, waiting: Callable[[], None]) -> object:
+        monkeypatch.setattr(Pins, "lock", before_lock)
+        network.run("unload")
+        return before_lock(pins, wait=wait, waiting=waiting)
+
+    monkeypatch.setattr(Pins, "lock", unload_first)
+    assert network.run("gc").stdout.startswith("0 attachments")
+    assert not network.root.exists()
+    assert network.run("gc").returncode == 0
+    assert not network.root.exists()
+
+
+def test_status_during_an_unload_is_no_half_truth(
+    network: Network, bundle: Bundler
+) -> None:
+    """It waits a little for who is at it; then it says that somebody is."""
+    network.apply(bundle(Pod("web", WEB[:1], ingress=())))
+    pins, state = Pins(network.root), State(network.root, network.state)
+    with inside(network.host), Netlink() as netlink, pins.lock():
+        detach(pins, attachments(pins)[0], netlink)
+        half = json.loads(network.run("status", "-o", "json").stdout)
+        assert (half["is_changing"], half["is_loaded"]) == (True, True)
+        assert "another process is changing" in network.run("status").stdout
+        pins.map("programs_tc").unlink()
+        (pins.generation(1) / "maps" / "decisions").unlink()
+        remove_everything(pins, state, netlink)
+    done = json.loads(network.run("status", "-o", "json").stdout)
+    assert (done["is_loaded"], done["is_changing"]) == (False, False)
