@@ -24,7 +24,7 @@ TESTS = ("-m", "kernel", "tests/kernel", "--ignore=tests/kernel/e2e/test_crash.p
 """All that ask the kernel something.  What ``kill -9`` does to a process is the same on
 every kernel, and hundreds of processes take long in emulation."""
 
-TIMEOUT = 600
+TIMEOUT = 900
 """Seconds for all kernel tests of one machine, in software on a shared core."""
 
 
@@ -36,7 +36,7 @@ class Run:
     shared: Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
     """Start all machines at once, and end those that still run."""
     with ExitStack() as ends:
@@ -49,6 +49,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
             ends.callback(process.terminate)
             started[series] = Run(process, shared)
         yield started
+
+
+def test_machines_start(runs: dict[str, Run]) -> None:
+    """They work on while other tests run."""
+    assert all(run.process.poll() is None for run in runs.values())
 
 
 @pytest.mark.parametrize("series", SERIES)
