@@ -216,7 +216,9 @@ def _selects(policy: Policy, subject: Endpoint | Node) -> bool:
     is_endpoint = isinstance(subject, Endpoint)
     if is_endpoint is not (policy.subject_kind is SubjectKind.ENDPOINT):
         return False
-    return _matches(policy.subject, subject.labels)
+    if is_endpoint:
+        return _matches(policy.subject, subject.labels)
+    return _matches(policy.subject, (*subject.labels, Label("reserved", "host")))
 
 
 def _matches(selector: Selector, labels: Labels) -> bool:
