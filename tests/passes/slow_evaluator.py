@@ -265,7 +265,8 @@ def _is_entity(entity: Entity, other: Other) -> bool:
         case Entity.NONE:
             return False
         case Entity.CLUSTER | Entity.CLUSTER_MESH:
-            return not outside
+            # An API server outside is of the cluster, too.
+            return not outside or Label("reserved", "kube-apiserver") in other.labels
         case _:
             return Label("reserved", entity.value) in other.labels
 
