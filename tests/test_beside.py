@@ -53,10 +53,22 @@ def test_a_mistake_here_ends_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails here is raised, and no copy waits for ever with its result."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
 
+    forked, fork = [], os.fork
+
+    def remember() -> int:
+        process = fork()
+        if process:
+            forked.append(process)
+        return process
+
     def fail() -> None:
         raise ValueError("here")
 
+    monkeypatch.setattr(os, "fork", remember)
     with pytest.raises(ValueError, match="here"):
         do_beside(_work, fail)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    (copy,) = forked
+    with pytest.raises(
+        ChildProcessError
+    ):  # it has ended, and somebody asked for its end
+        os.waitpid(copy, os.WNOHANG)
