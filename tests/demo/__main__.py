@@ -30,6 +30,8 @@ PODS = {
 ADDRESSES = PODS | {"outside": (OUTSIDE_V4, OUTSIDE_V6)}
 NAMESPACES = {"outside": "out"}
 SWAPS = 6
+WAIT = 1.5
+"""Seconds until no answer counts as none; within one machine it takes milliseconds."""
 
 
 def main() -> int:
@@ -136,14 +138,17 @@ class Demonstration:
         place = NAMESPACES.get(source, source)
         network, addresses = self._network, PODS[target.pod]
         if target.protocol == "icmp":
-            return tuple(network.ping(place, address) for address in addresses)
+            return tuple(network.ping(place, address, WAIT) for address in addresses)
         attempt = {"tcp": network.tcp, "udp": network.udp}[target.protocol]
-        return tuple(attempt(place, target.pod, a, target.port) for a in addresses)
+        return tuple(
+            attempt(place, target.pod, address, target.port, WAIT)
+            for address in addresses
+        )
 
     def _explain(self) -> bool:
         """Show why a flow was denied, as the kernel saw it and as the tables say."""
         headline("Why prometheus does not reach db")
-        self._network.tcp("prometheus", "db", PODS["db"][0], 5432)
+        self._network.tcp("prometheus", "db", PODS["db"][0], 5432, WAIT)
         flow = ("--source", "monitoring/prometheus", "--destination", "shop/db")
         seen = self._runtime("observe", "--last", "1", *flow)
         quote(seen)
