@@ -147,9 +147,7 @@ class PackedTables:
     def __init__(self, files: Mapping[str, bytes | mmap.mmap]) -> None:
         """Take file name → content, as ``pack_tables`` made it."""
         if sys.byteorder != "little":
-            raise NotImplementedError(
-                "packed tables are read on little-endian machines"
-            )
+            raise RuntimeError("packed tables are read on little-endian machines")
         self._files = files
 
     @classmethod
