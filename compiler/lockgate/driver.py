@@ -24,7 +24,7 @@ from lockgate.frontend.priorities import report_equal_priorities
 from lockgate.frontend.unenforced import report_unenforced
 from lockgate.identity_lock import IdentityLock, read_lock, write_lock
 from lockgate.options import Options
-from lockgate.passes.pipeline import build_tables
+from lockgate.passes.pipeline import run_passes
 from lockgate.report import print_report
 from lockgate.source import Source
 from lockgate.toolchain.clang import compile_c, find_compiler
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
+    from lockgate.passes.pipeline import Middle
 
 
 _MANY_TABLES = 1000
@@ -69,9 +70,14 @@ class Compilation:
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     cluster: Cluster | None = None
     policies: tuple[Policy, ...] = ()
-    tables: Tables | None = None
+    middle: Middle | None = None
     lock: str | None = None
     bundle: Bundle | None = None
+
+    @property
+    def tables(self) -> Tables | None:
+        """The verdict tables."""
+        return None if self.middle is None else self.middle.tables
 
     @property
     def ok(self) -> bool:
@@ -117,10 +123,10 @@ def compile_tables(
         return compilation
 
     settings.progress("building tables")
-    tables = build_tables(cluster, policies, lock, options, diagnostics)
+    middle = run_passes(cluster, policies, lock, options, diagnostics)
     if not compilation.ok:
         return compilation
-    compilation.tables = tables
+    compilation.middle, tables = middle, middle.tables
     _check_size(tables, diagnostics)
     compilation.lock = write_lock(lock, tables.identities)
     _check_locked(compilation, settings, diagnostics)

@@ -7,7 +7,6 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lockgate.cli.inputs import read_options
 from lockgate.cli.judged import Judged, RefusedError, add_judged, read_judged
 from lockgate.faults import Fault
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     import argparse
 
     from lockgate.explanation import Explainer, Loser, SideExplanation
-    from lockgate.passes.pipeline import Middle
     from lockgate.simulation import Answer
     from lockgate_runtime.tables import Rule
 
@@ -121,7 +119,7 @@ def _explain_flow(
     except FlowError as error:
         print(f"lockgate: {error}", file=sys.stderr)
         return 1
-    explainer = Explainer(simulation, _middle(judged, arguments))
+    explainer = Explainer(simulation, judged.middle)
     sides = explainer.explain(answer)
     if arguments.output == "json":
         print(json.dumps(_row(answer, sides), ensure_ascii=False, indent=2))
@@ -137,27 +135,6 @@ def _unclear(nodes: list[str]) -> Fault:
         "the other end is on no node, so @host could be any; host policies select "
         + names,
         f"name the node that is meant: --node {nodes[0]}",
-    )
-
-
-def _middle(judged: Judged, arguments: argparse.Namespace) -> Middle | None:
-    """Run the passes again and keep what they found: only explanations need it."""
-    from lockgate.diagnostics import Diagnostics
-    from lockgate.identity_lock import read_lock
-    from lockgate.passes.pipeline import run_passes
-    from lockgate.source import Source
-
-    compilation = judged.compilation
-    if compilation is None or compilation.cluster is None:
-        return None
-    silent = Diagnostics()
-    lock = read_lock(Source("lock", compilation.lock or ""), silent)
-    return run_passes(
-        compilation.cluster,
-        compilation.policies,
-        lock,
-        read_options(arguments),
-        silent,
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lockgate.driver import Compilation
+    from lockgate.passes.pipeline import Middle
     from lockgate.requests import RuleRequests
     from lockgate_runtime.bundle import Bundle
     from lockgate_runtime.tables import PackedTables
@@ -41,6 +42,11 @@ class Judged(NamedTuple):
         if self.compilation is None:
             return None
         return RuleRequests(self.compilation.policies, self.tables)
+
+    @property
+    def middle(self) -> Middle | None:
+        """What the passes found; a bundle does not have it."""
+        return None if self.compilation is None else self.compilation.middle
 
     @property
     def host_pods(self) -> Mapping[str, str | None]:
