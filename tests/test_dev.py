@@ -16,7 +16,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from tests.vm import kernels
+from lockgate.vm import kernels
 
 ROOT = Path(__file__).parent.parent
 NOBODY = "65534"

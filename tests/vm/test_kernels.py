@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vm.kernels import SERIES, find_kernel, missing
+from lockgate.vm.kernels import SERIES, find_kernel, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,7 +91,14 @@ def test_kernel(
 
 
 def _start(series: str, shared: Path) -> subprocess.Popen[bytes]:
-    machine = ["tests.vm", "--timeout", str(TIMEOUT), "--shared", str(shared), series]
+    machine = [
+        "lockgate.vm",
+        "--timeout",
+        str(TIMEOUT),
+        "--shared",
+        str(shared),
+        series,
+    ]
     tests = ["pytest", *TESTS, "-p", "no:cacheprovider", "--color=no", "--durations=9"]
     # Emulation is slow: the fuzzers' share is a small one.
     few = ["env", "LOCKGATE_FUZZ_PACKETS=3000"]

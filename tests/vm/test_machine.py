@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vm.kernels import SERIES, missing
-from tests.vm.machine import Machine, MachineError
+from lockgate.vm.kernels import SERIES, missing
+from lockgate.vm.machine import Machine, MachineError
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -65,7 +65,7 @@ def test_time_limit() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_killed(number: signal.Signals, tmp_path: Path) -> None:
     """QEMU ends with the process that started it, however that ends."""
-    command = [sys.executable, "-m", "tests.vm", HERE[0], "--", "sleep", "1000"]
+    command = [sys.executable, "-m", "lockgate.vm", HERE[0], "--", "sleep", "1000"]
     place = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=ROOT, env=place) as process:  # noqa: S603 - ours
         assert _soon(lambda: bool(_children(process.pid)))

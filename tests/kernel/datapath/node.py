@@ -23,7 +23,7 @@ from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.layout import value_of
 from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.maps import TABLES
-from tests.vm.kernels import cache_folders
+from lockgate.vm.kernels import cache_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

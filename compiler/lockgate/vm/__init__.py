@@ -5,8 +5,8 @@ memory on top, so every path (this tree, the Python environment) is the same in 
 It has veth, VLAN, SCTP, cls_bpf and ingress qdiscs, bpffs, cgroup2 and tracefs, and no
 network of its own.  From the project's root::
 
-    python -m tests.vm 6.1 -- pytest -m kernel tests/kernel
-    python -m tests.vm --timeout 60 6.12 -- sh -c 'uname -r; ip link'
+    python -m lockgate.vm 6.1 -- pytest -m kernel tests/kernel
+    python -m lockgate.vm --timeout 60 6.12 -- sh -c 'uname -r; ip link'
 
 or in Python::
 
@@ -19,8 +19,8 @@ What the command writes is lost with the guest, except in ``done.folder`` (the v
 
 from __future__ import annotations
 
-from tests.vm.kernels import SERIES, Kernel, find_kernel, missing
-from tests.vm.machine import Finished, Machine, MachineError
+from lockgate.vm.kernels import SERIES, Kernel, find_kernel, missing
+from lockgate.vm.machine import Finished, Machine, MachineError
 
 __all__ = [
     "SERIES",

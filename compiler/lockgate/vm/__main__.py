@@ -1,4 +1,4 @@
-"""``python -m tests.vm 6.1 -- COMMAND``: run a command under another kernel."""
+"""``python -m lockgate.vm 6.1 -- COMMAND``: run a command under another kernel."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.vm.kernels import SERIES
-from tests.vm.machine import Machine, MachineError
+from lockgate.vm.kernels import SERIES
+from lockgate.vm.machine import Machine, MachineError
 
 
 def main() -> int:
     """Run the command; return its exit code, 2 if the machine could not run it."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.vm", description="Run a command under another kernel."
+        prog="python -m lockgate.vm", description="Run a command under another kernel."
     )
     parser.add_argument("kernel", help=f"series: {', '.join(SERIES)}")
     parser.add_argument("--timeout", type=float, default=300, help="seconds (300)")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lockgate.vm.external import ProgramError, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ def fetch_package(name: str) -> None:
     folder = cache_folders()[0] / "packages"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-        _run("apt-get", "download", "--quiet", name, cwd=work)
+        _run("apt-get", "download", "--quiet", name, folder=Path(work))
         package = next(Path(work).glob("*.deb"))
         unpacked = Path(work) / name
         _run("dpkg-deb", "--extract", str(package), str(unpacked))
@@ -160,14 +161,8 @@ def _order(name: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", name)]
 
 
-def _run(*command: str, cwd: str | None = None) -> str:
+def _run(*command: str, folder: Path | None = None) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 - literal commands and apt's own names
-            command, cwd=cwd, check=False, capture_output=True, text=True
-        )
-    except FileNotFoundError:
-        raise FetchError(f"{command[0]} is not installed") from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise FetchError(f"{' '.join(command)}: {lines[-1]}")
-    return done.stdout
+        return run_program(*command, folder=folder).decode()
+    except ProgramError as error:
+        raise FetchError(str(error)) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tests.vm.initramfs import build_initramfs
-from tests.vm.kernels import (
+from lockgate.vm.external import ProgramError, working
+from lockgate.vm.initramfs import build_initramfs
+from lockgate.vm.kernels import (
     QEMU,
     Kernel,
     cache_folders,
@@ -126,23 +126,20 @@ class Machine:
     ) -> str:
         """Run QEMU until it ends or the deadline passes; say which."""
         console.touch()
-        command = self._qemu(shared, console)
-        with (
-            (shared / "output").open("rb") as output,
-            subprocess.Popen(  # noqa: S603 - our own command line
-                command, stdin=subprocess.DEVNULL, stdout=sys.stderr
-            ) as qemu,
-        ):
-            try:
-                while qemu.poll() is None:
+        try:
+            with (
+                (shared / "output").open("rb") as output,
+                working(self._qemu(shared, console)) as qemu,
+            ):
+                while qemu.exit_code is None:
                     _relay(output, echo)
                     if time.monotonic() > deadline:
                         return "the command did not finish in time"
                     time.sleep(0.05)
                 _relay(output, echo)
-            finally:
-                qemu.kill()
-        return f"the guest died (QEMU's exit code {qemu.returncode})"
+                return f"the guest died (QEMU's exit code {qemu.exit_code})"
+        except ProgramError as error:
+            raise MachineError(str(error)) from None
 
     def _qemu(self, shared: Path, console: Path) -> list[str]:
         initramfs = build_initramfs(
@@ -155,8 +152,6 @@ class Machine:
         )
         share = "security_model=none,multidevs=remap"
         return [
-            # QEMU is killed when we die, however we die.
-            *("setpriv", "--pdeathsig", "KILL", "--"),
             *(QEMU, "-nodefaults", "-display", "none", "-no-reboot"),
             *("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"),
             *("-smp", str(self._cpus), "-m", str(self._memory)),
