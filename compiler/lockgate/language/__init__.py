@@ -1,0 +1,1 @@
+"""The native language: policies (``*.gate``) and their tests (``*.gatetest``)."""
