@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from lockgate import driver
 from lockgate.cli.kernel_judge import KernelJudge
 from lockgate.flows import parse_flow
+from lockgate.proof.reference.evaluator import Evaluator
 from lockgate.simulation import REDIRECT, Simulation, UnaskedError
 from lockgate_runtime.bundle import Bundle
 from lockgate_runtime.tables import PackedTables
@@ -21,7 +22,6 @@ from tests.conformance.compiling import (
     refused_objects,
     simulate,
 )
-from tests.reference.evaluator import Evaluator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

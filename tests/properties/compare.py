@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from lockgate.flows import parse_flow
+from lockgate.proof.reference.evaluator import Evaluator, FamilyDisagreementError
 from lockgate.simulation import FamilyError, Simulation, UnaskedError
 from tests.conformance.compiling import RefusedError, compile_objects, make_options
 from tests.properties.shrink import shrink
-from tests.reference.evaluator import Evaluator, FamilyDisagreementError
 
 if TYPE_CHECKING:
     from tests.properties.draw import Object

@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockgate.flows import parse_flow
+from lockgate.proof.reference import (
+    application,
+    cilium_policy,
+    cluster_policy,
+    evaluator,
+    network_policy,
+    selectors,
+    traffic,
+)
 from lockgate.simulation import FamilyError, TableJudge
 from lockgate_runtime.tables import PACKED, PackedTables
 from tests.conformance.cases import read_cases
@@ -25,15 +34,6 @@ from tests.properties.compare import (
 )
 from tests.properties.generate import generate
 from tests.properties.shrink import shrink
-from tests.reference import (
-    application,
-    cilium_policy,
-    cluster_policy,
-    evaluator,
-    network_policy,
-    selectors,
-    traffic,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.reference.cluster import Cluster
-    from tests.reference.flow import Packet
+    from lockgate.proof.reference.cluster import Cluster
+    from lockgate.proof.reference.flow import Packet
 
 
 @dataclass

@@ -8,10 +8,10 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any
 
-from tests.reference.flow import End, Kind, Packet
-from tests.reference.opinion import Opinion, Setting, name_of
-from tests.reference.selectors import matches
-from tests.reference.traffic import network_policy_port
+from lockgate.proof.reference.flow import End, Kind, Packet
+from lockgate.proof.reference.opinion import Opinion, Setting, name_of
+from lockgate.proof.reference.selectors import matches
+from lockgate.proof.reference.traffic import network_policy_port
 
 Policy = dict[str, Any]
 

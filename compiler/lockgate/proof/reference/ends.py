@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from tests.reference.cluster import (
+from lockgate.proof.reference.cluster import (
     CLUSTER,
     NAMESPACE,
     NAMESPACE_LABELS,
@@ -17,7 +17,7 @@ from tests.reference.cluster import (
     Pod,
     Service,
 )
-from tests.reference.flow import End, Kind
+from lockgate.proof.reference.flow import End, Kind
 
 GROUP_NAME = "io.cilium.policy.cidrgroupname/"
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.reference.cluster import Address, Label, Node, Pod
+    from lockgate.proof.reference.cluster import Address, Label, Node, Pod
 
 
 class Kind(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.reference.cluster import NAMESPACE, NAMESPACE_LABELS, Label
+from lockgate.proof.reference.cluster import NAMESPACE, NAMESPACE_LABELS, Label
 
 Selector = dict[str, Any]
 

@@ -6,11 +6,11 @@ from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
-from tests.reference import application, selectors
-from tests.reference.cluster import NAMESPACE, Label
-from tests.reference.flow import End, Kind, Packet
-from tests.reference.opinion import Opinion, Redirect, Setting, name_of
-from tests.reference.traffic import cilium_icmp, cilium_port
+from lockgate.proof.reference import application, selectors
+from lockgate.proof.reference.cluster import NAMESPACE, Label
+from lockgate.proof.reference.flow import End, Kind, Packet
+from lockgate.proof.reference.opinion import Opinion, Redirect, Setting, name_of
+from lockgate.proof.reference.traffic import cilium_icmp, cilium_port
 
 Policy = dict[str, Any]
 

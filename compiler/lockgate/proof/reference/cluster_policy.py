@@ -5,10 +5,10 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any
 
-from tests.reference.flow import End, Kind, Packet
-from tests.reference.opinion import Opinion, Setting, name_of
-from tests.reference.selectors import is_only_negative, matches
-from tests.reference.traffic import cluster_policy_protocol
+from lockgate.proof.reference.flow import End, Kind, Packet
+from lockgate.proof.reference.opinion import Opinion, Setting, name_of
+from lockgate.proof.reference.selectors import is_only_negative, matches
+from lockgate.proof.reference.traffic import cluster_policy_protocol
 
 Policy = dict[str, Any]
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.reference import cilium_policy, cluster_policy, network_policy
-from tests.reference.application import RANK
-from tests.reference.cluster import Object, Service, read_cluster
-from tests.reference.ends import Ends, Who
-from tests.reference.flow import End, Kind, Packet
-from tests.reference.opinion import Opinion, Redirect, Setting, name_of
+from lockgate.proof.reference import cilium_policy, cluster_policy, network_policy
+from lockgate.proof.reference.application import RANK
+from lockgate.proof.reference.cluster import Object, Service, read_cluster
+from lockgate.proof.reference.ends import Ends, Who
+from lockgate.proof.reference.flow import End, Kind, Packet
+from lockgate.proof.reference.opinion import Opinion, Redirect, Setting, name_of
 
 KINDS = {
     "NetworkPolicy": network_policy.opinion,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.reference.flow import End, Packet
+    from lockgate.proof.reference.flow import End, Packet
 
 WITH_PORTS = ("TCP", "UDP", "SCTP")
 ICMP_TYPES = {

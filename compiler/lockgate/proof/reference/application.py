@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.reference.flow import Packet
+    from lockgate.proof.reference.flow import Packet
 
 Rules = dict[str, Any]
 
