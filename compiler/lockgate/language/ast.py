@@ -348,10 +348,16 @@ class CidrGroup:
 
 
 class Verdict(Enum):
-    """What a test expects of a flow."""
+    """What a test expects of a flow.
+
+    With a request, ALLOW and DENY are about that request; REDIRECT is left to L7 rules,
+    AUDIT passes and is reported.
+    """
 
     ALLOW = "allow"
     DENY = "deny"
+    REDIRECT = "redirect"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +384,7 @@ Request = HttpRequest | DnsQuery
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """``expect allow SOURCE -> DESTINATION TRAFFIC [REQUEST] [by RULE]``.
+    """``expect allow|deny|redirect|audit SOURCE -> DESTINATION TRAFFIC [REQUEST] [by RULE]``.
 
     Holds where every flow from a member of ``source`` to a member of ``destination`` with any
     of ``traffic`` has this verdict.  ``by`` names who must have decided: a policy (``web``,
