@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from lockgate.diagnostics import Diagnostics
 from lockgate.ir.cluster import Cluster, NamedPort
+from lockgate.ir.l7 import L7Rules, Parser
 from lockgate.ir.policy import Action, AnyPeer, Entity, EntityPeer, Scope, Tier
 from lockgate.options import EnforcementMode, Options, Semantics
 from lockgate.passes.pipeline import build_tables
@@ -23,6 +24,7 @@ from tests.passes.ir_values import (
     policy,
     rule,
     service,
+    span,
     table_of,
     tcp,
     verdict,
@@ -88,6 +90,25 @@ def test_a_partly_allowed_service_is_a_warning() -> None:
     assert warning.code == "W2054"
     assert "'shop/api', port 80/TCP, is denied to shop/db" in warning.message
     assert [text.split()[0] for _, text in warning.related] == ["denied", "not"]
+
+
+def test_a_service_judged_by_different_l7_rules_is_a_warning() -> None:
+    """Nobody knows which backend a request reaches, so it is denied, and said."""
+    diagnostics = Diagnostics()
+    rules = [
+        replace(
+            rule(pods("app=api"), traffic=(tcp(port),), line=line),
+            l7=L7Rules(Parser.TLS, span(line), server_names=(name,)),
+        )
+        for line, port, name in ((1, 8080, "a.example"), (2, 9090, "b.example"))
+    ]
+    some = policy("some", "app=db", egress=tuple(rules))
+    tables = build_tables(SHOP, (some,), None, Options(), diagnostics)
+    (warning,) = diagnostics.found
+    assert (warning.code, len(warning.related)) == ("W2054", 2)
+    assert warning.message.endswith("different L7 rules judge its backends")
+    assert verdict(tables, "egress", "shop/db", "10.0.0.1", 8080) == "REDIRECT"
+    assert verdict(tables, "egress", "shop/db", "10.96.0.1", 80) == "DENY"
 
 
 def test_named_ports_are_the_subjects_on_ingress_and_the_peers_on_egress() -> None:

@@ -1,18 +1,20 @@
-"""Random clusters: namespaces, nodes, pods, a service, groups of prefixes."""
+"""Random clusters: namespaces, nodes, pods, services, groups of prefixes."""
 
 from __future__ import annotations
 
 from tests.properties.draw import APPS, NAMESPACES, PORT_NAMES, Draw, Object
 
 NODES = ("node-0", "node-1")
-SERVICE = "10.96.0.10"
+SERVICE, OTHER_SERVICE = "10.96.0.10", "10.96.0.11"
+SERVICES = (SERVICE, OTHER_SERVICE)
+OUTSIDE_BACKENDS = ("192.0.2.7", "198.51.100.1", "192.168.0.10")
 
 
 class ClusterDraw(Draw):
     """Draws a snapshot."""
 
     def cluster(self) -> None:
-        """Draw namespaces, nodes, pods, a service and groups of prefixes."""
+        """Draw namespaces, nodes, pods, services and groups of prefixes."""
         for name in NAMESPACES:
             labels = {"kubernetes.io/metadata.name": name}
             labels |= self.some({"team": ["red", "blue"], "env": ["prod", "dev"]})
@@ -28,6 +30,7 @@ class ClusterDraw(Draw):
         for index in range(self.random.randint(4, 8)):
             self.pod(index)
         self.service()
+        self.other_service()
         self.api_server()
         for name, label in (("g0", "red"), ("g1", "blue")):
             spec = {"externalCIDRs": self.networks(self.random.randint(1, 3))}
@@ -115,4 +118,28 @@ class ClusterDraw(Draw):
             addressType="IPv4",
             ports=[{"name": "web", "port": 8080, "protocol": "TCP"}],
             endpoints=endpoints,
+        )
+
+    def other_service(self) -> None:
+        """Draw a service without a selector: names and DNS, from anywhere, or nobody."""
+        addresses = [*OUTSIDE_BACKENDS, *(pod["status"]["podIP"] for pod in self.pods)]
+        chosen = self.random.sample(addresses, self.random.randint(0, 3))
+        ports = [
+            {"name": "web", "port": 80, "protocol": "TCP"},
+            {"name": "dns", "port": 53, "protocol": "UDP"},
+        ]
+        spec: Object = {"clusterIP": OTHER_SERVICE, "clusterIPs": [OTHER_SERVICE]}
+        self.add("v1", "Service", "t", "b", spec={**spec, "ports": ports})
+        self.add(
+            "discovery.k8s.io/v1",
+            "EndpointSlice",
+            "t-1",
+            "b",
+            labels={"kubernetes.io/service-name": "t"},
+            addressType="IPv4",
+            ports=self.random.choice([ports, ports[:1], ports[1:]]),
+            endpoints=[
+                {"addresses": [a], "conditions": {"ready": True}}
+                for a in sorted(set(chosen))
+            ],
         )

@@ -37,7 +37,7 @@ class Difference:
         small = shrink(self.example.objects, lambda o: self._still_differs(o))
         return (
             f"seed {self.example.seed}, {self.example.semantics} semantics, mode "
-            f"{self.example.enforcement_mode}: {self.flow}\n"
+            f"{self.example.enforcement_mode}, audit {self.example.audit}: {self.flow}\n"
             f"the reference evaluator says {self.expected}, the tables {self.got}\n\n"
             + yaml.safe_dump_all(small, sort_keys=False)
         )
@@ -54,13 +54,20 @@ class Difference:
 
 def compile_example(example: Example) -> Simulation:
     """Compile an example's objects to packed tables."""
-    options = make_options(example.semantics, example.enforcement_mode)
+    options = make_options(
+        example.semantics, example.enforcement_mode, list(example.audit)
+    )
     return compile_objects(example.objects, options)
 
 
 def evaluate_example(example: Example) -> Evaluator:
     """Give an example's objects to the reference evaluator."""
-    return Evaluator(example.objects, example.semantics, example.enforcement_mode)
+    return Evaluator(
+        example.objects,
+        example.semantics,
+        example.enforcement_mode,
+        frozenset(example.audit),
+    )
 
 
 def reference_outcome(evaluator: Evaluator, flow: Object) -> Outcome:

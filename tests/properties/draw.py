@@ -54,6 +54,7 @@ class Draw:
         self.prefixes: set[str] = set()
         self.objects: list[Object] = []
         self.pods: list[Object] = []
+        self.audited: list[str] = []
 
     def add(
         self,

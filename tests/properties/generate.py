@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from tests.properties.clusters import SERVICE
+from tests.properties.clusters import SERVICES
 from tests.properties.policies import PolicyDraw
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ WORLD = (
 DNS_PORT = 53
 L7_PORTS = (53, 80, 8080)
 """Ports that L7 rules are drawn for: asked for more often than others."""
+SERVED = (
+    *[("TCP", 80)] * 3,
+    *[("TCP", 79), ("TCP", 81)],
+    *[("UDP", 53), ("UDP", 80), ("ICMP", 8)],
+)
+"""What services are asked for: what they serve, and what they do not."""
 QUERIES = ("a.example", "A.Example.", "x.b.example", "x.y.b.example", "evil.test")
 REQUESTS = (
     {"method": "GET", "path": "/", "host": "x.example", "headers": {"X-Key": "1"}},
@@ -56,6 +62,7 @@ class Example:
     flows: list[Object]
     semantics: str
     enforcement_mode: str
+    audit: tuple[str, ...] = ()
 
 
 def generate(seed: int, flows: int = 80) -> Example:
@@ -68,7 +75,10 @@ def generate(seed: int, flows: int = 80) -> Example:
         draw.objects,
         draw.flows(flows),
         semantics=draw.random.choice(["kubernetes", "kubernetes", "cilium"]),
-        enforcement_mode=draw.random.choice(["default"] * 8 + ["always", "never"]),
+        enforcement_mode=draw.random.choice(
+            ["default"] * 6 + ["always"] * 3 + ["never"]
+        ),
+        audit=tuple(draw.audited),
     )
 
 
@@ -96,7 +106,7 @@ class FlowDraw(PolicyDraw):
                 continue
             self.random.shuffle(ends)
             if self.random.random() < 0.1:
-                ends = [self.random.choice(enforced), SERVICE]
+                ends = [self.random.choice(enforced), self.random.choice(SERVICES)]
             protocol = self.random.choice(
                 ["TCP", "TCP", "UDP", "SCTP", "ICMP", "ICMPv6"]
             )
@@ -106,8 +116,8 @@ class FlowDraw(PolicyDraw):
                 port = self.random.choice(L7_PORTS)
             else:
                 port = self.random.choice(ports)
-            if ends[1] == SERVICE:
-                protocol, port = "TCP", self.random.choice([79, 80, 81])
+            if ends[1] in SERVICES:
+                protocol, port = self.random.choice(SERVED)
             flow: Object = {
                 "src": ends[0],
                 "dst": ends[1],
@@ -131,7 +141,7 @@ class FlowDraw(PolicyDraw):
                 number = int(edge) + step
                 if 0 < number < 2**network.max_prefixlen:
                     found.add(str(type(network[0])(number)))
-        mine = {SERVICE, "192.168.0.10", "192.168.0.11"}
+        mine = {*SERVICES, "192.168.0.10", "192.168.0.11"}
         return sorted(text for text in found - mine if not _is_of_cluster(text))
 
 

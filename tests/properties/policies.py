@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from lockgate.proof.reference.opinion import name_of
 from tests.properties.clusters import ClusterDraw
 from tests.properties.draw import NAMESPACES, PORT_NAMES, Object
 
@@ -33,11 +34,14 @@ class PolicyDraw(ClusterDraw):
             self.clusterwide_policy,
             self.cluster_network_policy,
         )
+        audited = self.random.choice([0.1, 0.1, 0.5, 1.0])
         for index in range(self.random.randint(1, 6)):
             self.random.choice(draw)(index)
-            if self.random.random() < 0.15:
+            if self.random.random() < audited / 2:
                 annotations = {"lockgate.dev/audit": "true"}
                 self.objects[-1]["metadata"]["annotations"] = annotations
+            elif self.random.random() < audited:
+                self.audited.append(name_of(self.objects[-1]))
 
     def network_policy(self, index: int) -> None:
         """Draw a NetworkPolicy."""
@@ -97,10 +101,10 @@ class PolicyDraw(ClusterDraw):
         return port
 
     def cluster_network_policy(self, index: int) -> None:
-        """Draw a ClusterNetworkPolicy; priorities do not tie, for ties have no meaning."""
+        """Draw a ClusterNetworkPolicy; of two with the same priority names decide."""
         spec: Object = {
             "tier": self.random.choice(["Admin", "Baseline"]),
-            "priority": index * 10,
+            "priority": self.random.choice([0, 10, index * 10]),
             "subject": self.pods_or_namespaces(),
         }
         for direction, word in (("ingress", "from"), ("egress", "to")):

@@ -35,7 +35,10 @@ def test_kernel_agrees_with_the_evaluator(part: int) -> None:
     """The same for the loaded program, on a tenth of the examples."""
     for seed in range(FIRST + part, FIRST + EXAMPLES // 10, PARTS):
         example = generate(seed, flows=60)
-        options = {"enforcement_mode": example.enforcement_mode}
+        options = {
+            "enforcement_mode": example.enforcement_mode,
+            "audit": list(example.audit),
+        }
         case = Case(f"seed {seed}", example.objects, example.flows, [], options)
         with KernelEngine(example.semantics).simulation(case) as simulation:
             difference = find_difference(example, simulation)

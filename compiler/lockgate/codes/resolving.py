@@ -50,10 +50,10 @@ EXPLANATIONS = (
     Explanation(
         "W2054",
         "service-partly-denied",
-        "a service of which some backends are denied",
+        "a service whose backends are judged differently",
         "Services are not translated yet: a packet to a service's address is allowed if all "
         "its ready backends are allowed at their target ports, and denied otherwise.  Here "
-        "some are allowed and some are not.",
+        "some are allowed and some are not, or different L7 rules judge them.",
         "Write the rule so that it selects all pods behind the service.",
     ),
     Explanation(

@@ -3,7 +3,8 @@
 Before: service classes, and a way to judge a backend in one table.
 After:  for each table the service classes with something else than "not served" on some
         port: the worst that any backend of the port gets, since nobody knows which
-        of them a packet will reach.
+        of them a packet will reach.  Where different L7 rules judge them, nobody knows
+        which rules to judge a request by, and it is as good as not served.
 
 Services whose backends all lie in the same block of a table are judged together: once for
 each combination of ports that services have.
@@ -33,6 +34,7 @@ _WORST_FIRST = (
     Outcome.AUDIT,
     Outcome.ALLOW,
 )
+_JUDGED = (Outcome.AUTHENTICATE, Outcome.REDIRECT)
 _BADNESS = {outcome: place for place, outcome in enumerate(_WORST_FIRST)}
 
 Shape = tuple[tuple[int, tuple[int, ...]], ...]
@@ -153,7 +155,7 @@ class ServiceJudge:
         row = []
         for atom, targets in shape:
             found = {view.decide(tags & atoms.of(target)) for target in targets}
-            worst = self._worst(found)
+            worst = self._worst(found, view.not_served)
             if worst != view.not_served:
                 row.append((atom, worst))
             if len(found) > 1 and self._disagree(found):
@@ -180,20 +182,30 @@ class ServiceJudge:
             }
             if not found:
                 continue
-            worst = self._worst(found)
+            worst = self._worst(found, view.not_served)
             if worst != view.not_served:
                 row.append((port.atom, worst))
             if len(found) > 1 and self._disagree(found):
                 self._note(view, service, port.atom, found)
         return tuple(row)
 
-    def _worst(self, decisions: set[int]) -> int:
+    def _worst(self, decisions: set[int], not_served: int) -> int:
         of = self._decisions
-        return min(decisions, key=lambda d: (_BADNESS[of[d].outcome], d))
+        worst = min(decisions, key=lambda d: (_BADNESS[of[d].outcome], d))
+        if of[worst].outcome in _JUDGED and self._are_judged_apart(decisions):
+            return not_served
+        return worst
+
+    def _are_judged_apart(self, decisions: set[int]) -> bool:
+        of = self._decisions
+        judged = {of[d].because for d in decisions if of[d].outcome in _JUDGED}
+        return len(judged) > 1
 
     def _disagree(self, decisions: set[int]) -> bool:
         outcomes = {self._decisions[decision].outcome for decision in decisions}
-        return Outcome.DENY in outcomes and len(outcomes) > 1
+        if Outcome.DENY in outcomes:
+            return len(outcomes) > 1
+        return self._are_judged_apart(decisions)
 
     def _note(
         self, view: TableView, service: int, atom: int, decisions: set[int]

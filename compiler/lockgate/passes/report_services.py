@@ -40,21 +40,43 @@ def report_services(
                 continue
             seen.add((key, port))
             deciding = [decisions[number] for number in partly.decisions]
-            denied = next(d for d in deciding if d.outcome is Outcome.DENY)
-            allowed = next(d for d in deciding if d.outcome is not Outcome.DENY)
+            one, other, why, cure = _explain(deciding)
             others = "" if partly.tables == 1 else f" and {partly.tables - 1} more"
             diagnostics.warning(
                 "W2054",
                 f"service {quote(key)}, port {port}, is denied to {partly.subject}{others}: "
-                "some of its backends are denied, others are not",
+                + why,
                 by_key[key].span,
-                help="allow the same pods that the service selects, or all of them",
+                help=cure,
                 related=[
                     (span, f"{what} by {rules[decision.rule].name}")
-                    for decision, what in ((denied, "denied"), (allowed, "not denied"))
+                    for decision, what in (one, other)
                     for span in rules[decision.rule].spans[:1]
                 ],
             )
+
+
+def _explain(
+    decisions: Sequence[Decision],
+) -> tuple[tuple[Decision, str], tuple[Decision, str], str, str]:
+    """Return two decisions that differ, what each says, why that matters, and a cure."""
+    denied = [d for d in decisions if d.outcome is Outcome.DENY]
+    others = [d for d in decisions if d.outcome is not Outcome.DENY]
+    if denied:
+        return (
+            (denied[0], "denied"),
+            (others[0], "not denied"),
+            "some of its backends are denied, others are not",
+            "allow the same pods that the service selects, or all of them",
+        )
+    judged = {d.because: d for d in others if d.argument}
+    first, second, *_ = judged.values()
+    return (
+        (first, "judged"),
+        (second, "judged"),
+        "different L7 rules judge its backends",
+        "give all pods that the service selects the same L7 rules",
+    )
 
 
 def _port(atoms: PortAtoms, atom: int) -> str:

@@ -30,10 +30,12 @@ def opinion(
     if policy["kind"] == "CiliumNetworkPolicy":
         namespace = policy["metadata"].get("namespace") or "default"
     said = []
-    for spec in specs:
+    for number, spec in enumerate(specs):
         if _selects(spec, namespace, subject):
             judge = _Spec(spec, namespace, direction, subject, other, packet, setting)
-            said.append(judge.opinion(name_of(policy)))
+            opinion = judge.opinion(name_of(policy))
+            opinion.allowing = [f"{number}: {rule}" for rule in opinion.allowing]
+            said.append(opinion)
     return said
 
 
@@ -86,9 +88,11 @@ class _Spec:
         isolates = bool(allows or denies) and asked is not False
         speaks = isolates or any(map(self._says_something, (*allows, *denies)))
         said = Opinion(name, isolates=isolates, speaks=speaks)
-        for rule in allows:
+        for number, rule in enumerate(allows):
             if self._peers(rule):
-                said.effects += self._allow(rule)
+                for part, effect in self._allow(rule):
+                    said.effects.append(effect)
+                    said.allowing.append(f"{name}[{number}].{part}")
         for rule in denies:
             if self._peers(rule) and self._traffic(rule):
                 said.effects.append("deny")
@@ -120,18 +124,23 @@ class _Spec:
             for field in item.get("fields") or []
         )
 
-    def _allow(self, rule: Policy) -> list[str | Redirect]:
-        """Return an effect for each ``toPorts`` element that matches."""
+    def _allow(self, rule: Policy) -> list[tuple[int, str | Redirect]]:
+        """Return an effect for each ``toPorts`` element that matches, with its place."""
         ports, icmps = rule.get("toPorts") or [], rule.get("icmps") or []
         if not ports and not icmps:
-            return ["accept"]
-        effects: list[str | Redirect] = ["accept"] if self._icmp(icmps) else []
-        for item in filter(self._port_rule, ports):
+            return [(0, "accept")]
+        effects: list[tuple[int, str | Redirect]] = []
+        if self._icmp(icmps):
+            effects.append((0, "accept"))
+        for place, item in enumerate(ports):
+            if not self._port_rule(item):
+                continue
             parser = application.parser(item)
             if parser is None:
-                effects.append("accept")
+                effects.append((place, "accept"))
             else:
-                effects.append(Redirect(parser, partial(application.admits, item)))
+                redirect = Redirect(parser, partial(application.admits, item))
+                effects.append((place, redirect))
         return effects
 
     # -------------------------------------------------------------- peers

@@ -11,7 +11,7 @@ The order of the tiers, and what each may decide:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lockgate.proof.reference import cilium_policy, cluster_policy, network_policy
@@ -40,6 +40,15 @@ class Answer:
     ingress: str
     egress: str
     verdict: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one end says to one packet; ``by``: the rules that a redirect leaves it to."""
+
+    outcome: str
+    passes: bool = True
+    by: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -77,23 +86,24 @@ class Evaluator:
     def _judge_family(
         self, source: Who, destination: Who, packet: Packet, family: int
     ) -> Answer:
-        ingress, passes_in = self._side("ingress", destination, source, packet, family)
-        egress, passes_out = self._side("egress", source, destination, packet, family)
-        if "deny" in (ingress, egress):
+        ingress = self._side("ingress", destination, source, packet, family)
+        egress = self._side("egress", source, destination, packet, family)
+        outcomes = (ingress.outcome, egress.outcome)
+        if "deny" in outcomes:
             verdict = "deny"
-        elif "redirect" in (ingress, egress):
-            verdict = "l7-allow" if passes_in and passes_out else "l7-deny"
+        elif "redirect" in outcomes:
+            verdict = "l7-allow" if ingress.passes and egress.passes else "l7-deny"
         else:
             verdict = "allow"
-        return Answer(ingress, egress, verdict)
+        return Answer(*outcomes, verdict)
 
     def _side(
         self, direction: str, subject: Who, other: Who, packet: Packet, family: int
-    ) -> tuple[str, bool]:
-        """Return the outcome at one end, and whether the request passes there."""
+    ) -> Judged:
+        """Judge at one end."""
         me = self.ends.subject(subject, other, family)
         if me is None or (me.kind is Kind.HOST and not self._is_selected(me)):
-            return "none", True
+            return Judged("none")
         if direction == "egress" and other.services:
             return self._service(me, subject, other.services, packet, family)
         return self._judge(
@@ -107,8 +117,12 @@ class Evaluator:
         services: tuple[Service, ...],
         packet: Packet,
         family: int,
-    ) -> tuple[str, bool]:
-        """Judge a service's address as its ready backends, all of them."""
+    ) -> Judged:
+        """Judge a service's address as its ready backends, all of them.
+
+        Where different L7 rules judge them, nobody knows by which to judge a request: it
+        is denied as where nobody serves.
+        """
         backends = [
             (address, port)
             for service in services
@@ -116,37 +130,54 @@ class Evaluator:
             if address.version == family
         ]
         if not backends:
-            return self._not_served(me), True
+            return Judged(self._not_served(me))
         judged = []
         for address, port in backends:
             end = self.ends.other(self.ends.who(str(address)), subject, family)
             there = Packet(packet.protocol, port, packet.http, packet.dns)
             judged.append(self._judge("egress", me, end, there))
-        outcomes = [outcome for outcome, _ in judged]
-        worst = min(outcomes, key=("deny", "audit", "redirect", "allow").index)
-        return worst, all(passes for _, passes in judged)
+        # What is redirected may yet be denied, what is audited passes.
+        worst_first = ("deny", "redirect", "audit", "allow")
+        worst = min((one.outcome for one in judged), key=worst_first.index)
+        redirects = {one.by for one in judged if one.outcome == "redirect"}
+        if worst == "redirect" and len(redirects) > 1:
+            return Judged(self._not_served(me))
+        return Judged(worst, all(one.passes for one in judged))
 
     # --------------------------------------------------------- a verdict
 
-    def _judge(
-        self, direction: str, me: End, other: End, packet: Packet
-    ) -> tuple[str, bool]:
+    def _judge(self, direction: str, me: End, other: End, packet: Packet) -> Judged:
         if self.enforcement_mode == "never":
-            return "allow", True
+            return Judged("allow")
         opinions = self._opinions(direction, me, other, packet)
         strict = self._decide(direction, me, other, opinions)
         if strict == "redirect":
-            return strict, self._passes(direction, me, other, opinions, packet)
+            return self._redirected(direction, me, other, opinions, packet)
         if strict != "deny":
-            return strict, True
+            return Judged(strict)
         lenient = [_without_denial(o) if o.audited else o for o in opinions]
         without = self._decide(direction, me, other, lenient)
         if without == "deny":
-            return "deny", False
+            return Judged("deny", passes=False)
         if without == "redirect":
             # The policies in force leave it to a parser, and so it stays.
-            return without, self._passes(direction, me, other, lenient, packet)
-        return "audit", True
+            return self._redirected(direction, me, other, lenient, packet)
+        return Judged("audit")
+
+    def _redirected(
+        self,
+        direction: str,
+        me: End,
+        other: End,
+        opinions: list[Opinion],
+        packet: Packet,
+    ) -> Judged:
+        normal = [o for o in opinions if o.tier == "normal"]
+        by = {rule for o in normal for rule in o.allowing}
+        if not self._is_isolated(me, normal):
+            by.add("nothing isolates")
+        passes = self._passes(direction, me, other, opinions, packet)
+        return Judged("redirect", passes, frozenset(by))
 
     def _opinions(
         self, direction: str, me: End, other: End, packet: Packet
@@ -255,6 +286,4 @@ def _first(tier: str, opinions: list[Opinion]) -> str | None:
 
 def _without_denial(opinion: Opinion) -> Opinion:
     effects = [effect for effect in opinion.effects if effect != "deny"]
-    return Opinion(
-        opinion.policy, opinion.tier, opinion.order, isolates=False, effects=effects
-    )
+    return replace(opinion, isolates=False, effects=effects)

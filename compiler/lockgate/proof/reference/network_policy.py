@@ -36,7 +36,7 @@ def opinion(
         return []
     said = Opinion(name_of(policy), isolates=True)
     listener = subject if direction == "ingress" else other
-    for rule in rules:
+    for number, rule in enumerate(rules):
         peers = rule.get("from" if direction == "ingress" else "to") or []
         ports = rule.get("ports") or []
         # No peers: every source or destination.  No ports: all traffic.
@@ -45,6 +45,7 @@ def opinion(
         if ports and not any(network_policy_port(p, listener, packet) for p in ports):
             continue
         said.effects.append("accept")
+        said.allowing.append(f"{said.policy}[{number}]")
     return [said]
 
 

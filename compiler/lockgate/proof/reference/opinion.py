@@ -26,6 +26,7 @@ class Opinion:
 
     ``speaks``: it has rules in this direction, or isolates.  ``effects`` are those of the
     matching rules, in their order: ``accept``, ``deny``, ``pass``, or a :class:`Redirect`.
+    ``allowing``: names of the matching rules that allow.
     """
 
     policy: str
@@ -35,6 +36,7 @@ class Opinion:
     speaks: bool = True
     effects: list[str | Redirect] = field(default_factory=list)
     audited: bool = False
+    allowing: list[str] = field(default_factory=list)
 
 
 @dataclass
