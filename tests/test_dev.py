@@ -16,7 +16,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from lockgate.vm import kernels
+from lockgate.vm import kernels, packages
 
 ROOT = Path(__file__).parent.parent
 NOBODY = "65534"
@@ -199,13 +199,13 @@ def test_newest_plain_kernel(
         "linux-image-6.12.111+deb12-amd64-dbg",
     )
     fetched: list[str] = []
-    monkeypatch.setattr(kernels, "_run", lambda *_: "\n".join(offered))
-    monkeypatch.setattr(kernels, "fetch_package", fetched.append)
-    kernels.fetch_kernel("6.12")
+    monkeypatch.setattr(packages, "_run", lambda *_: "\n".join(offered))
+    monkeypatch.setattr(packages, "fetch_package", fetched.append)
+    packages.fetch_kernel("6.12")
     assert fetched == ["linux-image-6.12.107+deb12-amd64"]
-    monkeypatch.setattr(kernels, "_run", lambda *_: "")
-    with pytest.raises(kernels.FetchError, match=r"offer no linux-image-6\.1\."):
-        kernels.fetch_kernel("6.1")
+    monkeypatch.setattr(packages, "_run", lambda *_: "")
+    with pytest.raises(packages.FetchError, match=r"offer no linux-image-6\.1\."):
+        packages.fetch_kernel("6.1")
     assert list(tmp_path.iterdir()) == []
 
 

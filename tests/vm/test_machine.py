@@ -30,11 +30,15 @@ pytestmark = [
 
 def test_exit_code_output_and_kernel(tmp_path: Path) -> None:
     """A command's exit code and output come back from the guest's own kernel."""
-    machine = Machine(HERE[0])
-    inside = f"uname -r; pwd; touch {tmp_path}/from-guest; exit 7"
+    machine = Machine(HERE[0], append=["lsm=yama"])
+    inside = (
+        f"uname -r; pwd; touch {tmp_path}/from-guest; "
+        "grep -o 'lsm=[a-z]*$' /proc/cmdline; exit 7"
+    )
     done = machine.run(["sh", "-c", inside], timeout=60, folder=ROOT)
     assert done.exit_code == 7
-    assert done.output.splitlines() == [machine.kernel.release, str(ROOT)]
+    told = done.output.splitlines()
+    assert told == [machine.kernel.release, str(ROOT), "lsm=yama"]
     assert list(tmp_path.iterdir()) == [], "the guest wrote to the host"
 
 

@@ -18,6 +18,7 @@ from lockgate.codes import (
     reading,
     resolving,
     unenforced,
+    verifying,
 )
 from lockgate.codes.explanation import Explanation
 from lockgate.diagnostics import did_you_mean
@@ -37,6 +38,7 @@ _PARTS = (
     flows.EXPLANATIONS,
     resolving.EXPLANATIONS,
     loading.EXPLANATIONS,
+    verifying.EXPLANATIONS,
 )
 
 CODES: Mapping[str, Explanation] = {

@@ -3,31 +3,44 @@
 The guest sees the host's whole root file system, read-only with a writable layer in
 memory on top, so every path (this tree, the Python environment) is the same in both.
 It has veth, VLAN, SCTP, cls_bpf and ingress qdiscs, bpffs, cgroup2 and tracefs, and no
-network of its own.  From the project's root::
+network of its own.  In the guest the command is root, whoever started it::
 
     python -m lockgate.vm 6.1 -- pytest -m kernel tests/kernel
-    python -m lockgate.vm --timeout 60 6.12 -- sh -c 'uname -r; ip link'
+    python -m lockgate.vm --append lsm=bpf --timeout 60 6.12 -- sh -c 'uname -r; ip link'
 
 or in Python::
 
     done = Machine("6.1").run([sys.executable, "-m", "pytest", "..."], timeout=300)
     done.exit_code, done.output
 
-What the command writes is lost with the guest, except in ``done.folder`` (the variable
-``VM_SHARED`` in the guest), if the caller gave one to :class:`Machine`.
+What the command writes is lost with the guest, except in the folder that the caller gave to
+:class:`Machine` as ``shared`` (the variable ``VM_SHARED`` in the guest).  Only the standard
+library is used: ``dev`` imports this before anything is installed.
 """
 
 from __future__ import annotations
 
-from lockgate.vm.kernels import SERIES, Kernel, find_kernel, missing
+from lockgate.vm.kernels import (
+    SERIES,
+    Kernel,
+    KernelError,
+    find_kernel,
+    kernels_below,
+    missing,
+)
 from lockgate.vm.machine import Finished, Machine, MachineError
+from lockgate.vm.packages import fetch_kernel, unpacked
 
 __all__ = [
     "SERIES",
     "Finished",
     "Kernel",
+    "KernelError",
     "Machine",
     "MachineError",
+    "fetch_kernel",
     "find_kernel",
+    "kernels_below",
     "missing",
+    "unpacked",
 ]

@@ -7,8 +7,9 @@ import signal
 import sys
 from pathlib import Path
 
+from lockgate.faults import Fault
 from lockgate.vm.kernels import SERIES
-from lockgate.vm.machine import Machine, MachineError
+from lockgate.vm.machine import Machine
 
 
 def main() -> int:
@@ -19,17 +20,23 @@ def main() -> int:
     parser.add_argument("kernel", help=f"series: {', '.join(SERIES)}")
     parser.add_argument("--timeout", type=float, default=300, help="seconds (300)")
     parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--append", action="append", default=[], help="for the kernel")
     parser.add_argument("--shared", type=Path, help="a folder that the guest may write")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        machine = Machine(options.kernel, cpus=options.cpus, shared=options.shared)
+        machine = Machine(
+            options.kernel,
+            cpus=options.cpus,
+            shared=options.shared,
+            append=options.append,
+        )
         done = machine.run(
             options.command, timeout=options.timeout, echo=sys.stdout.buffer
         )
-    except MachineError as error:
-        print(f"vm: {error}", file=sys.stderr)
+    except Fault as error:
+        print(error.render(), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -14,13 +14,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.vm.external import ProgramError, run_program
+from lockgate.vm.kernels import NEEDED, KernelError, module_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lockgate.vm.kernels import Kernel
 
 MODULES = (
-    *("virtio_pci", "virtio_rng", "9pnet_virtio", "9p", "overlay"),
+    *NEEDED,
     *("veth", "dummy", "bridge", "8021q", "sch_ingress", "cls_bpf", "sch_fq"),
     *("crc32c_generic", "libcrc32c", "sctp"),
 )
@@ -60,12 +63,18 @@ exec switch_root /root /bin/sh "$SHARED/guest.sh"
 def build_initramfs(kernel: Kernel, busybox: Path, folder: Path) -> Path:
     """Return the initramfs of a kernel; it is built once and kept in ``folder``.
 
-    Raises ``OSError`` if nothing can be written there.
+    Raises :class:`KernelError` where the kernel is none for a guest, ``OSError`` if nothing
+    can be written there.
     """
-    recipe = Path(__file__).read_bytes()
-    name = f"{kernel.release}-{hashlib.sha256(recipe).hexdigest()[:12]}.cpio.gz"
-    result = folder / name
+    result = folder / f"{kernel.release}-{_digest(kernel, busybox)}.cpio.gz"
     if not result.exists():
+        if kernel.lacking:
+            raise KernelError(
+                "E6552",
+                f"kernel {kernel.release} lacks what a guest needs: "
+                f"{', '.join(kernel.lacking)}",
+                "take the ordinary flavour: those for clouds have no 9p file system",
+            )
         folder.mkdir(parents=True, exist_ok=True)
         content = gzip.compress(_archive(kernel, busybox), 1, mtime=0)
         descriptor, unfinished = tempfile.mkstemp(dir=folder)
@@ -75,8 +84,17 @@ def build_initramfs(kernel: Kernel, busybox: Path, folder: Path) -> Path:
     return result
 
 
+def _digest(kernel: Kernel, busybox: Path) -> str:
+    """Name the recipe and what goes in: a kernel may be built anew under its name."""
+    recipe = hashlib.sha256(Path(__file__).read_bytes())
+    for path in (kernel.image, kernel.modules, busybox):
+        status = path.stat()
+        recipe.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return recipe.hexdigest()[:12]
+
+
 def _archive(kernel: Kernel, busybox: Path) -> bytes:
-    modules = dict(_with_dependencies(kernel.modules, MODULES))
+    modules = dict(_with_dependencies(kernel, MODULES))
     entries = [
         *(_entry(d, 0o040755) for d in ("bin", "dev", "proc", "sys", "modules")),
         *(_entry(d, 0o040755) for d in ("lower", "upper", "root")),
@@ -102,21 +120,29 @@ def _padded(data: bytes) -> bytes:
 
 
 def _with_dependencies(
-    folder: Path, wanted: Iterable[str]
+    kernel: Kernel, wanted: Iterable[str]
 ) -> Iterable[tuple[str, bytes]]:
     """Yield modules in an order in which they can be loaded; some twice."""
-    files = {_module_name(path.name): path for path in folder.rglob("*.ko*")}
     for name in wanted:
-        path = files.get(_module_name(name))
+        path = kernel.module_files.get(module_name(name))
         if path is None:
-            continue  # built into this kernel
-        code = path.read_bytes()
-        if path.suffix == ".xz":
-            code = lzma.decompress(code)
+            continue  # built into this kernel, or one that it can do without
+        code = _read_module(path)
         depends = code.partition(b"\0depends=")[2].partition(b"\0")[0].decode()
-        yield from _with_dependencies(folder, filter(None, depends.split(",")))
+        yield from _with_dependencies(kernel, filter(None, depends.split(",")))
         yield f"{name}.ko", code
 
 
-def _module_name(name: str) -> str:
-    return name.partition(".")[0].replace("-", "_")
+def _read_module(path: Path) -> bytes:
+    match path.suffix:
+        case ".xz":
+            return lzma.decompress(path.read_bytes())
+        case ".gz":
+            return gzip.decompress(path.read_bytes())
+        case ".zst":
+            try:
+                return run_program("zstd", "--decompress", "--stdout", str(path))
+            except ProgramError as error:
+                cure = "install zstd: this kernel's modules are packed with it"
+                raise KernelError("E6552", str(error), cure) from None
+    return path.read_bytes()

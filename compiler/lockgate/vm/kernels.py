@@ -1,24 +1,15 @@
-"""Where the kernels of the virtual machines come from; standard library only.
-
-Kernels and busybox are Debian packages, downloaded and unpacked into folders of their
-own below a cache folder; they are never installed on the host.
-"""
+"""Find kernels to boot, in a folder of the user's or among the packages fetched before."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lockgate.vm.external import ProgramError, run_program
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from lockgate.faults import Fault
 
 SERIES = ("6.1", "6.12")
 """The kernels that every program must load on, besides the host's own."""
@@ -28,36 +19,57 @@ BUSYBOX = "busybox-static"
 
 QEMU = "qemu-system-x86_64"
 
+NEEDED = ("virtio_pci", "virtio_rng", "9pnet_virtio", "9p", "overlay")
+"""Modules (or built-in) without which a guest does not see the host's files."""
+
 _SYSTEM_CACHE = Path("/var/cache/lockgate")
-_ATTEMPTS = 3
-"""Newest names to try: apt knows names that its sources no longer carry."""
+_IMAGES = (
+    "boot/vmlinuz-*",
+    "vmlinuz-*",
+    "lib/modules/*/vmlinuz",
+    "usr/lib/modules/*/vmlinuz",
+)
+_MODULES = ("lib/modules", "usr/lib/modules", "modules")
 
 
-class FetchError(Exception):
-    """A package cannot be had here; the text says why."""
+class KernelError(Fault):
+    """A kernel is not here, cannot be had, or cannot be booted as a guest."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """An unpacked kernel package."""
+    """A kernel on the disk: the image that QEMU boots, and the folder of its modules."""
 
-    folder: Path
-
-    @property
-    def image(self) -> Path:
-        """The compressed kernel that QEMU boots."""
-        return next((self.folder / "boot").glob("vmlinuz-*"))
-
-    @property
-    def modules(self) -> Path:
-        """The folder of its modules."""
-        # Merged-/usr packages (Debian 13) have usr/lib, older ones lib.
-        return next(self.folder.glob("**/lib/modules/*"))
+    image: Path
+    modules: Path
 
     @property
     def release(self) -> str:
         """What ``uname -r`` prints in it."""
         return self.modules.name
+
+    @cached_property
+    def module_files(self) -> dict[str, Path]:
+        """Its modules by name, with underscores."""
+        return {module_name(path.name): path for path in self.modules.rglob("*.ko*")}
+
+    @property
+    def lacking(self) -> list[str]:
+        """Return what a guest needs, and this kernel has neither built in nor as a module."""
+        builtin = self.modules / "modules.builtin"
+        listed = builtin.read_text().split() if builtin.exists() else []
+        here = {module_name(Path(line).name) for line in listed}
+        here |= self.module_files.keys()
+        return [name for name in NEEDED if name not in here]
+
+    def is_of(self, series: str) -> bool:
+        """Tell whether it is of a series (``6.1``), or the very release."""
+        return self.release == series or self.release.startswith(f"{series}.")
+
+
+def module_name(file: str) -> str:
+    """Return the name of a module's file (``9pnet-virtio.ko.xz``) as the kernel has it."""
+    return file.partition(".")[0].replace("-", "_")
 
 
 def cache_folders() -> list[Path]:
@@ -71,68 +83,51 @@ def cache_folders() -> list[Path]:
     return [own / "lockgate", _SYSTEM_CACHE]
 
 
-def find_kernel(series: str) -> Kernel | None:
-    """Return the newest unpacked kernel of a series such as ``6.12``."""
+def kernels_below(folder: Path) -> list[Kernel]:
+    """Return the kernels of a folder, newest first.
+
+    It may be laid out as a root file system, or hold folders that are (unpacked packages).
+    """
+    found = {}
+    for root in (folder, *sorted(path for path in folder.glob("*") if path.is_dir())):
+        for image in (path for pattern in _IMAGES for path in root.glob(pattern)):
+            _, _, release = image.name.partition("-")
+            for place in _MODULES:
+                modules = root / place / (release or image.parent.name)
+                if modules.is_dir():
+                    found[modules.name] = Kernel(image, modules)
+    return sorted(found.values(), key=lambda one: order(one.release), reverse=True)
+
+
+def find_kernel(series: str, folder: Path | None = None) -> Kernel | None:
+    """Return the newest kernel of a series that can be booted.
+
+    ``folder`` is where to look instead of among the packages that were fetched.  Of those that
+    lack something the newest is returned only where there is no other.
+    """
+    folders = [folder] if folder else [each / "packages" for each in cache_folders()]
     found = [
-        path
-        for path in _unpacked(f"linux-image-{series}.*")
-        if _is_plain(path.name, series)
+        kernel
+        for each in folders
+        for kernel in kernels_below(each)
+        if kernel.is_of(series)
     ]
-    return Kernel(max(found, key=lambda path: _order(path.name))) if found else None
+    found.sort(key=lambda one: order(one.release), reverse=True)
+    return next((one for one in found if not one.lacking), found[0] if found else None)
 
 
 def find_busybox() -> Path | None:
-    """Return the unpacked busybox, which needs no libraries."""
-    return next(
-        (file for path in _unpacked(BUSYBOX) for file in path.glob("**/bin/busybox")),
-        None,
+    """Return a busybox that needs no libraries: a fetched one, or the system's."""
+    fetched = (
+        file
+        for folder in cache_folders()
+        for path in (folder / "packages").glob(BUSYBOX)
+        for file in path.glob("**/bin/busybox")
     )
-
-
-def fetch_kernel(series: str) -> None:
-    """Unpack the newest kernel of a series that apt's sources offer.
-
-    Raises :class:`FetchError` if there is none or it cannot be downloaded.
-    """
-    names = _run("apt-cache", "pkgnames", "linux-image-" + series).split()
-    offered = sorted((n for n in names if _is_plain(n, series)), key=_order)
-    if not offered:
-        raise FetchError(f"the apt sources offer no linux-image-{series}.*-amd64")
-    problems = []
-    for name in offered[: -_ATTEMPTS - 1 : -1]:
-        try:
-            return fetch_package(name)
-        except FetchError as error:
-            problems.append(str(error))
-    raise FetchError("; ".join(problems))
-
-
-def fetch_package(name: str) -> None:
-    """Download a package and unpack it into a folder of its name, whole or not at all.
-
-    Raises :class:`FetchError` with what apt said.
-    """
-    folder = cache_folders()[0] / "packages"
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-        _run("apt-get", "download", "--quiet", name, folder=Path(work))
-        package = next(Path(work).glob("*.deb"))
-        unpacked = Path(work) / name
-        _run("dpkg-deb", "--extract", str(package), str(unpacked))
-        unpacked.chmod(0o755)
-        unpacked.rename(folder / name)
-
-
-def lacking() -> list[tuple[str, Callable[[], None]]]:
-    """Return what could be fetched and is not here, each with how to fetch it."""
-    result: list[tuple[str, Callable[[], None]]] = [
-        (f"a kernel {series}", partial(fetch_kernel, series))
-        for series in SERIES
-        if find_kernel(series) is None
-    ]
-    if find_busybox() is None:
-        result.append((BUSYBOX, partial(fetch_package, BUSYBOX)))
-    return result
+    installed = shutil.which("busybox")
+    if installed and _is_static(Path(installed)):
+        return next(fetched, Path(installed))
+    return next(fetched, None)
 
 
 def missing(series: str) -> list[str]:
@@ -145,24 +140,22 @@ def missing(series: str) -> list[str]:
     return [name for name, found in here.items() if not found]
 
 
-def _unpacked(pattern: str) -> list[Path]:
-    return [p for f in cache_folders() for p in (f / "packages").glob(pattern)]
-
-
-def _is_plain(name: str, series: str) -> bool:
-    """Tell whether it is the ordinary amd64 kernel (the cloud flavour has no 9p)."""
-    version = rf"{re.escape(series)}\.[0-9][0-9a-z.+~-]*"
-    return bool(re.fullmatch(rf"linux-image-{version}-amd64", name)) and not re.search(
-        r"-(cloud|rt)-", name
-    )
-
-
-def _order(name: str) -> list[int]:
+def order(name: str) -> list[int]:
+    """Return what the versions in names are sorted by."""
     return [int(number) for number in re.findall(r"\d+", name)]
 
 
-def _run(*command: str, folder: Path | None = None) -> str:
+def _is_static(program: Path) -> bool:
+    """Tell whether a program names no loader (an ELF header of type PT_INTERP)."""
     try:
-        return run_program(*command, folder=folder).decode()
-    except ProgramError as error:
-        raise FetchError(str(error)) from None
+        content = program.read_bytes()
+    except OSError:
+        return False
+    if content[:5] != b"\x7fELF\x02":
+        return False
+    start, size, count = (
+        int.from_bytes(content[at : at + length], "little")
+        for at, length in ((32, 8), (54, 2), (56, 2))
+    )
+    kinds = (content[start + size * n :][:4] for n in range(count))
+    return b"\x03\0\0\0" not in kinds

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
+import shutil
 import sys
 import tempfile
 import time
@@ -11,15 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from lockgate.faults import Fault
 from lockgate.vm.external import ProgramError, working
 from lockgate.vm.initramfs import build_initramfs
 from lockgate.vm.kernels import (
+    BUSYBOX,
     QEMU,
     Kernel,
+    KernelError,
     cache_folders,
     find_busybox,
     find_kernel,
-    missing,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +43,12 @@ sleep 60
 """
 
 
-class MachineError(Exception):
+_ENDED = (
+    "give it more time or memory; the lines above are the end of what the guest said"
+)
+
+
+class MachineError(Fault):
     """The machine could not run the command; the text has the end of its console."""
 
 
@@ -55,29 +64,48 @@ class Finished:
 class Machine:
     """A kernel to run commands under, each in a fresh boot.
 
-    ``kernel`` is a series such as ``6.1``; ``memory`` is in MiB.  ``shared`` is a folder
-    of the host that the guest may write to, at the same path.
+    ``kernel`` may be a series such as ``6.1``.  ``memory`` is in MiB.  ``shared`` is a folder
+    of the host that the guest may write to, at the same path.  ``append`` goes to the kernel's
+    command line, after ours: of parameters given twice (``lsm=``) the kernel takes the last.
+    Raises :class:`KernelError` or :class:`MachineError` where something is not here.
     """
 
     def __init__(
         self,
-        kernel: str,
+        kernel: Kernel | str,
         *,
         cpus: int = 2,
         memory: int = 2048,
         shared: Path | None = None,
+        append: Sequence[str] = (),
     ) -> None:
-        found, busybox = find_kernel(kernel), find_busybox()
-        lacking = missing(kernel)
-        if found is None or busybox is None or lacking:
+        if platform.machine() != "x86_64":
             raise MachineError(
-                f"not installed: {', '.join(lacking)} (sudo ./dev test installs it)"
+                "E6554",
+                f"other kernels are booted on x86-64 only; this is {platform.machine()}",
+                "run it on x86-64: bundles are the same for every machine",
+            )
+        found = find_kernel(kernel) if isinstance(kernel, str) else kernel
+        if found is None:
+            raise KernelError(
+                "E6551",
+                f"no kernel {kernel} is here",
+                "sudo ./dev test fetches those that it needs",
+            )
+        busybox = find_busybox()
+        if busybox is None or not shutil.which(QEMU):
+            lacking = {BUSYBOX: busybox, QEMU: shutil.which(QEMU)}
+            raise MachineError(
+                "E6550",
+                f"not installed: {', '.join(n for n, here in lacking.items() if not here)}",
+                "install them: apt-get install qemu-system-x86 busybox-static",
             )
         self.kernel: Kernel = found
         self._busybox = busybox
         self._cpus = cpus
         self._memory = memory
         self._shared = shared
+        self._append = append
 
     def run(
         self,
@@ -118,7 +146,7 @@ class Machine:
                 exit_code = int((shared / "exit_code").read_text())
             except (FileNotFoundError, ValueError):
                 tail = _tail(output) + _tail(console.read_text(errors="replace"))
-                raise MachineError(f"{problem}\n{tail}") from None
+                raise MachineError("E6553", f"{problem}\n{tail}", _ENDED) from None
             return Finished(exit_code, output, time.monotonic() - start)
 
     def _boot(
@@ -139,7 +167,7 @@ class Machine:
                 _relay(output, echo)
                 return f"the guest died (QEMU's exit code {qemu.exit_code})"
         except ProgramError as error:
-            raise MachineError(str(error)) from None
+            raise MachineError("E6550", str(error), "install it") from None
 
     def _qemu(self, shared: Path, console: Path) -> list[str]:
         initramfs = build_initramfs(
@@ -156,7 +184,12 @@ class Machine:
             *("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"),
             *("-smp", str(self._cpus), "-m", str(self._memory)),
             *("-kernel", str(self.kernel.image), "-initrd", str(initramfs)),
-            *("-append", append, "-serial", f"file:{console}"),
+            *(
+                "-append",
+                " ".join((append, *self._append)),
+                "-serial",
+                f"file:{console}",
+            ),
             *("-fsdev", f"local,id=root,path=/,readonly=on,{share}"),
             *("-device", "virtio-9p-pci,fsdev=root,mount_tag=root"),
             *("-fsdev", f"local,id=shared,path={shared},{share}"),
