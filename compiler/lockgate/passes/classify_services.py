@@ -4,7 +4,8 @@ Before: services with their ready backends; classes of all points.
 After:  service classes (addresses with the same targets share one), and the class of each
         service address.  An address that is also a node's or an endpoint's stays that.
 
-A backend counts where it has the family of the service's address.
+A backend counts where it has the family of the service's address.  One table judges pods
+on many nodes, so a backend that is a node counts twice: as another node, and as the pod's own.
 """
 
 from __future__ import annotations
@@ -76,14 +77,19 @@ def follow_covers(
     return found
 
 
-def _points_of_addresses(cluster: Cluster, space: PeerSpace) -> dict[Prefix, int]:
-    points: dict[Prefix, int] = {}
+def _points_of_addresses(
+    cluster: Cluster, space: PeerSpace
+) -> dict[Prefix, tuple[int, ...]]:
+    points: dict[Prefix, tuple[int, ...]] = {}
+    api_servers = set(cluster.api_server_addresses)
     for node, known in zip(cluster.nodes, space.nodes, strict=True):
+        serves = not api_servers.isdisjoint(node.addresses)
         for address, point in zip(node.addresses, known, strict=True):
-            points[Prefix.of_address(address)] = point.node
+            own = point.api_server_host if serves else point.host
+            points[Prefix.of_address(address)] = (point.node, own)
     for endpoint, numbers in zip(cluster.endpoints, space.endpoints, strict=True):
         for address, number in zip(endpoint.addresses, numbers, strict=False):
-            points[Prefix.of_address(address)] = number
+            points[Prefix.of_address(address)] = (number,)
     return points
 
 
@@ -95,7 +101,7 @@ class _Targets:
         space: PeerSpace,
         classes: IdentityClasses,
         atoms: PortAtoms,
-        points: dict[Prefix, int],
+        points: dict[Prefix, tuple[int, ...]],
     ) -> None:
         self._space = space
         self._of_point = classes.of_point
@@ -118,14 +124,14 @@ class _Targets:
             for backend in port.backends:
                 if backend.address.version == version:
                     prefix = Prefix.of_address(backend.address)
-                    point = self._points.get(prefix)
+                    points = self._points.get(prefix)
                     known = (
-                        self.class_outside(prefix)
-                        if point is None
-                        else self._of_point[point]
+                        [self.class_outside(prefix)]
+                        if points is None
+                        else [self._of_point[point] for point in points]
                     )
                     target = self._atoms.find(port.protocol, backend.port)
-                    targets.add((known, target))
+                    targets.update((one, target) for one in known)
         return tuple(
             ServicePortTarget(atom, tuple(sorted(targets)))
             for atom, targets in sorted(found.items())

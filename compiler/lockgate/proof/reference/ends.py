@@ -83,7 +83,10 @@ class Ends:
     def other(self, who: Who, subject: Who, family: int) -> End:
         """Return what an end is in the eyes of the one that judges."""
         if who.is_node:
-            return self._node_end(who, subject, family)
+            is_host = who.role == "@host" or (
+                who.node is not None and who.node == subject.home
+            )
+            return self._node_end(who, subject, family, is_host=is_host)
         if who.pod is not None:
             return _pod_end(who.pod, family)
         labels = [Label("reserved", "world", "")]
@@ -93,6 +96,17 @@ class Ends:
                 labels.append(Label("reserved", "kube-apiserver", ""))
             labels += self._prefix_labels(who.address)
         return End(Kind.WORLD, who.address, labels)
+
+    def views(self, who: Who, subject: Who, family: int) -> list[End]:
+        """Return all that an end may be in the eyes of whoever has the subject's policy.
+
+        That is not only the subject but pods on any node, so a node may be their own.
+        """
+        if not who.is_node:
+            return [self.other(who, subject, family)]
+        return [
+            self._node_end(who, subject, family, is_host=own) for own in (True, False)
+        ]
 
     def _prefix_labels(self, address: Address) -> list[Label]:
         """Return a label for every prefix over an address, and those of its groups."""
@@ -140,11 +154,8 @@ class Ends:
             return next(others, None)
         return nodes.get(who.node or "")
 
-    def _node_end(self, who: Who, subject: Who, family: int) -> End:
+    def _node_end(self, who: Who, subject: Who, family: int, *, is_host: bool) -> End:
         node = self._node(who, subject)
-        is_host = who.role == "@host" or (
-            who.node is not None and who.node == subject.home
-        )
         kind = Kind.HOST if is_host else Kind.REMOTE_NODE
         labels = [Label("reserved", kind.value, "")]
         addresses = node.addresses if node else []

@@ -131,11 +131,16 @@ class Evaluator:
         ]
         if not backends:
             return Judged(self._not_served(me))
-        judged = []
-        for address, port in backends:
-            end = self.ends.other(self.ends.who(str(address)), subject, family)
-            there = Packet(packet.protocol, port, packet.http, packet.dns)
-            judged.append(self._judge("egress", me, end, there))
+        judged = [
+            self._judge(
+                "egress",
+                me,
+                end,
+                Packet(packet.protocol, port, packet.http, packet.dns),
+            )
+            for address, port in backends
+            for end in self.ends.views(self.ends.who(str(address)), subject, family)
+        ]
         # What is redirected may yet be denied, what is audited passes.
         worst_first = ("deny", "redirect", "audit", "allow")
         worst = min((one.outcome for one in judged), key=worst_first.index)
@@ -258,11 +263,15 @@ class Evaluator:
         return "audit" if all(o.audited for o in isolating or speaking) else "deny"
 
     def _is_selected(self, host: End) -> bool:
-        """Tell whether a host policy selects a node, and counts."""
+        """Tell whether a host policy selects a node, and has something to say."""
         if self.enforcement_mode == "never":
             return False
         nobody = End(Kind.WORLD, None)
-        return bool(self._opinions("ingress", host, nobody, Packet("TCP", 1)))
+        return any(
+            opinion.speaks
+            for direction in ("ingress", "egress")
+            for opinion in self._opinions(direction, host, nobody, Packet("TCP", 1))
+        )
 
 
 def _is_own_host(direction: str, me: End, other: End) -> bool:
