@@ -11,14 +11,19 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate_runtime.errors import NodeError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from lockgate_runtime.netlink import Netlink
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
 
 VERBS = {
     "apply": "put a bundle in force on this node",
@@ -67,6 +72,56 @@ def add_lock(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fail when another process is at it, instead of waiting",
     )
+
+
+def configure_change(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a verb that changes what is loaded, see :func:`changing`."""
+    add_lock(parser)
+    add_place(parser)
+    add_output(parser)
+
+
+class Loaded(NamedTuple):
+    """What is loaded on this node, under the lock."""
+
+    pins: Pins
+    state: State
+    netlink: Netlink
+
+
+@contextmanager
+def changing(
+    arguments: argparse.Namespace, *, needs_generation: bool = False
+) -> Iterator[Loaded]:
+    """Give what is loaded below ``--root``, and keep other processes from changing it.
+
+    NodeError without privilege or a BPF file system; with ``needs_generation`` also where
+    nothing was applied, before anything is created or locked.
+    """
+    from lockgate_runtime.confirmation import require_loaded
+    from lockgate_runtime.environment import check_bpffs, check_capabilities
+    from lockgate_runtime.netlink import Netlink
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
+
+    check_capabilities()
+    check_bpffs(arguments.root)
+    pins, state = Pins(arguments.root), State(arguments.root, arguments.state)
+    if needs_generation:
+        require_loaded(pins)
+    with (
+        Netlink() as netlink,
+        pins.lock(wait=not arguments.no_wait, waiting=tell_waiting),
+    ):
+        yield Loaded(pins, state, netlink)
+
+
+def show_lines(
+    arguments: argparse.Namespace, value: dict[str, Any], *lines: str
+) -> None:
+    """Print an answer; as text, the warnings in it come first."""
+    warnings = [f"warning: {warning}" for warning in value.get("warnings", ())]
+    show(arguments, value, "\n".join([*warnings, *lines]))
 
 
 def show(arguments: argparse.Namespace, value: dict[str, Any], text: str) -> None:

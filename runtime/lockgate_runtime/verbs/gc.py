@@ -6,12 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import (
-    add_lock,
-    add_output,
-    add_place,
+    changing,
+    configure_change,
     faults_to_exit_codes,
-    show,
-    tell_waiting,
+    show_lines,
 )
 
 if TYPE_CHECKING:
@@ -23,41 +21,27 @@ EXAMPLES = """
   lockgate gc            after pods were deleted; apply does the same
 """
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
-    add_lock(parser)
-    add_place(parser)
-    add_output(parser)
+configure = configure_change
 
 
 @faults_to_exit_codes
 def run(arguments: argparse.Namespace) -> int:
     """Tidy up; the policy in force stays."""
-    from lockgate_runtime.environment import check_bpffs, check_capabilities
-    from lockgate_runtime.netlink import Netlink
-    from lockgate_runtime.pins import Pins
     from lockgate_runtime.recovery import recover, settle
-    from lockgate_runtime.state import State
 
-    check_capabilities()
-    check_bpffs(arguments.root)
-    pins, state = Pins(arguments.root), State(arguments.root, arguments.state)
     removed: list[Attachment] = []
     warnings: list[str] = []
-    with (
-        Netlink() as netlink,
-        pins.lock(wait=not arguments.no_wait, waiting=tell_waiting),
-    ):
-        if pins.exist:  # asked under the lock: an unload may have been before us
-            recover(pins)
-            removed, warnings = settle(pins, state, netlink)
+    with changing(arguments) as loaded:
+        if loaded.pins.exist:  # asked under the lock: an unload may have been before us
+            recover(loaded.pins)
+            removed, warnings = settle(*loaded)
         else:
             with contextlib.suppress(OSError):
-                pins.root.rmdir()  # made for the lock
-    text = [f"warning: {warning}" for warning in warnings]
-    text += [f"removed {place.name}" for place in removed]
-    text.append(f"{len(removed)} attachments were of endpoints that are gone")
-    answer = {"removed": [place.name for place in removed], "warnings": warnings}
-    show(arguments, answer, "\n".join(text))
+                loaded.pins.root.rmdir()  # made for the lock
+    show_lines(
+        arguments,
+        {"removed": [place.name for place in removed], "warnings": warnings},
+        *(f"removed {place.name}" for place in removed),
+        f"{len(removed)} attachments were of endpoints that are gone",
+    )
     return 0

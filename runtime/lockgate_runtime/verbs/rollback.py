@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import (
-    add_lock,
-    add_output,
-    add_place,
+    changing,
+    configure_change,
     faults_to_exit_codes,
-    show,
-    tell_waiting,
+    show_lines,
 )
 
 if TYPE_CHECKING:
@@ -20,36 +18,18 @@ EXAMPLES = """
   lockgate rollback      once more brings the newer generation back
 """
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
-    add_lock(parser)
-    add_place(parser)
-    add_output(parser)
+configure = configure_change
 
 
 @faults_to_exit_codes
 def run(arguments: argparse.Namespace) -> int:
     """Switch to the other place."""
-    from lockgate_runtime.confirmation import require_loaded, rollback
-    from lockgate_runtime.environment import check_bpffs, check_capabilities
-    from lockgate_runtime.netlink import Netlink
-    from lockgate_runtime.pins import Pins
-    from lockgate_runtime.state import State
+    from lockgate_runtime.confirmation import rollback
 
-    check_capabilities()
-    check_bpffs(arguments.root)
-    pins, state = Pins(arguments.root), State(arguments.root, arguments.state)
-    require_loaded(pins)
-    with (
-        Netlink() as netlink,
-        pins.lock(wait=not arguments.no_wait, waiting=tell_waiting),
-    ):
-        before, now, warnings = rollback(pins, state, netlink)
-    text = [
-        *(f"warning: {warning}" for warning in warnings),
-        f"generation {now} is in force again instead of {before}",
-    ]
+    with changing(arguments, needs_generation=True) as loaded:
+        before, now, warnings = rollback(*loaded)
     answer = {"generation": now, "before": before, "warnings": warnings}
-    show(arguments, answer, "\n".join(text))
+    show_lines(
+        arguments, answer, f"generation {now} is in force again instead of {before}"
+    )
     return 0
