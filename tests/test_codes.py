@@ -59,7 +59,7 @@ def test_example_yields_its_code(code: str) -> None:
     """The document on the page is refused, or remarked on, with the page's code."""
     diagnostics = Diagnostics()
     documents = documents_from_text({"example.yaml": CODES[code].example})
-    _, policies = parse_documents(documents, Options(), diagnostics)
+    policies = parse_documents(documents, Options(), diagnostics).policies
     report_equal_priorities(policies, diagnostics)
     assert code in {d.code for d in diagnostics.found}
 

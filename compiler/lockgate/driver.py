@@ -21,7 +21,7 @@ from lockgate.exchange import replaced_file
 from lockgate.frontend.audit import report_unknown_audited
 from lockgate.frontend.documents import parse_documents, read_documents
 from lockgate.frontend.priorities import report_equal_priorities
-from lockgate.frontend.unenforced import report_unenforced
+from lockgate.frontend.unenforced import report_unenforced, report_untraced
 from lockgate.identity_lock import IdentityLock, read_lock, write_lock
 from lockgate.options import Options
 from lockgate.passes.pipeline import run_passes
@@ -111,13 +111,16 @@ def compile_tables(
 
     settings.progress("reading")
     documents = read_documents(paths, settings.cache, diagnostics)
-    cluster, policies = parse_documents(documents, options, diagnostics)
+    cluster, policies, tracing_policies = parse_documents(
+        documents, options, diagnostics
+    )
     # The order of the files must not show in a bundle.
     policies = tuple(sorted(policies, key=lambda policy: (policy.key, policy.part)))
     compilation.cluster, compilation.policies = cluster, policies
     report_unknown_audited(policies, options, diagnostics)
     report_equal_priorities(policies, diagnostics)
     report_unenforced(policies, options, diagnostics)
+    report_untraced(tracing_policies, options, diagnostics)
     lock = _read_lock(settings.lock, diagnostics)
     if not diagnostics.ok:
         return compilation

@@ -49,7 +49,10 @@ def parse_objects(
 ) -> tuple[Cluster, tuple[Policy, ...]]:
     """Read objects; the document of object ``i`` is called ``i.json``."""
     texts = {f"{i}.json": json.dumps(o, indent=1) for i, o in enumerate(objects)}
-    return parse_documents(documents_from_text(texts), options, diagnostics)
+    cluster, policies, _ = parse_documents(
+        documents_from_text(texts), options, diagnostics
+    )
+    return cluster, policies
 
 
 def refused_objects(objects: Sequence[Object], options: Options) -> set[int]:

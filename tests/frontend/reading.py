@@ -41,4 +41,4 @@ def read_files(texts: dict[str, str]) -> Read:
     """Read files."""
     diagnostics = Diagnostics()
     found = parse_documents(documents_from_text(texts), Options(), diagnostics)
-    return Read(*found, diagnostics)
+    return Read(found.cluster, found.policies, diagnostics)

@@ -37,7 +37,9 @@ def _compile(folder: Path, cache: Path | None, options: Options | None = None) -
     """Return everything that comes of reading, as text."""
     diagnostics = Diagnostics()
     documents = read_documents([folder], cache, diagnostics)
-    cluster, policies = parse_documents(documents, options or Options(), diagnostics)
+    cluster, policies, _ = parse_documents(
+        documents, options or Options(), diagnostics
+    )
     lines = [f"{policy.span} {policy}" for policy in policies]
     lines += [f"{endpoint.span} {endpoint}" for endpoint in cluster.endpoints]
     lines += [str(cluster.services), render_text(diagnostics)]
@@ -185,7 +187,7 @@ def test_values_come_back_equal(inputs: Path) -> None:
     """Encoding and decoding is the identity, and equal selectors are shared."""
     diagnostics = Diagnostics()
     documents = read_documents([inputs], None, diagnostics)
-    _, policies = parse_documents(documents, Options(), diagnostics)
+    policies = parse_documents(documents, Options(), diagnostics).policies
     decoder = Decoder()
     for policy in policies:
         source = policy.span.source

@@ -48,7 +48,7 @@ def _list(*names: str) -> dict[str, Any]:
 def _parse(*paths: str | Path) -> tuple[tuple[Policy, ...], Diagnostics]:
     diagnostics = Diagnostics()
     documents = read_documents(paths, None, diagnostics)
-    _, policies = parse_documents(documents, Options(), diagnostics)
+    policies = parse_documents(documents, Options(), diagnostics).policies
     return policies, diagnostics
 
 

@@ -36,7 +36,7 @@ def _read_documents(path: Path) -> dict[str, Placement] | None:
 
     diagnostics = Diagnostics()
     documents = read_documents([path], None, diagnostics)
-    cluster, _ = parse_documents(documents, Options(), diagnostics)
+    cluster = parse_documents(documents, Options(), diagnostics).cluster
     print_diagnostics(diagnostics, "text")
     if not diagnostics.ok:
         return None

@@ -16,7 +16,9 @@ from lockgate.codes import (
     policies,
     policy_warnings,
     reading,
+    recordings,
     resolving,
+    tracing,
     unenforced,
     verifying,
 )
@@ -33,11 +35,13 @@ _PARTS = (
     policies.EXPLANATIONS,
     policy_warnings.EXPLANATIONS,
     unenforced.EXPLANATIONS,
+    tracing.EXPLANATIONS,
     bundling.EXPLANATIONS,
     compiling.EXPLANATIONS,
     flows.EXPLANATIONS,
     resolving.EXPLANATIONS,
     loading.EXPLANATIONS,
+    recordings.EXPLANATIONS,
     verifying.EXPLANATIONS,
 )
 

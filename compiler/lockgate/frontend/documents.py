@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.collection import without_collection
 from lockgate.frontend.cache import DocumentCache, compiler_salt
 from lockgate.frontend.cluster import build_cluster
 from lockgate.frontend.inputs import InputFile, open_inputs
+from lockgate.frontend.kinds import TRACING
 from lockgate.frontend.parts import PartReader
 from lockgate.frontend.splitting import split_list, split_surely
 from lockgate.ir.cluster import CidrGroup, Cluster
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lockgate.frontend.facts import Facts
     from lockgate.frontend.objects import Found, Outcome
     from lockgate.frontend.parts import Read
+    from lockgate.ir.tracing import TracingPolicy
     from lockgate.options import Options
 
 
@@ -37,6 +39,14 @@ class Documents:
 
     files: tuple[InputFile, ...]
     cache_folder: Path | None = None
+
+
+class Parsed(NamedTuple):
+    """What all documents say: the cluster, and the policies of each family."""
+
+    cluster: Cluster
+    policies: tuple[Policy, ...]
+    tracing_policies: tuple[TracingPolicy, ...]
 
 
 def read_documents(
@@ -58,8 +68,8 @@ def documents_from_text(texts: dict[str, str]) -> Documents:
 
 def parse_documents(
     documents: Documents, options: Options, diagnostics: Diagnostics
-) -> tuple[Cluster, tuple[Policy, ...]]:
-    """Read every document; return the cluster and the policies that they describe.
+) -> Parsed:
+    """Read every document; return what they describe.
 
     Policies are in the order of the input.  If there were errors, what is returned is what
     could be understood.
@@ -102,6 +112,7 @@ class _Assembly:
         self._facts: list[tuple[Facts, Span]] = []
         self._groups: list[CidrGroup] = []
         self._policies: list[Policy] = []
+        self._tracing_policies: list[TracingPolicy] = []
 
     def add(self, source: Source, outcome: Outcome) -> None:
         """Take what one document says."""
@@ -118,18 +129,20 @@ class _Assembly:
             for value in found.values:
                 if isinstance(value, Policy):
                     self._policies.append(value)
+                elif found.kind in TRACING:
+                    self._tracing_policies.append(value)
                 elif isinstance(value, CidrGroup):
                     self._groups.append(value)
                 else:
                     self._facts.append((value, span))
 
-    def finish(self, options: Options) -> tuple[Cluster, tuple[Policy, ...]]:
+    def finish(self, options: Options) -> Parsed:
         """Build the cluster, and say what was passed over."""
         if self._passed_over:
             self._note_passed_over()
         name = options.cluster_name
         cluster = build_cluster(self._facts, self._groups, name, self._diagnostics)
-        return cluster, tuple(self._policies)
+        return Parsed(cluster, tuple(self._policies), tuple(self._tracing_policies))
 
     def _report_duplicate(self, found: Found, span: Span, first: Span) -> None:
         name = f"{found.namespace}/{found.name}".removeprefix("/")

@@ -21,15 +21,31 @@ if TYPE_CHECKING:
     from lockgate.frontend.facts import Facts
     from lockgate.frontend.metadata import Context
     from lockgate.frontend.nodes import Node
+    from lockgate.ir.tracing import TracingPolicy
 
     LocatedParser = Callable[[Node, Context, Diagnostics], object]
     SnapshotParser = Callable[[dict[str, Any]], Facts]
+
+
+def _parse_tracing_policy(
+    node: Node, context: Context, diagnostics: Diagnostics
+) -> TracingPolicy | None:
+    """Import what reads tracing policies only where there is one: it takes its time."""
+    from lockgate.frontend.tracing.policy import parse
+
+    return parse(node, context, diagnostics)
+
+
+TRACING = frozenset({"TracingPolicy", "TracingPolicyNamespaced"})
+"""Kinds that a target decides about: they are read anew each time, not remembered."""
 
 LOCATED: dict[tuple[str, str], LocatedParser] = {
     ("cilium.io/v2", "CiliumCIDRGroup"): cidr_group.parse,
     ("cilium.io/v2", "CiliumClusterwideNetworkPolicy"): cilium_policy.parse,
     ("cilium.io/v2", "CiliumNetworkPolicy"): cilium_policy.parse,
     ("cilium.io/v2alpha1", "CiliumCIDRGroup"): cidr_group.parse,
+    ("cilium.io/v1alpha1", "TracingPolicy"): _parse_tracing_policy,
+    ("cilium.io/v1alpha1", "TracingPolicyNamespaced"): _parse_tracing_policy,
     ("lockgate.dev/v1", "Endpoint"): endpoint.parse,
     ("networking.k8s.io/v1", "NetworkPolicy"): network_policy.parse,
     (
@@ -56,6 +72,7 @@ CLUSTER_WIDE = frozenset(
         "ClusterNetworkPolicy",
         "Namespace",
         "Node",
+        "TracingPolicy",
     }
 )
 

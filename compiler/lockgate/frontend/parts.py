@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from lockgate.diagnostics import Diagnostics
+from lockgate.frontend.kinds import TRACING
 from lockgate.frontend.objects import Found, Outcome, read_document
 from lockgate.frontend.records import Decoder, encode
 from lockgate.frontend.splitting import BYTE_ORDER_MARK
@@ -80,7 +81,9 @@ class PartReader:
             (source, self._read_part(data[part.start : part.end], part, source))
             for part, source in zip(group, sources, strict=True)
         ]
-        self._cache.store(key, tuple(_encode(outcome) for _, outcome in read))
+        kinds = {found.kind for _, outcome in read for found in outcome.found}
+        if kinds.isdisjoint(TRACING):
+            self._cache.store(key, tuple(_encode(outcome) for _, outcome in read))
         return read
 
     def _read_part(self, text: bytes, part: Part, source: Source) -> Outcome:

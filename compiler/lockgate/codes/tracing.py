@@ -1,0 +1,221 @@
+"""E1100-E1113: what tracing policies refuse; E3009: that nothing runs them yet."""
+
+from __future__ import annotations
+
+from lockgate.codes.explanation import Explanation
+
+
+def _example(hooks: str) -> str:
+    indented = "".join(f"  {line}\n" for line in hooks.strip("\n").split("\n"))
+    return (
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: example}\n"
+        f"spec:\n{indented}"
+    )
+
+
+def _hook(lines: str) -> str:
+    indented = "".join(f"  {line}\n" for line in lines.strip("\n").split("\n"))
+    return _example(
+        "kprobes:\n- call: security_file_open\n  syscall: false\n"
+        "  args: [{index: 0, type: file}]\n" + indented
+    )
+
+
+def _action(action: str) -> str:
+    return _hook(f"selectors:\n- matchActions: [{action}]")
+
+
+def _match(match: str) -> str:
+    return _hook(f"selectors:\n- matchArgs: [{match}]")
+
+
+EXPLANATIONS = (
+    Explanation(
+        "E1100",
+        "argument-not-read",
+        "a filter or an action is about an argument that the hook does not read",
+        "'matchArgs' names an argument by its position in the function, 'matchData' by its "
+        "place in 'data', and an argument is read only if 'args' (or 'data') has it with its "
+        "type.",
+        "Add the argument, or correct the index.",
+        _match("{index: 1, operator: Equal, values: [/etc/shadow]}"),
+    ),
+    Explanation(
+        "E1101",
+        "operator-of-another-type",
+        "an operator that cannot judge this type",
+        "Each operator judges some types: ports and addresses are those of sockets, "
+        "Prefix and Postfix are for paths and strings, GreaterThan is for numbers.",
+        "Correct the operator or the type; the message lists what goes together.",
+        _match('{index: 0, operator: DPort, values: ["80"]}'),
+    ),
+    Explanation(
+        "E1102",
+        "bad-match-value",
+        "a value that cannot be compared",
+        "Numbers are decimal or begin with 0x; ranges have a ':' between two numbers; "
+        "addresses may have a prefix length; protocols, families, states, capabilities and "
+        "file types have names.  A filter without values matches nothing.",
+        "Correct the value.",
+        _hook(
+            "selectors:\n- matchCapabilities:\n"
+            "  - {operator: In, values: [CAP_SYS_ADMINISTRATOR]}"
+        ),
+    ),
+    Explanation(
+        "E1103",
+        "unknown-list-or-macro",
+        "a list or a macro that is not defined",
+        "'list:NAME' refers to 'spec.lists', an item of 'macros' to 'spec.selectorsMacros' "
+        "of the same policy.",
+        "Define it, or correct the name.",
+        _example("kprobes:\n- call: list:opens"),
+    ),
+    Explanation(
+        "E1104",
+        "malformed-hook",
+        "a hook, or a part of it, that contradicts itself",
+        "Some fields exclude each other, and some mean something beside others only: a "
+        "uprobe has symbols or offsets or addresses, 'sizeArgIndex' belongs to a buffer, an "
+        "item of 'data' needs its source.",
+        "Do what the message says.",
+        _example("uprobes:\n- path: /bin/bash\n  symbols: [main]\n  offsets: [4096]"),
+    ),
+    Explanation(
+        "W1104",
+        "malformed-hook",
+        "a field that means nothing beside this type",
+        "'sizeArgIndex', 'returnCopy' and 'maxData' are for buffers (char_buf, char_iovec); "
+        "the reference ignores them elsewhere.",
+        "Take the field away.",
+        _example(
+            "kprobes:\n- call: security_file_open\n  syscall: false\n"
+            "  args: [{index: 0, type: file, maxData: true}]"
+        ),
+    ),
+    Explanation(
+        "E1105",
+        "bad-error-number",
+        "an error number that no hook may return",
+        "What a hook returns is 0 or a negative error number down to -4095 (MAX_ERRNO); the "
+        "kernel's verifier refuses anything else.",
+        "Write a negative number, such as -1 (EPERM) or -13 (EACCES).",
+        _action("{action: Override, argError: 1}"),
+    ),
+    Explanation(
+        "W1105",
+        "override-without-error",
+        "an Override that returns 0",
+        "Without 'argError' an Override returns 0: the operation is not done, and its "
+        "caller believes that it was.  That is seldom meant.",
+        "Write 'argError: -1' to deny; 'argError: 0' says that 0 is meant.",
+        _action("{action: Override}"),
+    ),
+    Explanation(
+        "E1106",
+        "removed-action",
+        "an action that was removed from the API",
+        "FollowFD, UnfollowFD and CopyFD are gone, since arguments of type fd are resolved "
+        "without them; NotifyKiller is called NotifyEnforcer now.",
+        "Take the action away, or use its new name.",
+        _action("{action: FollowFD}"),
+    ),
+    Explanation(
+        "E1107",
+        "contradictory-action",
+        "an action whose fields contradict each other, or the hook",
+        "An Override has an error, or registers, or a new place to go; the last two are for "
+        "uprobes.  A scope of a rate limit needs a rate limit.",
+        "Keep one of the fields.",
+        _action("{action: Override, argError: -1, argRegs: [rax=1]}"),
+    ),
+    Explanation(
+        "W1107",
+        "contradictory-action",
+        "a field beside an action that does not know it",
+        "'rateLimit' and stack traces belong to Post, 'argError' to Override and "
+        "NotifyEnforcer, 'argSig' to Signal; beside another action they mean nothing, and "
+        "the reference ignores them.  An 'argError' beside Sigkill denies nothing.",
+        "Move the field, or take it away.",
+        _action("{action: Sigkill, argError: -1}"),
+    ),
+    Explanation(
+        "E1108",
+        "return-not-read",
+        "the returned value is wanted, and not read",
+        "'return: true' needs 'returnArg' with the type of what is returned, and filters or "
+        "actions on the return need both.",
+        "Add 'return: true' and 'returnArg: {index: 0, type: int}'.",
+        _hook("return: true"),
+    ),
+    Explanation(
+        "W1108",
+        "return-not-asked",
+        "'returnArg' without 'return: true'",
+        "The type of the returned value is given, but the hook does not wait for the return.",
+        "Add 'return: true', or take 'returnArg' away.",
+        _hook("returnArg: {index: 0, type: int}"),
+    ),
+    Explanation(
+        "E1109",
+        "text-too-long",
+        "a message or a list of tags that events cannot carry",
+        "A message has at most 256 characters, and a hook at most 16 tags.  The reference "
+        "cuts a message off; here it is refused, so that nobody misses its end.",
+        "Shorten it.",
+        _hook(f"message: {'m' * 257}"),
+    ),
+    Explanation(
+        "E1110",
+        "bad-option-value",
+        "an option with a value that it cannot have",
+        "The options are disable-kprobe-multi and disable-uprobe-multi (true, false), "
+        "override-method (fmod-ret, override-return), policy-mode (enforce, monitor) and "
+        "sleepable-preload-size (bytes).",
+        "Correct the value.",
+        _hook("") + "  options: [{name: policy-mode, value: permissive}]\n",
+    ),
+    Explanation(
+        "E1111",
+        "bad-workload-selector",
+        "a selector of workloads that says nothing",
+        "'hostSelector' is {} or absent, and a namespaced policy has none; containers are "
+        "selected by the fields 'name' and 'repo'; other selectors are by labels.",
+        "Correct the selector; nodes are chosen with 'nodeSelector'.",
+        _hook("") + "  hostSelector: {matchLabels: {os: linux}}\n",
+    ),
+    Explanation(
+        "E1112",
+        "bad-list",
+        "a list that cannot be made",
+        "A list has 'values', or a type that generates them: generated_syscalls, or "
+        "generated_ftrace with a 'pattern'.",
+        "Add values, or take them away from a generated list.",
+        _hook("") + "  lists: [{name: opens, type: generated_ftrace}]\n",
+    ),
+    Explanation(
+        "E1113",
+        "enforcer-missing",
+        "NotifyEnforcer without an enforcer",
+        "The action leaves the enforcement to the calls of 'enforcers', and the policy has "
+        "none: nothing would be enforced.",
+        "Add 'enforcers', or use Override or Signal at this hook.",
+        _action("{action: NotifyEnforcer, argSig: 9}"),
+    ),
+    Explanation(
+        "E3009",
+        "unenforced-tracing",
+        "tracing policies are not run yet",
+        "The policy is read and checked, but nothing runs it yet.  Rather than seem to "
+        "watch or to enforce, the compiler refuses it.",
+        "Leave it out of this bundle, or compile with --allow-unenforced.",
+    ),
+    Explanation(
+        "W3009",
+        "unenforced-tracing",
+        "tracing policies are not run yet",
+        "With --allow-unenforced this is a warning: no event is reported, and nothing is "
+        "stopped by the policy.",
+        "Leave it out of this bundle.",
+    ),
+)

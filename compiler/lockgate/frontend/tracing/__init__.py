@@ -1,0 +1,1 @@
+"""Tracing policies: one object to one :class:`lockgate.ir.tracing.TracingPolicy`."""
