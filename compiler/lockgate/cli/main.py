@@ -35,6 +35,7 @@ VERBS = {
     "compile": Verb("lockgate.cli.compile", "compile policies into a bundle"),
     "simulate": Verb("lockgate.cli.simulate", "judge flows without a network"),
     "explain": Verb("lockgate.cli.explain", "say why a flow is allowed or denied"),
+    "replay": Verb("lockgate.cli.replay", "judge recorded flows by candidate policies"),
     "apply": Verb("lockgate.cli.apply", "put a bundle in force on this node"),
     "status": Verb("lockgate.cli.status", "show what is in force on this node"),
     "confirm": Verb("lockgate.cli.confirm", "keep what apply --confirm-within loaded"),
