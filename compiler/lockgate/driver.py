@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.artifact import describe_bundle, seal_bundle, write_bundle
 from lockgate.beside import do_beside
-from lockgate.codegen.pack import MOST_ATOMS, pack_tables
+from lockgate.codegen.pack import pack_tables
 from lockgate.codegen.program import render_programs
 from lockgate.codegen.shape import choose_shape
 from lockgate.codegen.table_text import print_tables
@@ -130,7 +130,6 @@ def compile_tables(
     if not compilation.ok:
         return compilation
     compilation.middle, tables = middle, middle.tables
-    _check_size(tables, diagnostics)
     compilation.lock = write_lock(lock, tables.identities)
     _check_locked(compilation, settings, diagnostics)
     return compilation
@@ -228,15 +227,4 @@ def _check_locked(
             f"{settings.lock} would change: {len(now)} lines are new",
             None,
             help="compile without --locked, look at the difference, and commit it",
-        )
-
-
-def _check_size(tables: Tables, diagnostics: Diagnostics) -> None:
-    if tables.atoms.count > MOST_ATOMS:
-        diagnostics.error(
-            "E2201",
-            f"the policies tell {tables.atoms.count} ranges of ports apart, and the "
-            f"datapath has room for {MOST_ATOMS}",
-            None,
-            help="merge port ranges, or compile fewer policies into one bundle",
         )

@@ -8,11 +8,21 @@ from ipaddress import ip_address
 from lockgate.diagnostics import Diagnostics
 from lockgate.ir.cluster import Cluster, NamedPort
 from lockgate.ir.l7 import L7Rules, Parser
-from lockgate.ir.policy import Action, AnyPeer, Entity, EntityPeer, Scope, Tier
+from lockgate.ir.policy import (
+    Action,
+    AnyPeer,
+    Entity,
+    EntityPeer,
+    PortMatch,
+    PortRange,
+    Scope,
+    Tier,
+)
 from lockgate.options import EnforcementMode, Options, Semantics
 from lockgate.passes.pipeline import build_tables
 from tests.passes.ir_values import (
     TCP,
+    UDP,
     compiled,
     decision,
     endpoint,
@@ -109,6 +119,20 @@ def test_a_service_judged_by_different_l7_rules_is_a_warning() -> None:
     assert warning.message.endswith("different L7 rules judge its backends")
     assert verdict(tables, "egress", "shop/db", "10.0.0.1", 8080) == "REDIRECT"
     assert verdict(tables, "egress", "shop/db", "10.96.0.1", 80) == "DENY"
+
+
+def test_more_ranges_of_ports_than_fit_are_an_error() -> None:
+    """Atoms are numbered with 16 bits; every second port of two protocols is too many."""
+    ports = [PortRange(port, port) for port in range(1, 65536, 2)]
+    matches = tuple(PortMatch((TCP, UDP), port) for port in ports)
+    rules = (rule(AnyPeer(), traffic=matches),)
+    diagnostics = Diagnostics()
+    build_tables(
+        SHOP, (policy("p", "app=api", ingress=rules),), None, Options(), diagnostics
+    )
+    (error,) = diagnostics.found
+    assert error.code == "E3050"
+    assert "131076 ranges" in error.message
 
 
 def test_named_ports_are_the_subjects_on_ingress_and_the_peers_on_egress() -> None:

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
         VerdictTable,
     )
 
-MOST_ATOMS = 1 << 16
-"""Port atoms are u16 in the kernel; a policy set that needs more cannot be packed."""
-
 
 def pack_tables(tables: Tables) -> dict[str, bytes]:
     """Return file name (below ``tables/``) → content, of everything a node needs.

@@ -15,14 +15,6 @@ EXPLANATIONS = (
         "Compile without --locked, look at the difference of the lock file, commit it.",
     ),
     Explanation(
-        "E2201",
-        "too-many-port-ranges",
-        "the policies tell more ranges of ports apart than the datapath can",
-        "All policies together cut the ports of all protocols into ranges within which no "
-        "rule makes a difference.  The datapath numbers them with 16 bits.",
-        "Merge single ports into ranges, or compile fewer policies into one bundle.",
-    ),
-    Explanation(
         "E2202",
         "not-a-bundle",
         "the output directory is there and could not be replaced",

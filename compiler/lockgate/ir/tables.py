@@ -203,6 +203,9 @@ AXES: Mapping[Protocol, int] = {
 OTHER_AXIS = 5
 AXIS_SIZES = (65536, 65536, 65536, 256, 256, 256)
 
+MOST_ATOMS = 1 << 16
+"""Port atoms are u16 in the kernel."""
+
 
 @dataclass(frozen=True, slots=True)
 class PortAtoms:

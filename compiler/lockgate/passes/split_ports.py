@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.ir.policy import IcmpMatch, NamedPortMatch, PortMatch
-from lockgate.ir.tables import AXES, AXIS_SIZES, OTHER_AXIS, PortAtoms
+from lockgate.ir.tables import AXES, AXIS_SIZES, MOST_ATOMS, OTHER_AXIS, PortAtoms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.policy import Policy, Protocol, TrafficMatch
     from lockgate.ir.resolution import Vocabulary
-
-MOST_ATOMS = 1 << 16
-"""Atoms are u16 in the kernel."""
 
 
 def split_ports(
