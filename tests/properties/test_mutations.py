@@ -14,10 +14,10 @@ from lockgate.proof.reference import (
     application,
     cilium_policy,
     cluster_policy,
-    evaluator,
     network_policy,
     selectors,
     traffic,
+    tribunal,
 )
 from lockgate.simulation import FamilyError, TableJudge
 from lockgate_runtime.tables import PACKED, PackedTables
@@ -169,9 +169,9 @@ MUTATIONS: dict[str, tuple[object, str, object]] = {
         "_is_in_force",
         _says(True),
     ),
-    "nobody may reach pods from their node": (evaluator, "_is_own_host", _says(False)),
-    "audited policies deny": (evaluator, "_without_denial", lambda opinion: opinion),
-    "tiers are not asked": (evaluator, "_first", _says(None)),
+    "nobody may reach pods from their node": (tribunal, "SPARED", "nowhere"),
+    "audited policies deny": (tribunal, "_is_audited_denial", _says(False)),
+    "tiers are not asked": (tribunal, "_first", lambda tier, found, way: (way, None)),
     "subjects are all pods": (cluster_policy, "_pods", _says(True)),
     "groups match nothing": (cilium_policy, "_group_matches", _says(False)),
     "named ports match nothing": (traffic, "named_port_matches", _says(False)),

@@ -10,27 +10,30 @@ if TYPE_CHECKING:
 
 Rules = dict[str, Any]
 
-RANK = ("http", "tls", "dns", "other")
-"""Which parser wins where rules for several meet; the first is strongest."""
+AUTHENTICATION = ("authentication", 1000)
+"""The parser of a rule that only asks for authentication."""
+
+_WITHOUT_PRIORITY = 126
 
 
-def parser(port_rule: dict[str, Any]) -> str | None:
-    """Return which parser a ``toPorts`` element needs, or None for plain L4.
+def parser(port_rule: dict[str, Any]) -> tuple[str, int] | None:
+    """Return which parser a ``toPorts`` element needs, and its rank; None for plain L4.
 
-    An empty list of rules asks for nothing.
+    Of several parsers for a packet the one with the smallest rank has the say (Cilium's
+    listener priorities).  An empty list of rules asks for nothing.
     """
     rules = port_rule.get("rules") or {}
-    if port_rule.get("listener"):
-        return "other"
-    if rules.get("http"):
-        return "http"
-    if rules.get("dns"):
-        return "dns"
+    listener = port_rule.get("listener")
+    if listener:
+        return "listener", int(listener.get("priority") or _WITHOUT_PRIORITY)
+    for name, rank in (("http", 101), ("dns", 121), ("kafka", 106)):
+        if rules.get(name):
+            return name, rank
+    if rules.get("l7proto"):
+        return "custom", 111
     tls = ("serverNames", "terminatingTLS", "originatingTLS")
     if any(port_rule.get(name) for name in tls):
-        return "tls"
-    if rules.get("kafka") or rules.get("l7proto"):
-        return "other"
+        return "tls", 116
     return None
 
 

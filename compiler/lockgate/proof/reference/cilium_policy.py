@@ -3,40 +3,65 @@
 from __future__ import annotations
 
 from functools import partial
-from ipaddress import ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockgate.proof.reference import application, selectors
-from lockgate.proof.reference.cluster import NAMESPACE, Label
-from lockgate.proof.reference.flow import End, Kind, Packet
-from lockgate.proof.reference.opinion import Opinion, Redirect, Setting, name_of
+from lockgate.proof.reference.addresses import contains
+from lockgate.proof.reference.flow import End, Kind
+from lockgate.proof.reference.located import place
+from lockgate.proof.reference.opinion import (
+    DIRECTIONS,
+    PeerTest,
+    Reason,
+    Redirect,
+    Rule,
+    Setting,
+    Statement,
+    TrafficTest,
+    name_of,
+)
+from lockgate.proof.reference.selectors import NAMESPACE, Label
 from lockgate.proof.reference.traffic import cilium_icmp, cilium_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Policy = dict[str, Any]
 
+ANYONE = PeerTest("anyone", lambda _: True)
+PEERS = (
+    "Endpoints",
+    "Nodes",
+    "Entities",
+    "CIDR",
+    "CIDRSet",
+    "Services",
+    "FQDNs",
+    "Groups",
+)
+_BY_ADDRESS = ("CIDR", "CIDRSet", "Services")
 
-def opinion(
-    policy: Policy,
-    direction: str,
-    subject: End,
-    other: End,
-    packet: Packet,
-    setting: Setting,
-) -> list[Opinion]:
-    """Return one opinion for each of ``spec`` and ``specs`` that selects the subject."""
-    specs = [policy["spec"]] if policy.get("spec") else []
-    specs += policy.get("specs") or []
+
+def read(policy: Policy, setting: Setting) -> Iterator[Statement]:
+    """Yield one statement for ``spec`` and one for each of ``specs``."""
+    specs = [("spec", policy["spec"])] if policy.get("spec") else []
+    specs += [(f"specs[{i}]", spec) for i, spec in enumerate(policy.get("specs") or [])]
     namespace = None
     if policy["kind"] == "CiliumNetworkPolicy":
         namespace = policy["metadata"].get("namespace") or "default"
-    said = []
-    for number, spec in enumerate(specs):
-        if _selects(spec, namespace, subject):
-            judge = _Spec(spec, namespace, direction, subject, other, packet, setting)
-            opinion = judge.opinion(name_of(policy))
-            opinion.allowing = [f"{number}: {rule}" for rule in opinion.allowing]
-            said.append(opinion)
-    return said
+    for part, spec in specs:
+        reader = _Spec(name_of(policy), part, spec, namespace, setting)
+        yield Statement(
+            policy=name_of(policy),
+            part=part,
+            place=place(
+                spec, "nodeSelector" if "nodeSelector" in spec else "endpointSelector"
+            ),
+            selects=partial(_selects, spec, namespace),
+            isolates={d: _isolates(spec, d) for d in DIRECTIONS},
+            rules={d: tuple(reader.rules(d)) for d in DIRECTIONS},
+            audited=setting.is_audited(policy),
+        )
 
 
 def _selects(spec: Policy, namespace: str | None, subject: End) -> bool:
@@ -62,119 +87,124 @@ def _selects(spec: Policy, namespace: str | None, subject: End) -> bool:
     return selectors.cilium_matches(selector, subject.labels)
 
 
+def _isolates(spec: Policy, direction: str) -> bool:
+    asked = (spec.get("enableDefaultDeny") or {}).get(direction)
+    has_rules = bool(spec.get(direction) or spec.get(direction + "Deny"))
+    return has_rules and asked is not False
+
+
 class _Spec:
-    """One spec, one direction, one packet."""
+    """One spec, its rules."""
 
     def __init__(
         self,
+        name: str,
+        part: str,
         spec: Policy,
         namespace: str | None,
-        direction: str,
-        subject: End,
-        other: End,
-        packet: Packet,
         setting: Setting,
     ) -> None:
-        self.spec, self.namespace, self.direction = spec, namespace, direction
-        self.other, self.packet, self.setting = other, packet, setting
-        self.listener = subject if direction == "ingress" else other
-        self.word = "from" if direction == "ingress" else "to"
+        self.name, self.part, self.spec = name, part, spec
+        self.namespace, self.setting = namespace, setting
 
-    def opinion(self, name: str) -> Opinion:
-        """Judge all rules of the direction."""
-        allows = self.spec.get(self.direction) or []
-        denies = self.spec.get(self.direction + "Deny") or []
-        asked = (self.spec.get("enableDefaultDeny") or {}).get(self.direction)
-        isolates = bool(allows or denies) and asked is not False
-        speaks = isolates or any(map(self._says_something, (*allows, *denies)))
-        said = Opinion(name, isolates=isolates, speaks=speaks)
-        for number, rule in enumerate(allows):
-            if self._peers(rule):
-                for part, effect in self._allow(rule):
-                    said.effects.append(effect)
-                    said.allowing.append(f"{name}[{number}].{part}")
-        for rule in denies:
-            if self._peers(rule) and self._traffic(rule):
-                said.effects.append("deny")
-        return said
+    def rules(self, direction: str) -> Iterator[Rule]:
+        """Yield a rule for each ``toPorts`` or ``icmps`` element, or one without them."""
+        word = "from" if direction == "ingress" else "to"
+        for field in (direction, direction + "Deny"):
+            for number, item in enumerate(self.spec.get(field) or []):
+                path = f"{self.part}.{field}[{number}]"
+                yield from self._of_item(item, path, word, field.endswith("Deny"))
 
-    def _says_something(self, rule: Policy) -> bool:
-        return any(
-            name.startswith(self.word) or name == "icmps"
-            for name, value in rule.items()
-            if value is not None
+    def _of_item(
+        self, item: Policy, path: str, word: str, is_deny: bool
+    ) -> Iterator[Rule]:
+        ports, icmps = item.get("toPorts") or [], item.get("icmps") or []
+        peers = self._peers(item, word)
+        if peers is None and not ports and not icmps:
+            return  # `{}` isolates, and allows nothing
+        peers = (ANYONE,) if peers is None else peers
+        if not ports and not icmps:
+            yield self._rule(path, item, item, peers, None, is_deny)
+        for number, element in enumerate(ports):
+            tests = tuple(map(_port_test, element.get("ports") or []))
+            at = item if len(ports) == 1 else element
+            where = f"{path}.toPorts[{number}]"
+            yield self._rule(where, at, item, peers, tests, is_deny, element)
+        for number, element in enumerate(icmps):
+            fields = element.get("fields") or []
+            tests = tuple(map(self._icmp_test, fields))
+            at = item if len(icmps) == 1 else element
+            where = f"{path}.icmps[{number}]"
+            yield self._rule(where, at, item, peers, tests, is_deny)
+
+    def _rule(
+        self,
+        path: str,
+        at: Policy,
+        item: Policy,
+        peers: tuple[PeerTest, ...],
+        traffic: tuple[TrafficTest, ...] | None,
+        is_deny: bool,
+        ports: Policy | None = None,
+    ) -> Rule:
+        """Put a rule together; ``at``: where it stands."""
+        effect: str | Redirect = "deny" if is_deny else self._allow(item, ports or {})
+        word = effect if isinstance(effect, str) else "redirect"
+        if word == "accept":
+            word = "allow"
+        reason = Reason(f"{self.name}#{path}", word, (self.name,), (place(at),))
+        return Rule(reason, effect, peers, traffic)
+
+    def _allow(self, item: Policy, ports: Policy) -> str | Redirect:
+        parser = application.parser(ports)
+        mode = (item.get("authentication") or {}).get("mode")
+        authenticates = mode not in (None, "disabled")
+        if parser is None and not authenticates:
+            return "accept"
+        name, rank = parser or application.AUTHENTICATION
+        return Redirect(
+            name,
+            0 if authenticates else rank,  # nothing passes without it
+            partial(application.admits, ports),
+            authenticates,
         )
 
-    # ------------------------------------------------------------ traffic
-
-    def _traffic(self, rule: Policy) -> bool:
-        ports, icmps = rule.get("toPorts") or [], rule.get("icmps") or []
-        if not ports and not icmps:
-            return True
-        return any(map(self._port_rule, ports)) or self._icmp(icmps)
-
-    def _port_rule(self, item: Policy) -> bool:
-        ports = item.get("ports") or []  # without any, nothing matches
-        return any(cilium_port(port, self.listener, self.packet) for port in ports)
-
-    def _icmp(self, icmps: list[Policy]) -> bool:
-        return any(
-            cilium_icmp(field, self.packet, zero_is_any=self.setting.cilium)
-            for item in icmps
-            for field in item.get("fields") or []
+    def _icmp_test(self, field: Policy) -> TrafficTest:
+        zero_is_any = self.setting.cilium
+        return TrafficTest(
+            f"icmp {field!r}",
+            lambda _, packet: cilium_icmp(field, packet, zero_is_any=zero_is_any),
         )
-
-    def _allow(self, rule: Policy) -> list[tuple[int, str | Redirect]]:
-        """Return an effect for each ``toPorts`` element that matches, with its place."""
-        ports, icmps = rule.get("toPorts") or [], rule.get("icmps") or []
-        if not ports and not icmps:
-            return [(0, "accept")]
-        effects: list[tuple[int, str | Redirect]] = []
-        if self._icmp(icmps):
-            effects.append((0, "accept"))
-        for place, item in enumerate(ports):
-            if not self._port_rule(item):
-                continue
-            parser = application.parser(item)
-            if parser is None:
-                effects.append((place, "accept"))
-            else:
-                redirect = Redirect(parser, partial(application.admits, item))
-                effects.append((place, redirect))
-        return effects
 
     # -------------------------------------------------------------- peers
 
-    def _peers(self, rule: Policy) -> bool:
-        names = (
-            "Endpoints",
-            "Nodes",
-            "Entities",
-            "CIDR",
-            "CIDRSet",
-            "Services",
-            "FQDNs",
-            "Groups",
-        )
+    def _peers(self, item: Policy, word: str) -> tuple[PeerTest, ...] | None:
+        """Return the tests of all peers; None where no kind of peer is named."""
         given = {
-            name: rule[self.word + name]
-            for name in names
-            if rule.get(self.word + name) is not None
+            name: item[word + name]
+            for name in PEERS
+            if item.get(word + name) is not None
         }
         if not given:
-            # No peers: everyone, if the rule speaks of traffic; `{}` allows nothing.
-            return bool(rule.get("toPorts") or rule.get("icmps"))
+            return None
         if any(len(peers) == 0 for peers in given.values()):
-            return False
-        return any(
-            getattr(self, "_" + name.lower())(peer)
+            return ()  # an empty list selects nobody
+        return tuple(
+            PeerTest(
+                f"{self._home()} {name} {peer!r}",
+                partial(getattr(self, "_" + name.lower()), peer),
+                sees_address=name in _BY_ADDRESS,
+            )
             for name, peers in given.items()
             for peer in peers
         )
 
-    def _endpoints(self, selector: Policy | None) -> bool:
+    def _home(self) -> str:
+        return f"{self.namespace} {self._subject_is_init()}"
+
+    def _endpoints(self, selector: Policy | None, other: End) -> bool:
         selector = selector or {}
-        labels = self.other.labels
+        labels = other.labels
         if not selectors.cilium_matches(selector, labels):
             return False
         if selectors.mentions_source(selector, "reserved"):
@@ -191,47 +221,41 @@ class _Spec:
         selector = self.spec.get("endpointSelector") or {}
         return ("reserved", "init") in selectors.keys(selector)
 
-    def _nodes(self, selector: Policy | None) -> bool:
-        return self.other.kind is Kind.REMOTE_NODE and selectors.cilium_matches(
-            selector or {}, self.other.labels
+    def _nodes(self, selector: Policy | None, other: End) -> bool:
+        return other.kind is Kind.REMOTE_NODE and selectors.cilium_matches(
+            selector or {}, other.labels
         )
 
-    def _entities(self, entity: str) -> bool:
-        reserved = {x.key for x in self.other.labels if x.source == "reserved"}
-        is_pod = self.other.kind is Kind.POD
+    def _entities(self, entity: str, other: End) -> bool:
+        reserved = {x.key for x in other.labels if x.source == "reserved"}
+        is_pod = other.kind is Kind.POD
         match entity:
             case "all":
                 return True
-            case "cluster":
+            case "cluster" | "cluster-mesh":
                 return is_pod or bool(
                     reserved & {"host", "remote-node", "kube-apiserver"}
                 )
-            case "cluster-mesh":
-                return is_pod
             case "world":
                 return "world" in reserved
         return entity in reserved
 
-    def _cidr(self, text: str) -> bool:
-        return (
-            self.other.kind is Kind.WORLD
-            and self.other.address is not None
-            and self.other.address in ip_network(text, False)
-        )
+    def _cidr(self, text: str, other: End) -> bool:
+        return other.kind is Kind.WORLD and contains(text, other.address)
 
-    def _cidrset(self, item: Policy) -> bool:
-        if any(self._cidr(text) for text in item.get("except") or []):
+    def _cidrset(self, item: Policy, other: End) -> bool:
+        if any(self._cidr(text, other) for text in item.get("except") or []):
             return False
         if item.get("cidr"):
-            return self._cidr(item["cidr"])
+            return self._cidr(item["cidr"], other)
         return any(
-            self._cidr(text)
+            self._cidr(text, other)
             for name, group in self.setting.cluster.groups.items()
             if name == item.get("cidrGroupRef") or _group_matches(item, group)
             for text in group["spec"].get("externalCIDRs") or []
         )
 
-    def _services(self, item: Policy) -> bool:
+    def _services(self, item: Policy, other: End) -> bool:
         for service in self.setting.cluster.services:
             if "k8sService" in item:
                 wanted = item["k8sService"]
@@ -244,15 +268,22 @@ class _Spec:
                 )
             # Without a namespace, services of any are meant (Cilium's serviceRefMatches).
             is_there = wanted.get("namespace") in (None, "", service.namespace)
-            if chosen and is_there and self.other.address in service.backends:
+            if chosen and is_there and other.address in service.backends:
                 return True
         return False
 
-    def _fqdns(self, _: Policy) -> bool:
+    def _fqdns(self, _: Policy, _other: End) -> bool:
         return False  # no name has been learned
 
-    def _groups(self, _: Policy) -> bool:
+    def _groups(self, _: Policy, _other: End) -> bool:
         return False  # nobody asks a cloud
+
+
+def _port_test(port: Policy) -> TrafficTest:
+    text = str(port.get("port") or "0")
+    return TrafficTest(
+        f"cilium {port!r}", partial(cilium_port, port), is_named=not text.isdigit()
+    )
 
 
 def _group_matches(item: Policy, group: Policy) -> bool:

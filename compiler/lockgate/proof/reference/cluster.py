@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from functools import cached_property
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from lockgate.proof.reference.addresses import Address, edges
+from lockgate.proof.reference.selectors import split_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 Object = dict[str, Any]
-Address = IPv4Address | IPv6Address
-
-NAMESPACE = "io.kubernetes.pod.namespace"
-NAMESPACE_LABELS = "io.cilium.k8s.namespace.labels."
-SERVICE_ACCOUNT = "io.cilium.k8s.policy.serviceaccount"
-CLUSTER = "io.cilium.k8s.policy.cluster"
-
-
-@dataclass(frozen=True)
-class Label:
-    """One label with its source (`k8s`, `reserved`, `node`, `cidrgroup`)."""
-
-    source: str
-    key: str
-    value: str
 
 
 @dataclass
@@ -73,18 +65,27 @@ class Cluster:
     services: list[Service] = field(default_factory=list)
     groups: dict[str, Object] = field(default_factory=dict)
     api_servers: list[Address] = field(default_factory=list)
+    named_prefixes: tuple[str, ...] = ()
+    """Keys of labels in policies that are prefixes, as they are written."""
 
-    def pod_at(self, address: Address) -> Pod | None:
-        """Return the pod that has an address."""
-        return next((p for p in self.pods.values() if address in p.addresses), None)
+    @cached_property
+    def pod_at(self) -> dict[Address, Pod]:
+        """The pod that has an address."""
+        return {a: pod for pod in self.pods.values() for a in pod.addresses}
 
-    def node_at(self, address: Address) -> Node | None:
-        """Return the node that has an address."""
-        return next((n for n in self.nodes.values() if address in n.addresses), None)
+    @cached_property
+    def node_at(self) -> dict[Address, Node]:
+        """The node that has an address."""
+        return {a: node for node in self.nodes.values() for a in node.addresses}
 
-    def services_at(self, address: Address) -> list[Service]:
-        """Return the services that have an address; each may serve other ports."""
-        return [s for s in self.services if address in s.addresses]
+    @cached_property
+    def services_at(self) -> dict[Address, list[Service]]:
+        """The services that have an address; each may serve other ports."""
+        found: dict[Address, list[Service]] = {}
+        for service in self.services:
+            for address in service.addresses:
+                found.setdefault(address, []).append(service)
+        return found
 
 
 def read_cluster(objects: list[Object]) -> Cluster:
@@ -104,9 +105,47 @@ def read_cluster(objects: list[Object]) -> Cluster:
     for kind, read in readers.items():
         for o in by_kind.get(kind, []):
             read(o, cluster)
+    _make_way(by_kind.get("Pod", []), cluster)
     for o in by_kind.get("Service", []):
-        _read_service(o, by_kind.get("EndpointSlice", []), cluster)
+        _read_service(o, by_kind, cluster)
+    keys = {key for o in objects if "Policy" in o["kind"] for key in _words(o)}
+    cluster.named_prefixes = tuple(sorted(filter(_is_prefix, keys)))
     return cluster
+
+
+def _words(value: object) -> Iterator[str]:
+    """Yield every key and every text in an object, without the source of a label."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield split_key(key)[1]
+            yield from _words(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _words(inner)
+    elif isinstance(value, str):
+        yield split_key(value)[1]
+
+
+def _is_prefix(text: str) -> bool:
+    if not text.rpartition("/")[2].isdecimal():
+        return False
+    try:
+        edges(text.replace("-", ":"))
+    except ValueError:
+        return False
+    return True
+
+
+def _make_way(pods: Iterable[Object], cluster: Cluster) -> None:
+    """Leave out a pod that is being deleted if its address is somebody else's already."""
+    for o in pods:
+        key = f"{_namespace(o)}/{o['metadata']['name']}"
+        if key not in cluster.pods or not o["metadata"].get("deletionTimestamp"):
+            continue
+        others = {a for k, p in cluster.pods.items() if k != key for a in p.addresses}
+        others |= {a for node in cluster.nodes.values() for a in node.addresses}
+        if others & set(cluster.pods[key].addresses):
+            del cluster.pods[key]
 
 
 def _read_namespace(o: Object, cluster: Cluster) -> None:
@@ -143,10 +182,8 @@ def _read_pod(o: Object, cluster: Cluster) -> None:
     if spec.get("hostNetwork"):
         cluster.host_pods[key] = spec.get("nodeName")
         return
-    texts = [item["ip"] for item in status.get("podIPs") or []]
-    if not texts and status.get("podIP"):
-        texts = [status["podIP"]]
-    if not texts:
+    addresses = _addresses(o)
+    if not addresses:
         return  # pending
     cluster.pods[key] = Pod(
         namespace=_namespace(o),
@@ -155,7 +192,7 @@ def _read_pod(o: Object, cluster: Cluster) -> None:
         namespace_labels=_namespace_labels(_namespace(o), cluster),
         service_account=spec.get("serviceAccountName") or "default",
         node=spec.get("nodeName"),
-        addresses=[ip_address(text) for text in texts],
+        addresses=addresses,
         ports=[
             (port["name"], port.get("protocol", "TCP"), port["containerPort"])
             for container in _lasting_containers(spec)
@@ -179,7 +216,7 @@ def _read_endpoint(o: Object, cluster: Cluster) -> None:
         name=o["metadata"]["name"],
         labels=o["metadata"].get("labels") or {},
         namespace_labels=_namespace_labels(_namespace(o), cluster),
-        service_account="",
+        service_account=spec.get("serviceAccount") or "default",
         node=spec.get("node"),
         addresses=[ip_address(text) for text in spec.get("addresses") or []],
         ports=[
@@ -207,26 +244,37 @@ def _slice_of(o: Object) -> tuple[str, str | None]:
     return _namespace(o), labels.get("kubernetes.io/service-name")
 
 
-def _read_service(o: Object, all_slices: list[Object], cluster: Cluster) -> None:
+def _read_service(
+    o: Object, by_kind: dict[str, list[Object]], cluster: Cluster
+) -> None:
     spec = o.get("spec") or {}
     texts = [*(spec.get("clusterIPs") or []), spec.get("clusterIP")]
     texts += spec.get("externalIPs") or []
     balancer = (o.get("status") or {}).get("loadBalancer") or {}
     texts += [item.get("ip") for item in balancer.get("ingress") or []]
+    if spec.get("type") == "ExternalName":
+        texts = []
     addresses = [ip_address(text) for text in dict.fromkeys(texts) if text not in _NONE]
     mine = (_namespace(o), o["metadata"]["name"])
+    all_slices = by_kind.get("EndpointSlice", [])
     slices = [s for s in all_slices if _slice_of(s) == mine]
+    selected: list[Object] = []
+    if not all_slices and spec.get("selector"):
+        # A snapshot without slices: the ready pods that the service selects.
+        selected = [p for p in by_kind.get("Pod", []) if _is_behind(p, o)]
     ports: dict[tuple[str, int], list[tuple[Address, int]]] = {}
-    everyone: list[Address] = []
     for port in spec.get("ports") or []:
         backends = ports.setdefault((port.get("protocol", "TCP"), port["port"]), [])
         for s in slices:
             for target in s.get("ports") or []:
-                if (target.get("name") or "") != (port.get("name") or ""):
-                    continue
-                backends += [(a, target["port"]) for a in _ready(s)]
-    for s in slices:
-        everyone += _ready(s)
+                if _leads_to(port, target):
+                    backends += [(a, target["port"]) for a in _ready(s)]
+        for pod in selected:
+            number = _target(port, pod)
+            if number is not None:
+                backends += [(a, number) for a in _addresses(pod)]
+    everyone = [a for s in slices for a in _ready(s)]
+    everyone += [a for pod in selected for a in _addresses(pod)]
     cluster.services.append(
         Service(*mine, o["metadata"].get("labels") or {}, addresses, ports, everyone)
     )
@@ -235,10 +283,53 @@ def _read_service(o: Object, all_slices: list[Object], cluster: Cluster) -> None
 _NONE = (None, "", "None")
 
 
+def _leads_to(port: Object, target: Object) -> bool:
+    """Tell whether a port of a slice is that of a service: by name and protocol."""
+    names = [item.get("name") or "" for item in (port, target)]
+    protocols = [item.get("protocol") or "TCP" for item in (port, target)]
+    is_there = target.get("port") is not None
+    return is_there and len(set(names)) == 1 and len(set(protocols)) == 1
+
+
 def _ready(o: Object) -> list[Address]:
     """Return the ready addresses of a slice; an absent condition means ready."""
     ready: list[Address] = []
+    if o.get("addressType") == "FQDN":
+        return ready
     for endpoint in o.get("endpoints") or []:
         if (endpoint.get("conditions") or {}).get("ready") is not False:
             ready += map(ip_address, endpoint["addresses"])
     return ready
+
+
+def _is_behind(pod: Object, service: Object) -> bool:
+    """Tell whether a service selects a pod that is ready."""
+    status = pod.get("status") or {}
+    conditions = {c["type"]: c["status"] for c in status.get("conditions") or []}
+    return (
+        _namespace(pod) == _namespace(service)
+        and status.get("phase") not in ("Succeeded", "Failed")
+        and not pod["metadata"].get("deletionTimestamp")
+        and conditions.get("Ready", "True") == "True"
+        and service["spec"]["selector"].items()
+        <= (pod["metadata"].get("labels") or {}).items()
+    )
+
+
+def _addresses(pod: Object) -> list[Address]:
+    status = pod.get("status") or {}
+    texts = [status.get("podIP"), *(item["ip"] for item in status.get("podIPs") or [])]
+    return [ip_address(text) for text in dict.fromkeys(texts) if text]
+
+
+def _target(port: Object, pod: Object) -> int | None:
+    """Return the number of a service's target port on a pod, which may be a name."""
+    target = port.get("targetPort") or port["port"]
+    if isinstance(target, int):
+        return target
+    for container in _lasting_containers(pod.get("spec") or {}):
+        for item in container.get("ports") or []:
+            same = item.get("protocol", "TCP") == port.get("protocol", "TCP")
+            if item.get("name") == target and same:
+                return int(item["containerPort"])
+    return None

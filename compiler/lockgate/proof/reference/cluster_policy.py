@@ -2,47 +2,82 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from lockgate.proof.reference.flow import End, Kind, Packet
-from lockgate.proof.reference.opinion import Opinion, Setting, name_of
+from lockgate.proof.reference.addresses import contains
+from lockgate.proof.reference.flow import End, Kind
+from lockgate.proof.reference.located import place
+from lockgate.proof.reference.opinion import (
+    DIRECTIONS,
+    PeerTest,
+    Reason,
+    Rule,
+    Setting,
+    Statement,
+    TrafficTest,
+    name_of,
+)
 from lockgate.proof.reference.selectors import is_only_negative, matches
 from lockgate.proof.reference.traffic import cluster_policy_protocol
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Policy = dict[str, Any]
 
+_EFFECTS = {"accept": "allow"}
+"""How reasons call an action that has another name here."""
 
-def opinion(
-    policy: Policy,
-    direction: str,
-    subject: End,
-    other: End,
-    packet: Packet,
-    setting: Setting,
-) -> list[Opinion]:
-    """Return what the policy says, if it selects the subject; it never isolates."""
+
+def read(policy: Policy, setting: Setting) -> Iterator[Statement]:
+    """Yield the one statement of the object; it never isolates."""
     spec = policy["spec"]
-    if not _pods(spec["subject"], subject):
-        return []
-    said = Opinion(
-        name_of(policy),
+    yield Statement(
+        policy=name_of(policy),
+        part="spec",
+        place=place(spec, "subject"),
+        selects=lambda subject: _pods(spec["subject"], subject),
+        isolates=dict.fromkeys(DIRECTIONS, False),
+        rules={
+            direction: tuple(_rules(policy, direction, setting))
+            for direction in DIRECTIONS
+        },
         tier=spec["tier"].lower(),
         order=int(spec["priority"]),
-        speaks=bool(spec.get(direction)),
+        audited=setting.is_audited(policy),
     )
-    listener = subject if direction == "ingress" else other
-    for rule in spec.get(direction) or []:
+
+
+def _rules(policy: Policy, direction: str, setting: Setting) -> Iterator[Rule]:
+    name = name_of(policy)
+    for number, rule in enumerate(policy["spec"].get(direction) or []):
+        action = rule["action"].lower()
+        effect = _EFFECTS.get(action, action)
+        path = f"{name}#spec.{direction}[{number}]"
         peers = rule["from" if direction == "ingress" else "to"]
-        if not any(_peer(p, other, setting) for p in peers):
-            continue
-        protocols = rule.get("protocols") or []
-        if protocols and not any(
-            cluster_policy_protocol(p, listener, packet) for p in protocols
-        ):
-            continue
-        said.effects.append(rule["action"].lower())
-    return [said]
+        yield Rule(
+            Reason(path, effect, (name,), (place(rule),)),
+            action,
+            tuple(_peer_test(peer, setting) for peer in peers),
+            tuple(map(_protocol_test, rule.get("protocols") or [])) or None,
+        )
+
+
+def _peer_test(peer: Policy, setting: Setting) -> PeerTest:
+    return PeerTest(
+        f"ClusterNetworkPolicy {peer!r}",
+        partial(_peer, peer, setting=setting),
+        sees_address=bool(peer.get("networks")),
+    )
+
+
+def _protocol_test(protocol: Policy) -> TrafficTest:
+    return TrafficTest(
+        f"ClusterNetworkPolicy {protocol!r}",
+        partial(cluster_policy_protocol, protocol),
+        is_named="destinationNamedPort" in protocol,
+    )
 
 
 def _pods(selection: Policy, end: End) -> bool:
@@ -63,10 +98,7 @@ def _peer(peer: Policy, other: End, setting: Setting) -> bool:
     if peer.get("networks"):
         if setting.cilium and other.kind is not Kind.WORLD:
             return False  # deviation 2
-        return any(
-            other.address is not None and other.address in ip_network(text, False)
-            for text in peer["networks"]
-        )
+        return any(contains(text, other.address) for text in peer["networks"])
     if "nodes" in peer:
         return other.node is not None and matches(peer["nodes"], other.node.labels)
     if setting.cilium and is_only_negative(peer.get("namespaces") or {}):

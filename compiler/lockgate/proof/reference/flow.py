@@ -7,7 +7,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lockgate.proof.reference.cluster import Address, Label, Node, Pod
+    from lockgate.proof.reference.addresses import Address
+    from lockgate.proof.reference.cluster import Node, Pod
+    from lockgate.proof.reference.selectors import Label
 
 
 class Kind(Enum):

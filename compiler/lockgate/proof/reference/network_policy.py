@@ -5,48 +5,96 @@ https://kubernetes.io/docs/concepts/services-networking/network-policies/
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from lockgate.proof.reference.flow import End, Kind, Packet
-from lockgate.proof.reference.opinion import Opinion, Setting, name_of
+from lockgate.proof.reference.addresses import contains
+from lockgate.proof.reference.flow import End, Kind
+from lockgate.proof.reference.located import place
+from lockgate.proof.reference.opinion import (
+    DIRECTIONS,
+    PeerTest,
+    Reason,
+    Rule,
+    Setting,
+    Statement,
+    TrafficTest,
+    name_of,
+)
 from lockgate.proof.reference.selectors import matches
 from lockgate.proof.reference.traffic import network_policy_port
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Policy = dict[str, Any]
 
+ANYONE = PeerTest("anyone", lambda _: True)
 
-def opinion(
-    policy: Policy,
-    direction: str,
-    subject: End,
-    other: End,
-    packet: Packet,
-    setting: Setting,
-) -> list[Opinion]:
-    """Return what the policy says, if it selects the subject."""
+
+def read(policy: Policy, setting: Setting) -> Iterator[Statement]:
+    """Yield the one statement of the object."""
     namespace = policy["metadata"].get("namespace") or "default"
     spec = policy["spec"]
-    if subject.pod is None or subject.pod.namespace != namespace:
-        return []
-    if not matches(spec.get("podSelector") or {}, subject.pod.labels):
-        return []
-    rules = spec.get(direction) or []
-    if not _is_in_force(spec, direction, rules, setting):
-        return []
-    said = Opinion(name_of(policy), isolates=True)
-    listener = subject if direction == "ingress" else other
-    for number, rule in enumerate(rules):
+    in_force = {
+        direction: _is_in_force(spec, direction, spec.get(direction) or [], setting)
+        for direction in DIRECTIONS
+    }
+    yield Statement(
+        policy=name_of(policy),
+        part="spec",
+        place=place(spec, "podSelector"),
+        selects=partial(_selects, namespace, spec),
+        isolates=in_force,
+        rules={
+            direction: tuple(_rules(policy, direction, namespace, setting))
+            if is_in_force
+            else ()
+            for direction, is_in_force in in_force.items()
+        },
+        audited=setting.is_audited(policy),
+    )
+
+
+def _selects(namespace: str, spec: Policy, subject: End) -> bool:
+    return (
+        subject.pod is not None
+        and subject.pod.namespace == namespace
+        and matches(spec.get("podSelector") or {}, subject.pod.labels)
+    )
+
+
+def _rules(
+    policy: Policy, direction: str, namespace: str, setting: Setting
+) -> Iterator[Rule]:
+    name = name_of(policy)
+    for number, rule in enumerate(policy["spec"].get(direction) or []):
         peers = rule.get("from" if direction == "ingress" else "to") or []
         ports = rule.get("ports") or []
-        # No peers: every source or destination.  No ports: all traffic.
-        if peers and not any(_peer(p, namespace, other, setting) for p in peers):
-            continue
-        if ports and not any(network_policy_port(p, listener, packet) for p in ports):
-            continue
-        said.effects.append("accept")
-        said.allowing.append(f"{said.policy}[{number}]")
-    return [said]
+        path = f"{name}#spec.{direction}[{number}]"
+        yield Rule(
+            Reason(path, "allow", (name,), (place(rule),)),
+            "accept",
+            # No peers: every source or destination.  No ports: all traffic.
+            tuple(_peer_test(peer, namespace, setting) for peer in peers) or (ANYONE,),
+            tuple(map(_port_test, ports)) or None,
+        )
+
+
+def _peer_test(peer: Policy, namespace: str, setting: Setting) -> PeerTest:
+    return PeerTest(
+        f"{namespace} {peer!r}",
+        lambda other: _peer(peer, namespace, other, setting),
+        sees_address=bool(peer.get("ipBlock")),
+    )
+
+
+def _port_test(port: Policy) -> TrafficTest:
+    return TrafficTest(
+        f"NetworkPolicy {port!r}",
+        lambda listener, packet: network_policy_port(port, listener, packet),
+        is_named=isinstance(port.get("port"), str),
+    )
 
 
 def _is_in_force(
@@ -78,7 +126,6 @@ def _peer(peer: Policy, namespace: str, other: End, setting: Setting) -> bool:
 
 
 def _block(block: Policy, other: End) -> bool:
-    def inside(text: str) -> bool:
-        return other.address is not None and other.address in ip_network(text, False)
-
-    return inside(block["cidr"]) and not any(map(inside, block.get("except") or []))
+    return contains(block["cidr"], other.address) and not any(
+        contains(text, other.address) for text in block.get("except") or []
+    )

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from lockgate.proof.reference.cluster import NAMESPACE, NAMESPACE_LABELS, Label
-
 Selector = dict[str, Any]
+
+NAMESPACE = "io.kubernetes.pod.namespace"
+NAMESPACE_LABELS = "io.cilium.k8s.namespace.labels."
+SERVICE_ACCOUNT = "io.cilium.k8s.policy.serviceaccount"
+CLUSTER = "io.cilium.k8s.policy.cluster"
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label with its source (`k8s`, `reserved`, `node`, `cidrgroup`)."""
+
+    source: str
+    key: str
+    value: str
 
 
 def matches(selector: Selector | None, labels: dict[str, str]) -> bool:

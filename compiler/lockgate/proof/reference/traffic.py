@@ -43,10 +43,28 @@ ICMP_TYPES = {
         "RouterRenumbering": 138,
         "ICMPNodeInformationQuery": 139,
         "ICMPNodeInformationResponse": 140,
+        "InverseNeighborDiscoverySolicitation": 141,
+        "InverseNeighborDiscoveryAdvertisement": 142,
+        "HomeAgentAddressDiscoveryRequest": 144,
+        "HomeAgentAddressDiscoveryReply": 145,
+        "MobilePrefixSolicitation": 146,
+        "MobilePrefixAdvertisement": 147,
+        "DuplicateAddressRequestCodeSuffix": 157,
+        "DuplicateAddressConfirmationCodeSuffix": 158,
         "ExtendedEchoRequest": 160,
         "ExtendedEchoReply": 161,
     },
 }
+OTHERS = {
+    "IGMP": 2,
+    "IPIP": 4,
+    "IPV6": 41,
+    "GRE": 47,
+    "ESP": 50,
+    "AH": 51,
+    "VRRP": 112,
+}
+"""Protocols without ports that Cilium's kinds can name, and their numbers."""
 
 
 def named_port_matches(
