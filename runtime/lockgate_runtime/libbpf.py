@@ -13,9 +13,12 @@ import platform
 import threading
 from collections import deque
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lockgate_runtime.errors import BpfError, NodeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _P, _I, _U, _S, _Z = (
     ctypes.c_void_p,
@@ -49,6 +52,7 @@ _FUNCTIONS: Final[dict[str, tuple[type | None, tuple[type, ...]]]] = {
     "bpf_map__set_pin_path": (_I, (_P, _S)),
     "bpf_map__reuse_fd": (_I, (_P, _I)),
     "bpf_map__initial_value": (_P, (_P, _P)),
+    "btf__load_vmlinux_btf": (_P, ()),
     "btf__find_by_name_kind": (_I, (_P, _S, _U)),
     "btf__type_by_id": (_P, (_P, _U)),
     "btf__name_by_offset": (_S, (_P, _U)),
@@ -109,6 +113,34 @@ def library() -> ctypes.CDLL:
         ) from None
     lib.libbpf_set_print(ctypes.cast(_printer, _P))
     return lib
+
+
+@cache
+def vmlinux_type(name: str, kind: int) -> int:
+    """Return the number of a type in the running kernel's BTF; LookupError without.
+
+    ``kind`` is a ``BTF_KIND_*``: 12 for a function, 8 for a typedef.
+    """
+    types = _vmlinux_types()
+    number = library().btf__find_by_name_kind(types, name.encode(), kind)
+    if number <= 0:
+        raise LookupError(name)
+    return int(number)
+
+
+@cache
+def _vmlinux_types() -> int:
+    types = library().btf__load_vmlinux_btf()
+    if not types:
+        raise LookupError("the running kernel has no BTF")
+    return int(types)
+
+
+def mount(kind: str, place: Path) -> bool:
+    """Mount a file system of the kernel's own (tracefs, securityfs); False where it fails."""
+    name = kind.encode()
+    result: int = _libc.mount(name, bytes(place), name, ctypes.c_ulong(0), None)
+    return result == 0
 
 
 def last_errno() -> int:

@@ -36,6 +36,7 @@ VERBS = {
     "simulate": Verb("lockgate.cli.simulate", "judge flows without a network"),
     "explain": Verb("lockgate.cli.explain", "say why a flow is allowed or denied"),
     "replay": Verb("lockgate.cli.replay", "judge recorded flows by candidate policies"),
+    "suggest": Verb("lockgate.cli.suggest", "draw policies from recorded flows"),
     "apply": Verb("lockgate.cli.apply", "put a bundle in force on this node"),
     "status": Verb("lockgate.cli.status", "show what is in force on this node"),
     "confirm": Verb("lockgate.cli.confirm", "keep what apply --confirm-within loaded"),
@@ -45,6 +46,9 @@ VERBS = {
     "verify": Verb("lockgate.cli.verify", "ask the kernel's verifier about a bundle"),
     "observe": Verb(
         "lockgate.cli.observe", "print the flows that pass and that do not"
+    ),
+    "target": Verb(
+        "lockgate.cli.target", "write down this kernel for tracing policies"
     ),
     "completion": Verb("lockgate.cli.completion", "print shell completions"),
 }

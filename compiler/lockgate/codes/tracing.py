@@ -1,4 +1,4 @@
-"""E1100-E1113: what tracing policies refuse; E3009: that nothing runs them yet."""
+"""E1100-E1113: what tracing policies refuse; E3101: their targets; E3009: not run yet."""
 
 from __future__ import annotations
 
@@ -201,6 +201,15 @@ EXPLANATIONS = (
         "none: nothing would be enforced.",
         "Add 'enforcers', or use Override or Signal at this hook.",
         _action("{action: NotifyEnforcer, argSig: 9}"),
+    ),
+    Explanation(
+        "E3101",
+        "bad-target",
+        "a folder that holds no recorded kernel",
+        "'--target NAME=DIR' takes a folder that `lockgate target record DIR` wrote on the "
+        "kernel to compile for; this one has no target.json, is damaged, or is of another "
+        "version.",
+        "Record it again: sudo lockgate target record DIR.",
     ),
     Explanation(
         "E3009",

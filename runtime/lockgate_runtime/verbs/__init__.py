@@ -34,6 +34,7 @@ VERBS = {
     "gc": "remove what belongs to endpoints that are gone",
     "verify": "ask the kernel's verifier about a bundle",
     "observe": "print the flows that pass and that do not",
+    "target": "write down this kernel for tracing policies",
 }
 
 REFUSED, ENVIRONMENT = 1, 2

@@ -1,0 +1,1 @@
+"""Targets: the kernels that tracing policies are compiled for, running or recorded."""
