@@ -28,13 +28,10 @@ _PREDICATE = "https://lockgate.dev/attestations/{kind}/v1"
 
 
 def attestation_path(bundle: Path, name: str) -> Path:
-    """Return where an attestation about a bundle's folder lies.
-
-    >>> attestation_path(Path("/out/bundle"), "verify-6.1").name
-    'bundle.verify-6.1.json'
-    """
-    folder = Path(os.path.abspath(bundle))  # noqa: PTH100  # resolve() would follow a link
-    return folder.with_name(f"{folder.name}.{name}.json")
+    """Return where an attestation about a bundle's folder lies, as the bundle was named."""
+    if bundle.name in ("", ".."):
+        bundle = Path(os.path.abspath(bundle))  # noqa: PTH100  # resolve() follows links
+    return bundle.with_name(f"{bundle.name}.{name}.json")
 
 
 def print_attestation(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lockgate_runtime import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 PACKED = (
@@ -198,6 +198,21 @@ class PackedTables:
         pages = PORT_DIRECTORY_SIZE // 2
         return self._ports[pages + page * layout.PORT_PAGE + (index & 0xFF)]
 
+    def edges(self, protocol: int) -> list[int]:
+        """Return the ports (or ICMP types) at which a run of one port atom begins or ends."""
+        entry = _FIRST_DIRECTORY_ENTRY[protocol]
+        first = PORT_DIRECTORY_SIZE // 2
+        result, last, end = [], -1, -1
+        for index in range(256 if protocol in _WITH_PORTS else 1):
+            start = first + self._ports[entry + index] * layout.PORT_PAGE
+            for place, atom in enumerate(self._ports[start : start + layout.PORT_PAGE]):
+                if atom != last:
+                    port = index * layout.PORT_PAGE + place
+                    result += [end, port] if end >= 0 else [port]
+                    last = atom
+                end = index * layout.PORT_PAGE + place
+        return list(dict.fromkeys([*result, end]))
+
     def judge(self, policy: int, identity_class: int, protocol: int, port: int) -> int:
         """Return the number of the decision of one cell."""
         table = self.policy(policy)
@@ -216,6 +231,30 @@ class PackedTables:
         rule = int.from_bytes(data[0:4], "little")
         argument = int.from_bytes(data[4:6], "little")
         return Decision(rule, argument, layout.ENUMERATIONS["outcome"][data[6]])
+
+    def prefix_edges(self) -> Iterator[IPv4Address | IPv6Address]:
+        """Yield first and last address of every run or prefix that leads to one peer."""
+        yield from self._edges_v4(0, 0, 24)
+        records, size = self.content("addresses_v6.bin"), ADDRESS_V6_SIZE
+        for at in range(0, len(records), size):
+            network = int.from_bytes(records[at : at + 16], "big")
+            length = int.from_bytes(records[at + 16 : at + 20], "little")
+            yield IPv6Address(network)
+            yield IPv6Address(network | (1 << 128 - length) - 1)
+
+    def _edges_v4(self, page: int, base: int, shift: int) -> Iterator[IPv4Address]:
+        first = page * layout.ADDRESS_V4_PAGE
+        words = self._addresses_v4[first : first + layout.ADDRESS_V4_PAGE]
+        for place, word in enumerate(words):
+            start = base | place << shift
+            if word & layout.ADDRESS_V4_IS_PAGE:
+                below = word & ~layout.ADDRESS_V4_IS_PAGE
+                yield from self._edges_v4(below, start, shift - 8)
+                continue
+            if not place or words[place - 1] != word:
+                yield IPv4Address(start)
+            if place == len(words) - 1 or words[place + 1] != word:
+                yield IPv4Address(start | (1 << shift) - 1)
 
     def _peer_of_v4(self, address: int) -> int:
         page = 0

@@ -10,7 +10,7 @@ import pytest
 
 from lockgate.vm import kernels, packages
 from lockgate.vm.initramfs import build_initramfs
-from lockgate.vm.kernels import Kernel, KernelError, find_kernel, kernels_below
+from lockgate.vm.kernels import Kernel, KernelError, kernels_below, newest_of
 
 
 def lay_out(
@@ -55,15 +55,15 @@ def test_layouts(tmp_path: Path) -> None:
         "6.1.0-10",
         "6.1.0-9-amd64",
     ]
-    found = find_kernel("6.1", tmp_path)
+    found = newest_of("6.1", kernels_below(tmp_path))
     assert found
     assert found.release == "6.1.0-10", "6.12 is another series, 10 is newer than 9"
     assert found.image == tmp_path / "flat/vmlinuz-6.1.0-10"
-    named = find_kernel("6.1.0-9-amd64", tmp_path)
+    named = newest_of("6.1.0-9-amd64", kernels_below(tmp_path))
     assert named
     assert named.release == "6.1.0-9-amd64"
-    assert find_kernel("6", tmp_path) == kernels_below(tmp_path)[0]
-    assert find_kernel("5.15", tmp_path) is None
+    assert newest_of("6", kernels_below(tmp_path)) == kernels_below(tmp_path)[0]
+    assert newest_of("5.15", kernels_below(tmp_path)) is None
 
 
 def test_an_older_one_that_boots_is_preferred(tmp_path: Path) -> None:
@@ -76,11 +76,11 @@ def test_an_older_one_that_boots_is_preferred(tmp_path: Path) -> None:
             modules="lib/modules",
             lacking=lacking,
         )
-    found = find_kernel("6.1", tmp_path)
+    found = newest_of("6.1", kernels_below(tmp_path))
     assert found
     assert found.release == "6.1.0-9-amd64"
     shutil.rmtree(tmp_path / "6.1.0-9-amd64")
-    found = find_kernel("6.1", tmp_path)
+    found = newest_of("6.1", kernels_below(tmp_path))
     assert found
     assert found.lacking == ["9p"]
     with pytest.raises(KernelError, match="lacks what a guest needs: 9p") as caught:

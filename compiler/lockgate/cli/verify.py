@@ -1,7 +1,202 @@
-"""``lockgate verify``: the runtime's verb of that name."""
+"""``lockgate verify``: what kernels say of a bundle, this one or others under QEMU."""
 
 from __future__ import annotations
 
-from lockgate_runtime.verbs.verify import EXAMPLES, configure, run
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["EXAMPLES", "configure", "run"]
+from lockgate.faults import Fault
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from lockgate.vm import Kernel
+    from lockgate_runtime.errors import NodeError
+    from lockgate_runtime.manifest import Manifest
+
+EXAMPLES = """
+  lockgate verify bundle/                        the running kernel's verifier (root)
+  lockgate verify bundle/ --packets 5000         and packets through the loaded programs
+  lockgate verify bundle/ --kernel 6.1,6.12      other kernels, under QEMU, as any user
+  lockgate verify bundle/ --kernels kernels/     every kernel in a folder
+  lockgate verify bundle/objects/tc.o -o json
+"""
+
+PACKETS = 4000
+"""Packets for another kernel: seconds in emulation."""
+
+OUTCOMES = ("accepted", "refused", "unknown")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Ask a kernel's verifier about every program of a bundle, and let packets through the "
+        "loaded programs: each must meet the decision that the tables say.  Nothing is "
+        "attached.  With --kernel or --kernels other kernels are booted under QEMU, which "
+        "takes no privilege, and what each said is written beside the bundle "
+        "(BUNDLE.verify-RELEASE.json).  Exit codes: 0 accepted, 1 refused, or a packet "
+        "differs, 2 a kernel could not be asked."
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="BUNDLE|OBJECT",
+        help="bundles, or objects (the verifier alone)",
+    )
+    parser.add_argument(
+        "--kernel",
+        default="",
+        metavar="LIST",
+        help="series such as 6.1,6.12 (the newest of each), or releases; from --kernels, "
+        "else Debian's packages by apt, without installing them",
+    )
+    parser.add_argument(
+        "--kernels",
+        type=Path,
+        metavar="DIR",
+        help="a folder of kernels: packages (linux-image-*.deb), or unpacked",
+    )
+    parser.add_argument(
+        "--packets",
+        type=int,
+        metavar="N",
+        help=f"how many packets to send at most, 0 for none (default: {PACKETS} for other "
+        "kernels, none for the running one)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=600,
+        metavar="SECONDS",
+        help="for each kernel, with its boot (default: 600)",
+    )
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="default: text"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask, print, attest; return the exit code."""
+    from lockgate.results import print_results
+    from lockgate_runtime.errors import NodeError
+    from lockgate_runtime.verbs import REFUSED, exit_code
+
+    results = []
+    try:
+        _check_numbers(arguments)
+        for result in _results(arguments):
+            results.append(result)
+            _show(arguments, result)
+    except (Fault, NodeError) as error:
+        if arguments.output == "json":
+            print(json.dumps({"error": error_fields(error)}, indent=2))
+        print(error.render(), file=sys.stderr)
+        is_refused = isinstance(error, NodeError) and exit_code(error) == REFUSED
+        return 1 if is_refused else 2
+    counts = Counter(result["outcome"] for result in results)
+    if arguments.output == "json":
+        summary = {each: counts[each] for each in OUTCOMES}
+        print(print_results(results, summary), end="")
+    return 2 if counts["unknown"] else 1 if counts["refused"] else 0
+
+
+def error_fields(error: Fault | NodeError) -> dict[str, str]:
+    """Return a fault as ``-o json`` has it."""
+    cure = error.help if isinstance(error, Fault) else error.cure
+    return {"code": error.code, "message": error.message, "help": cure}
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    if (arguments.packets or 0) < 0 or arguments.timeout <= 0:
+        raise Fault(
+            "E2203",
+            "--packets and --timeout cannot be negative",
+            "--packets 0 sends none",
+        )
+
+
+def _show(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
+    from lockgate.cli.verify_text import print_result
+
+    if arguments.output == "text":
+        print(print_result(result), flush=True)
+
+
+def _results(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    if arguments.kernel or arguments.kernels:
+        return _other_kernels(arguments)
+    return _this_kernel(arguments)
+
+
+def _this_kernel(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    from lockgate.cli.kernel_check import check_on_this_kernel
+    from lockgate_runtime.environment import (
+        check_architecture,
+        check_capabilities,
+        check_kernel,
+    )
+
+    check_architecture()
+    check_kernel()
+    check_capabilities()
+    for path in arguments.paths:
+        found = check_on_this_kernel(path, arguments.packets or 0)
+        yield {"path": str(path), **found}
+
+
+def _other_kernels(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    from lockgate.cli.kernel_trials import choose_kernels
+    from lockgate.cli.terminal import progress
+    from lockgate_runtime.bundle import Bundle
+
+    # Before anything boots: a bundle that is none is told at once.
+    manifests = {
+        path: None if path.suffix == ".o" else Bundle.open(path).manifest
+        for path in arguments.paths
+    }
+    series = [each for each in arguments.kernel.split(",") if each]
+    with progress() as tell:
+        kernels = choose_kernels(series, arguments.kernels, tell)
+    for name, kernel in kernels:
+        for path, manifest in manifests.items():
+            try:
+                found = _try_on(arguments, kernel, path, manifest)
+            except Fault as error:
+                found = {
+                    "kernel": name,
+                    "outcome": "unknown",
+                    "programs": [],
+                    "packets": None,
+                    "error": error_fields(error),
+                }
+            yield {"path": str(path), **found}
+
+
+def _try_on(
+    arguments: argparse.Namespace,
+    kernel: Kernel | Fault,
+    path: Path,
+    manifest: Manifest | None,
+) -> dict[str, Any]:
+    """Ask one kernel about one bundle, and write down what it said."""
+    from lockgate.attestation import print_attestation, write_attestation
+    from lockgate.cli.kernel_trials import findings, try_on
+    from lockgate.cli.terminal import progress
+
+    if isinstance(kernel, Fault):
+        raise kernel
+    packets = PACKETS if arguments.packets is None else arguments.packets
+    with progress() as tell:
+        tell(f"asking Linux {kernel.release}")
+        found = try_on(kernel, path, packets, arguments.timeout)
+    if manifest is None:
+        return found
+    text = print_attestation(manifest, "verify", findings(found))
+    place = write_attestation(path, f"verify-{found['kernel']}", text)
+    return found | {"attestation": str(place)}

@@ -56,4 +56,13 @@ EXPLANATIONS = (
         cure="Run it on x86-64: the objects in a bundle are the same for every machine. On "
         "this one `lockgate verify BUNDLE` asks the running kernel.",
     ),
+    Explanation(
+        "E6555",
+        "nothing-to-send",
+        "no packet can be made for this bundle",
+        cause="Packets are sent to and from the endpoints and nodes of the snapshot, and it "
+        "has none with an address: nothing was compared, so nothing is certified.",
+        cure="Compile with a snapshot (kubectl get ns,pods,nodes -A -o yaml), or give "
+        "--packets 0 to ask the verifier alone.",
+    ),
 )

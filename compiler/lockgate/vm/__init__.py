@@ -27,6 +27,7 @@ from lockgate.vm.kernels import (
     find_kernel,
     kernels_below,
     missing,
+    newest_of,
 )
 from lockgate.vm.machine import Finished, Machine, MachineError
 from lockgate.vm.packages import fetch_kernel, unpacked
@@ -42,5 +43,6 @@ __all__ = [
     "find_kernel",
     "kernels_below",
     "missing",
+    "newest_of",
     "unpacked",
 ]

@@ -8,8 +8,12 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lockgate.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SERIES = ("6.1", "6.12")
 """The kernels that every program must load on, besides the host's own."""
@@ -99,21 +103,20 @@ def kernels_below(folder: Path) -> list[Kernel]:
     return sorted(found.values(), key=lambda one: order(one.release), reverse=True)
 
 
-def find_kernel(series: str, folder: Path | None = None) -> Kernel | None:
+def find_kernel(series: str) -> Kernel | None:
+    """Return the newest fetched kernel of a series that can be booted, as newest_of does."""
+    folders = [folder / "packages" for folder in cache_folders()]
+    return newest_of(series, [one for each in folders for one in kernels_below(each)])
+
+
+def newest_of(series: str, kernels: Iterable[Kernel]) -> Kernel | None:
     """Return the newest kernel of a series that can be booted.
 
-    ``folder`` is where to look instead of among the packages that were fetched.  Of those that
-    lack something the newest is returned only where there is no other.
+    Of those that lack something the newest is returned only where there is no other.
     """
-    folders = [folder] if folder else [each / "packages" for each in cache_folders()]
-    found = [
-        kernel
-        for each in folders
-        for kernel in kernels_below(each)
-        if kernel.is_of(series)
-    ]
-    found.sort(key=lambda one: order(one.release), reverse=True)
-    return next((one for one in found if not one.lacking), found[0] if found else None)
+    found = [one for one in kernels if one.is_of(series)]
+    found.sort(key=lambda one: (not one.lacking, order(one.release)), reverse=True)
+    return found[0] if found else None
 
 
 def find_busybox() -> Path | None:
