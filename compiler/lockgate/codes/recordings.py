@@ -40,4 +40,28 @@ EXPLANATIONS = (
         "Flows that are missing can break without being reported.",
         "Record longer, record fewer kinds of flows, or enlarge the buffer.",
     ),
+    Explanation(
+        "W6404",
+        "widened-to-world",
+        "a suggested rule names everything outside instead of single addresses",
+        "A workload talked with more addresses outside the cluster on one port than a person "
+        "would review, so the suggestion allows the whole of that address family there.",
+        "Replace the rule by the prefixes that you know, or by a name (toFQDNs), or raise "
+        "--most-addresses.",
+    ),
+    Explanation(
+        "N6405",
+        "not-suggested",
+        "for some workloads no policy is suggested",
+        "No recorded flow has to do with them, so the recording says nothing of what they "
+        "need; without a policy everything stays allowed to and from them.",
+        "Record for longer, or deny everything with `--isolate-silent`.",
+    ),
+    Explanation(
+        "N6406",
+        "policies-passed-over",
+        "policies of the input have no say in a suggestion",
+        "A suggestion is drawn from the snapshot and the recording alone.",
+        "Nothing to do; `lockgate diff` shows how it differs from the policies of today.",
+    ),
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.ir.cluster import Endpoint, Node, Service
 from lockgate.ir.labels import CLUSTER, NAMESPACE, Label
-from lockgate.recordings.workloads import stable_labels
+from lockgate.recordings.selections import stable_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

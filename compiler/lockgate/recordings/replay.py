@@ -18,7 +18,7 @@ from lockgate.recordings.ends import EndKind, Ends
 from lockgate.recordings.record import Recorded
 from lockgate.recordings.tally import FlowKey, Tally
 from lockgate.recordings.times import print_time
-from lockgate.recordings.workloads import Workloads
+from lockgate.review.workloads import workloads_of
 from lockgate.simulation import REDIRECT
 
 if TYPE_CHECKING:
@@ -113,10 +113,10 @@ class Replay:
         self._simulation = simulation
         self._tables = simulation.tables
         self._looks = {e.key: e for e in simulation.tables.endpoints}
-        self._workloads = Workloads(cluster.endpoints)
+        self._workloads = workloads_of(cluster)
         self._outside: dict[tuple[int, int], End] = {}
         self._answers: dict[FlowKey, Answer | None] = {}
-        self.tally = Tally(Ends(cluster, self._look_of), self._place, self._vary)
+        self.tally = Tally(Ends(cluster, self._look_of), self._refine)
 
     def add(self, records: Iterable[Record]) -> None:
         """Count records."""
@@ -154,7 +154,13 @@ class Replay:
         classes = tuple(peer.identity_class for peer in peers)
         return entry.ingress_policy, entry.egress_policy, classes, tuple(versions)
 
-    def _place(self, end: End, _record: Record) -> End:
+    def _refine(self, key: FlowKey, record: Record) -> FlowKey:
+        source, destination = self._place(key.source), self._place(key.destination)
+        key = key._replace(source=source, destination=destination)
+        variant = self._vary(key, record)
+        return key._replace(variant=variant) if variant else key
+
+    def _place(self, end: End) -> End:
         """Let one address stand for all outside that no rule tells from it."""
         if end.kind is not EndKind.OUTSIDE:
             return end
@@ -237,7 +243,7 @@ class Replay:
 
     def _name(self, end: End) -> str:
         if end.kind is EndKind.POD:
-            return self._workloads.names[self._workloads.of[end.name]]
+            return self._workloads.of_pod(end.name).key
         if end.kind is EndKind.NODE and not end.name.startswith("@"):
             return f"node {end.name}"
         return f"service {end.name}" if end.kind is EndKind.SERVICE else end.name

@@ -88,13 +88,12 @@ class Seen:
 class Tally:
     """Counts records by their ends; ``unknown`` are those of which an end is not known.
 
-    ``place`` may put an end in another's place (one address for all that are alike);
-    ``vary`` tells flows apart that are to be counted apart.
+    ``refine`` says under which key a record is counted: one address for all that are alike,
+    a variant for what is to be counted apart.
     """
 
     ends: Ends
-    place: Callable[[End, Record], End] = lambda end, _record: end
-    vary: Callable[[FlowKey, Record], str] = lambda _key, _record: ""
+    refine: Callable[[FlowKey, Record], FlowKey]
     flows: dict[FlowKey, Seen] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
 
@@ -119,12 +118,11 @@ class Tally:
     def _key(self, record: Record) -> FlowKey:
         family = _family(record)
         source, destination = (
-            self.place(self.ends.find(_plain(end), family, record.node), record)
+            self.ends.find(_plain(end), family, record.node)
             for end in (record.source, record.destination)
         )
         key = FlowKey(source, destination, record.protocol, record.port)
-        variant = self.vary(key, record)
-        return key._replace(variant=variant) if variant else key
+        return self.refine(key, record)
 
 
 def _family(record: Record) -> int | None:
