@@ -109,6 +109,25 @@ class Workloads:
         """Return the workload of a pod (``namespace/name``); KeyError for a stranger."""
         return self._of_pod[pod]
 
+    def among(self, pods: Collection[str]) -> Workloads:
+        """Return the workloads as far as they are of these pods."""
+        chosen = set(pods)
+        found = [
+            w._replace(pods=tuple([pod for pod in w.pods if pod in chosen]))
+            for w in self.workloads
+        ]
+        return Workloads(tuple(w for w in found if w.pods), self._of_pod)
+
+    def list_keys(self, pods: Collection[str]) -> tuple[str, ...]:
+        """Return each workload of these pods by name; each pod, where it is not whole."""
+        chosen = set(pods)
+        found: list[str] = []
+        for workload in self.workloads:
+            inside = [pod for pod in workload.pods if pod in chosen]
+            is_whole = len(inside) == len(workload.pods)
+            found += [workload.key] if is_whole else inside
+        return tuple(sorted(found))
+
     def describe(self, pods: Collection[str]) -> tuple[str, ...]:
         """Return the shortest names that together mean these pods, sorted."""
         chosen = set(pods)

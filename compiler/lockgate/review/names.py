@@ -1,0 +1,291 @@
+"""Name sets of peers, of subjects and of ports as a person would say them.
+
+::
+
+    shop/web, ns monitoring           workloads (``workloads.py``)
+    node worker-1, nodes              nodes, as peers from elsewhere or as subjects
+    host                              the node that a pod runs on, to that pod
+    10.0.0.0/8 except 10.66.0.0/16    addresses outside (``prefix_sets.py``); world: all
+    any workload except shop/web
+    everything except shop/web, host
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lockgate.bitset import members
+from lockgate.ir.policy import Protocol
+from lockgate.ir.tables import AXIS_SIZES, OTHER_AXIS
+from lockgate.review.joint import NOWHERE
+from lockgate.review.prefix_sets import prefixes_of, print_addresses
+from lockgate.review.view import ABSENT
+from lockgate.review.workloads import EVERY
+from lockgate_runtime.layout import PORT_AXES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from lockgate.bitset import Bits
+    from lockgate.review.difference import Kind, Ports
+    from lockgate.review.joint import Ground, Group
+    from lockgate.review.workloads import Workloads
+
+EVERYTHING = "everything"
+HOST = "host"
+NODES = "nodes"
+
+_NUMBERS = {p.value: p.name.lower() for p in Protocol}
+_LONGEST_EXCEPTION = 6
+"""An exception with more names is no help to a reader."""
+
+
+# ---------------------------------------------------------------- peers and subjects
+
+
+@dataclass(slots=True)
+class Ends:
+    """Some ends of traffic: pods by IP version (0: as subjects), nodes, own host, world."""
+
+    pods: set[tuple[str, int]] = field(default_factory=set)
+    nodes: set[str] = field(default_factory=set)
+    has_host: bool = False
+    world: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def minus(self, other: Ends) -> Ends:
+        """Return those that are not among others; the world is left out."""
+        return Ends(
+            self.pods - other.pods,
+            self.nodes - other.nodes,
+            self.has_host and not other.has_host,
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is here."""
+        return not (self.pods or self.nodes or self.has_host or self.world)
+
+
+class Namer:
+    """Names the sets of one comparison."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._universes: dict[
+            tuple[bool, bool, str | None], tuple[Ends, Workloads]
+        ] = {}
+        self._known: dict[object, tuple[str, ...]] = {}
+
+    def name_subjects(self, groups: Iterable[Group]) -> tuple[str, ...]:
+        """Return the names of all that are in some groups."""
+        chosen, every = Ends(), Ends()
+        some = set(groups)
+        directions = {group.direction for group in some}
+        is_old = all(group.tables[0] != NOWHERE for group in some)
+        is_new = all(group.tables[2] != NOWHERE for group in some)
+        for group, inside in self._ground.groups.items():
+            if group.direction not in directions:
+                continue
+            if is_old and group.tables[0] == NOWHERE:
+                continue
+            if is_new and group.tables[2] == NOWHERE:
+                continue
+            for ends in (every, chosen) if group in some else (every,):
+                ends.pods |= {(pod, 0) for pod in inside.pods}
+                ends.nodes |= set(inside.nodes)
+        workloads = self._ground.workloads.among([pod for pod, _ in every.pods])
+        return tuple(_name(chosen, every, workloads))
+
+    def list_subjects(self, groups: Iterable[Group]) -> tuple[str, ...]:
+        """Return every workload (or pod, where it is not all of it) and node by name."""
+        inside = [self._ground.groups[group] for group in groups]
+        pods = {pod for some in inside for pod in some.pods}
+        nodes = sorted({node for some in inside for node in some.nodes})
+        return (*self._ground.workloads.list_keys(pods), *(f"node {n}" for n in nodes))
+
+    def ends(self, peers: Bits, *, has_host: bool, on: str | None = None) -> Ends:
+        """Return the peers of these numbers; ``on``: seen from pods of this node."""
+        found = Ends(has_host=has_host)
+        for number in members(peers):
+            some = self._ground.peers[number]
+            found.pods |= set(some.pods)
+            found.nodes |= set(some.nodes)
+            found.world += some.world
+        found.nodes.discard(on or "")
+        return found
+
+    def node_of(self, groups: Iterable[Group]) -> str | None:
+        """Return the one node that all members run on, if there is one."""
+        nodes: set[str | None] = set()
+        for group in groups:
+            inside = self._ground.groups[group]
+            if inside.nodes:
+                return None
+            nodes |= {self._ground.node_of[pod] for pod in inside.pods}
+        return nodes.pop() if len(nodes) == 1 else None
+
+    def name_peers(
+        self, kind: Kind, peers: Bits, *, has_host: bool, on: str | None
+    ) -> tuple[str, ...]:
+        """Return the names of some peers among those that this could have happened to."""
+        is_old, is_new = kind.before != ABSENT, kind.after != ABSENT
+        key = is_old, is_new, peers, has_host, on
+        found = self._known.get(key)
+        if found is None:
+            every, workloads = self._universe(is_old, is_new, on)
+            chosen = self.ends(peers, has_host=has_host, on=on)
+            found = self._known[key] = tuple(_name(chosen, every, workloads))
+        return found
+
+    def list_peers(
+        self, peers: Bits, *, has_host: bool, on: str | None
+    ) -> tuple[str, ...]:
+        """Return every workload, node and prefix by name, without exceptions."""
+        chosen = self.ends(peers, has_host=has_host, on=on)
+        pods = {pod for pod, _ in chosen.pods}
+        return (
+            *self._ground.workloads.list_keys(pods),
+            *(f"node {name}" for name in sorted(chosen.nodes)),
+            *((HOST,) if has_host else ()),
+            *map(str, prefixes_of(chosen.world)),
+        )
+
+    def _universe(
+        self, is_old: bool, is_new: bool, on: str | None
+    ) -> tuple[Ends, Workloads]:
+        """Return all peers that are in the snapshots which count."""
+        key = is_old, is_new, on
+        found = self._universes.get(key)
+        if found is None:
+            peers = sum(
+                1 << number
+                for number, some in enumerate(self._ground.peers)
+                if not (is_old and some.classes[0] == NOWHERE)
+                and not (is_new and some.classes[2] == NOWHERE)
+            )
+            every = self.ends(peers, has_host=True, on=on)
+            pods = [pod for pod, _ in every.pods]
+            found = self._universes[key] = every, self._ground.workloads.among(pods)
+        return found
+
+
+def _name(chosen: Ends, every: Ends, workloads: Workloads) -> list[str]:
+    """Name a set by what is in it, or by what is not, whichever is shorter."""
+    world = print_addresses(chosen.world)
+    positive = [*_name_inside(chosen, every, workloads), *world]
+    if not every.world or world != print_addresses(every.world):
+        return positive
+    missing = every.minus(chosen)
+    if missing.is_empty:
+        return [EVERYTHING]
+    negative = _name_inside(missing, every, workloads)
+    if len(negative) <= min(_LONGEST_EXCEPTION, len(positive) - 1):
+        return [f"{EVERYTHING} except {', '.join(negative)}"]
+    return positive
+
+
+def _name_inside(chosen: Ends, every: Ends, workloads: Workloads) -> list[str]:
+    """Name what belongs to the cluster."""
+    pods, partly = _whole_pods(chosen, every)
+    names = list(workloads.describe(pods))
+    others = {pod for pod, _ in every.pods} - pods
+    if len(names) > 2 and not partly:  # an exception must save words
+        missing = workloads.describe(others)
+        if len(missing) + 1 < len(names) and len(missing) <= _LONGEST_EXCEPTION:
+            names = [f"{EVERY} except {', '.join(missing)}"]
+    names += partly
+    if chosen.nodes and chosen.nodes == every.nodes and len(every.nodes) > 1:
+        names.append(NODES)
+    else:
+        names += [f"node {name}" for name in sorted(chosen.nodes)]
+    return names + [HOST] * chosen.has_host
+
+
+def _whole_pods(chosen: Ends, every: Ends) -> tuple[set[str], list[str]]:
+    """Return pods with all their addresses, and the names of those with one family."""
+    missing = {pod for pod, _ in every.pods - chosen.pods}
+    whole = {pod for pod, _ in chosen.pods} - missing
+    partly = sorted((pod, v) for pod, v in chosen.pods if pod in missing)
+    return whole, [f"{pod} (IPv{version})" for pod, version in partly]
+
+
+# ---------------------------------------------------------------- ports
+
+
+ANY = "any"
+_EVERY_PORT: Ports = tuple((axis, 0, size - 1) for axis, size in enumerate(AXIS_SIZES))
+
+
+def is_any(ports: Ports) -> bool:
+    """Whether this is all traffic."""
+    return ports == _EVERY_PORT
+
+
+def list_ports(ports: Ports) -> list[tuple[str, int, int]]:
+    """Return (protocol, first, last); ``any`` for all traffic."""
+    if is_any(ports):
+        return [(ANY, 0, 65535)]
+    return [(PORT_AXES[axis], first, last) for axis, first, last in ports]
+
+
+def print_ports(ports: Ports) -> str:
+    """Return traffic as a person says it.
+
+    >>> print_ports(((0, 80, 80), (0, 8000, 8099), (1, 0, 65535)))
+    'tcp/80,8000-8099 udp'
+    >>> print_ports(((0, 0, 79), (0, 81, 65535), *_EVERY_PORT[1:]))
+    'any except tcp/80'
+    >>> print_ports(_EVERY_PORT)
+    'any'
+    """
+    if is_any(ports):
+        return ANY
+    positive, negative = _print_axes(ports), _print_axes(_other_ports(ports))
+    if len(negative) < len(positive):
+        return f"{ANY} except {' '.join(negative)}"
+    return " ".join(positive)
+
+
+def _print_axes(ports: Ports) -> list[str]:
+    found = []
+    for axis, name in enumerate(PORT_AXES):
+        ranges = [(first, last) for a, first, last in ports if a == axis]
+        if not ranges:
+            continue
+        if ranges == [(0, AXIS_SIZES[axis] - 1)]:
+            found.append("other protocols" if axis == OTHER_AXIS else name)
+            continue
+        words = [_print_range(axis, *some) for some in ranges]
+        found.append(
+            " ".join(words) if axis == OTHER_AXIS else f"{name}/{','.join(words)}"
+        )
+    return found
+
+
+def _print_range(axis: int, first: int, last: int) -> str:
+    text = str(first) if first == last else f"{first}-{last}"
+    if axis != OTHER_AXIS:
+        return text
+    return (
+        _NUMBERS.get(first, f"protocol/{text}") if first == last else f"protocol/{text}"
+    )
+
+
+def _other_ports(ports: Ports) -> Ports:
+    found = []
+    for axis, size in enumerate(AXIS_SIZES):
+        start = 0
+        for own, first, last in ports:
+            if own == axis:
+                if start < first:
+                    found.append((axis, start, first - 1))
+                start = last + 1
+        if start < size:
+            found.append((axis, start, size - 1))
+    return tuple(found)
+
+
+def print_terms(terms: Sequence[str] | Collection[str]) -> str:
+    """Join names for a line."""
+    return ", ".join(terms)
