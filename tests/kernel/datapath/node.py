@@ -18,12 +18,12 @@ from lockgate.codegen.program import render_programs
 from lockgate.codegen.shape import Feature, Shape
 from lockgate.diagnostics import Diagnostics
 from lockgate.toolchain import compile_c
+from lockgate.vm.kernels import cache_folders
 from lockgate_runtime import layout
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.layout import value_of
 from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.maps import TABLES
-from lockgate.vm.kernels import cache_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
