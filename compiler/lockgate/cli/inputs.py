@@ -35,6 +35,17 @@ def add_inputs(parser: argparse.ArgumentParser, *, are_required: bool = True) ->
         action="store_true",
         help="refuse to change the lock file (for continuous integration)",
     )
+    add_meaning(parser)
+    parser.add_argument(
+        "--allow-unenforced",
+        action="store_true",
+        help="deny, with a warning, what needs L7 rules, DNS names or a proxy",
+    )
+    add_cache(parser)
+
+
+def add_meaning(parser: argparse.ArgumentParser) -> None:
+    """Add what changes the meaning of policies."""
     parser.add_argument(
         "--semantics",
         choices=("kubernetes", "cilium"),
@@ -48,11 +59,6 @@ def add_inputs(parser: argparse.ArgumentParser, *, are_required: bool = True) ->
         help="deny by default what a policy selects (default), always, or never",
     )
     parser.add_argument(
-        "--allow-unenforced",
-        action="store_true",
-        help="deny, with a warning, what needs L7 rules, DNS names or a proxy",
-    )
-    parser.add_argument(
         "--audit",
         action="append",
         default=[],
@@ -62,6 +68,10 @@ def add_inputs(parser: argparse.ArgumentParser, *, are_required: bool = True) ->
     parser.add_argument(
         "--cluster-name", default="default", metavar="NAME", help="default: default"
     )
+
+
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """Add where to remember what was read."""
     cache = parser.add_mutually_exclusive_group()
     cache.add_argument(
         "--cache", type=Path, metavar="DIR", help="default: lockgate in ~/.cache"
@@ -70,13 +80,16 @@ def add_inputs(parser: argparse.ArgumentParser, *, are_required: bool = True) ->
 
 
 def read_options(arguments: argparse.Namespace) -> Options:
-    """Return what changes the result."""
+    """Return what changes the result.
+
+    A verb that has no ``--allow-unenforced`` never asks anyone to enforce.
+    """
     from lockgate.options import EnforcementMode, Options, Semantics
 
     return Options(
         semantics=Semantics(arguments.semantics),
         enforcement_mode=EnforcementMode(arguments.enforcement_mode),
-        allow_unenforced=arguments.allow_unenforced,
+        allow_unenforced=getattr(arguments, "allow_unenforced", True),
         audit=frozenset(arguments.audit),
         cluster_name=arguments.cluster_name,
     )
@@ -97,12 +110,17 @@ def compile_settings(arguments: argparse.Namespace) -> Iterator[Settings]:
         )
     with progress() as tell:
         yield Settings(
-            cache=None if arguments.no_cache else arguments.cache or _default_cache(),
+            cache=cache_folder(arguments),
             lock=arguments.lock,
             is_locked=arguments.locked,
             clang=getattr(arguments, "clang", None),
             progress=tell,
         )
+
+
+def cache_folder(arguments: argparse.Namespace) -> Path | None:
+    """Return the folder where documents are remembered; None for nowhere."""
+    return None if arguments.no_cache else arguments.cache or _default_cache()
 
 
 def _default_cache() -> Path | None:
