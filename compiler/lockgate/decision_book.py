@@ -70,15 +70,19 @@ class DecisionBook:
         return index
 
     def default_deny(self, direction: str, policies: Sequence[tuple[str, Span]]) -> int:
-        """Return the index of the default deny that policies cause (keys and places)."""
-        by_key = dict(policies)
-        keys = tuple(sorted(by_key))
-        named = list(keys[:_MOST_NAMED])
-        if len(keys) > _MOST_NAMED:
-            digest = blake2b("\n".join(keys).encode(), digest_size=8).hexdigest()
-            named.append(f"{len(keys) - _MOST_NAMED} more ({digest})")
+        """Return the index of the default deny that specs cause (names and places).
+
+        A name is the policy's key, with ``#`` and the spec's path where it has several.
+        """
+        by_name = dict(policies)
+        names = sorted(by_name)
+        named = names[:_MOST_NAMED]
+        if len(names) > _MOST_NAMED:
+            digest = blake2b("\n".join(names).encode(), digest_size=8).hexdigest()
+            named.append(f"{len(names) - _MOST_NAMED} more ({digest})")
         name = f"default-deny/{direction}#{','.join(named)}"
-        return self.rule(name, "default-deny", keys, tuple(by_key[k] for k in keys))
+        keys = tuple(name.partition("#")[0] for name in names)
+        return self.rule(name, "default-deny", keys, tuple(by_name[n] for n in names))
 
     def rules(self) -> tuple[RuleEntry, ...]:
         """Return all rules; each number is a hash of the name, the next free if taken."""

@@ -33,6 +33,7 @@ from tests.passes.ir_values import (
     pods,
     policy,
     rule,
+    selector,
     service,
     span,
     table_of,
@@ -188,6 +189,24 @@ def test_the_chain_shows_every_tier_that_had_a_say() -> None:
         ("NORMAL", "default-deny"),
     ]
     assert tables.rules[found.rule].policies == ("CiliumNetworkPolicy/shop/np",)
+
+
+def test_a_default_deny_names_the_spec_that_causes_it() -> None:
+    """Two specs of one policy that isolate different pods are two default denies."""
+    one = policy("np", "app=web", ingress=())
+    specs = [
+        replace(one, part="specs[0]"),
+        replace(one, part="specs[1]", subject=selector("app=db"), span=span(7)),
+    ]
+    tables = compiled(SHOP, *specs)
+    places = []
+    for name, other in (("shop/web", DB), ("shop/db", "10.0.0.1")):
+        table = table_of(tables, name, "ingress")
+        found = decision(tables, table, peer_of(tables, other), TCP, 80)
+        rule_entry = tables.rules[found.rule]
+        assert rule_entry.policies == ("CiliumNetworkPolicy/shop/np",)
+        places.append([place.line for place in rule_entry.spans])
+    assert places == [[1], [7]]
 
 
 def test_an_isolation_is_above_the_baseline_tier() -> None:

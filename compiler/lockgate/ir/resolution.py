@@ -273,7 +273,7 @@ class SubjectRules(NamedTuple):
     """What one subject is judged by.
 
     ``terms`` are those of all rules in order, each with its owner: a rule, or None for the
-    host's own traffic to its endpoints.  ``isolating`` are the policies (key and place) that
+    host's own traffic to its endpoints.  ``isolating`` are the specs (name and place) that
     deny by default, ``enforced`` those of them that are not audited; ``is_audited`` when
     every policy is.
     """

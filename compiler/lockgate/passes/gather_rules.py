@@ -46,9 +46,11 @@ def _gather(
         reports_only = policy.is_audited or key in audited
         is_audited = is_audited and reports_only
         if policy.section(direction).isolates:
-            isolating.append((key, policy.span))
+            # Of one policy, several specs may isolate: each has its own place.
+            name = key if policy.part == "spec" else f"{key}#{policy.part}"
+            isolating.append((name, policy.span))
             if not reports_only:
-                enforced.append((key, policy.span))
+                enforced.append((name, policy.span))
     if len(subject.policies) > 1:
         rules.sort(key=_PLACE)
     terms: list[Term] = []
