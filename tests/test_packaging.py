@@ -48,6 +48,7 @@ def test_whole_tree_is_in(wheel: Path) -> None:
         for root, package in (
             (ROOT / "compiler/lockgate", "lockgate"),
             (ROOT / "templates", "lockgate/templates"),
+            (ROOT / "grammar", "lockgate/grammar"),
             (ROOT / "runtime/lockgate_runtime", "lockgate_runtime"),
         )
         for path in root.rglob("*")
@@ -74,7 +75,7 @@ def test_runtime_works_without_the_compiler(installed: Path) -> None:
     try:
         code = (
             "import sys, pkgutil, importlib, lockgate_runtime as r\n"
-            "for name in ('lockgate', 'jinja2', 'yaml', 'ziglang'):\n"
+            "for name in ('lockgate', 'jinja2', 'lark', 'yaml', 'ziglang'):\n"
             "    sys.modules[name] = None\n"
             "for m in pkgutil.walk_packages(r.__path__, 'lockgate_runtime.'):\n"
             "    m.name.endswith('__main__') or importlib.import_module(m.name)\n"

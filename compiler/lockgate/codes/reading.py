@@ -20,7 +20,7 @@ EXPLANATIONS = (
         "cannot-read",
         "a file cannot be read",
         "The path does not exist, may not be read, or is a directory without any *.yaml, "
-        "*.yml or *.json file (hidden files and directories do not count).",
+        "*.yml, *.json or *.gate file (hidden files and directories do not count).",
         "Check the path and its permissions; '-' reads standard input.",
     ),
     Explanation(

@@ -80,7 +80,7 @@ def parse_documents(
         reader = PartReader(options, cache)
         assembly = _Assembly(diagnostics)
         for file in documents.files:
-            for source, outcome in _read_file(file, reader):
+            for source, outcome in _read_file(file, reader, options):
                 assembly.add(source, outcome)
         cache.close()
         return assembly.finish(options)
@@ -89,8 +89,12 @@ def parse_documents(
 # ---------------------------------------------------------------- one file
 
 
-def _read_file(file: InputFile, reader: PartReader) -> list[Read]:
+def _read_file(file: InputFile, reader: PartReader, options: Options) -> list[Read]:
     """Read a file by the guess where its items are, or surely where that was wrong."""
+    if file.is_native:
+        from lockgate.language.documents import read_input
+
+        return read_input(file, options)
     guess = split_list(file.data)
     if guess is not None:
         read = reader.read(file, guess)

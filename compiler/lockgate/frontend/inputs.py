@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
     from lockgate.diagnostics import Diagnostics
 
-SUFFIXES = (".json", ".yaml", ".yml")
+SUFFIXES = (".gate", ".json", ".yaml", ".yml")
+NATIVE = (".gate", ".gatetest")
+"""Files of the native language; those of tests are taken only where they are named."""
+
+MODELINE = b"# lockgate: gate"
+"""How a file of another name, or standard input, says that it is of the native language."""
+
 STANDARD_INPUT = "-"
 
 _BLANK = 1 << 12
@@ -39,6 +45,11 @@ class InputFile:
     alias: str
     data: bytes | mmap.mmap
 
+    @property
+    def is_native(self) -> bool:
+        """Whether this is of the native language, not YAML or JSON."""
+        return self.name.endswith(NATIVE) or self.data[: len(MODELINE)] == MODELINE
+
     def close(self) -> None:
         """Give the mapping back; spans into the file cannot be quoted any more."""
         if isinstance(self.data, mmap.mmap):
@@ -50,8 +61,8 @@ def open_inputs(
 ) -> tuple[InputFile, ...]:
     """Open every file that the arguments name, in a fixed order.
 
-    A directory stands for the ``*.yaml``, ``*.yml`` and ``*.json`` files below it, hidden
-    ones left out; ``-`` is standard input.
+    A directory stands for the ``*.yaml``, ``*.yml``, ``*.json`` and ``*.gate`` files below
+    it, hidden ones left out; ``-`` is standard input.
     """
     found = []
     for argument in dict.fromkeys(arguments):
@@ -87,7 +98,7 @@ def _files(argument: str, diagnostics: Diagnostics) -> Iterator[tuple[str, str]]
                 path = Path(folder, name)
                 paths.append(path.relative_to(argument).parts)
     if not paths:
-        message = f"no *.yaml, *.yml or *.json file below {quote(argument)}"
+        message = f"no *.yaml, *.yml, *.json or *.gate file below {quote(argument)}"
         diagnostics.error("E1001", message, _place(argument))
     for parts in sorted(paths):
         yield str(Path(argument, *parts)), "/".join(parts)

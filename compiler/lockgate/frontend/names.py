@@ -44,6 +44,16 @@ def parse_name_match(
     return (text, None) if which == "matchName" else (None, text)
 
 
+def is_name_pattern(text: str) -> bool:
+    """Whether this is a DNS name, or one with ``*`` in it."""
+    return len(text) <= _LENGTH and _PATTERN.fullmatch(text) is not None
+
+
+def is_server_name(text: str) -> bool:
+    """Whether TLS's server name indication can be compared with this."""
+    return len(text) <= _LENGTH and _SERVER.fullmatch(text) is not None
+
+
 def parse_server_name(text: str, span: Span, diagnostics: Diagnostics) -> str | None:
     """Return a name of TLS's server name indication: exact, ``*.x``, ``**.x`` or ``*``."""
     cure = f"{_CURE}; '*.' or '**.' may stand before"

@@ -1,0 +1,135 @@
+"""E1800-E1839: the native language (``*.gate``, ``*.gatetest``) and its conversion."""
+
+from __future__ import annotations
+
+from lockgate.codes.explanation import Explanation
+
+
+def _example(rules: str, head: str = "policy web in shop for app=web") -> str:
+    return f"# lockgate: gate\n{head} {{\n{rules}}}\n"
+
+
+EXPLANATIONS = (
+    Explanation(
+        "E1800",
+        "language-syntax",
+        "the text is no sentence of the language",
+        "At this place something else was expected; the help line says what, in words.  "
+        "Reading goes on with the next statement, so that every mistake is shown.",
+        "Write what the help line names; `lockgate explain gate` shows the language on one "
+        "page.",
+        _example("  allow in from app=client onn tcp/80\n"),
+    ),
+    Explanation(
+        "E1801",
+        "label-source",
+        "a label with a source",
+        "In Cilium's kinds a label may have a source (k8s:app, reserved:host).  Here a word "
+        "before a colon is a namespace (shop:app=web), and a label has no source.",
+        "Leave it out, or write what the help line names: @host, cidr, fqdn, nodes.  A "
+        'namespace of such a name stands in quotes: "node":app=web.  Where a source is '
+        'meant: labels "reserved:host".',
+        _example("  allow in from k8s:app=client\n"),
+    ),
+    Explanation(
+        "E1802",
+        "bare-address",
+        "an address without a word before it",
+        "An address stands after a word that says what it means, since an IPv6 address "
+        "would look like a namespace before a label.",
+        "Write 'cidr 10.0.0.0/8' for addresses outside of the cluster, or 'address "
+        "10.0.0.0/8' for whoever has such an address.",
+        _example("  allow out to 10.0.0.0/8\n"),
+    ),
+    Explanation(
+        "E1803",
+        "unclosed-block",
+        "a block without its closing brace",
+        "A block ends with '}'.  This one goes on to where the next block begins, or to the "
+        "end of the file.",
+        "Add the brace.",
+        "# lockgate: gate\npolicy web in shop for pods {\n  isolate in\n",
+    ),
+    Explanation(
+        "E1804",
+        "unknown-entity",
+        "an entity that does not exist",
+        "Entities are groups of peers that Cilium has names for, written with '@'.",
+        "Write one of those that the help line names.",
+        _example("  allow in from @internet\n"),
+    ),
+    Explanation(
+        "E1805",
+        "quotes",
+        "a text without quotes, or quotes without an end",
+        "Names with '*', regular expressions, paths, methods' arguments and comments for the "
+        "log stand in double quotes, in one line.  '*' means something only in quotes.",
+        'Write "...", with \\" for a quote inside; ~"..." is a regular expression.',
+        _example("  allow out to fqdn *.example.com\n"),
+    ),
+    Explanation(
+        "E1806",
+        "unknown-traffic",
+        "no protocol, port or type",
+        "Traffic is written protocol/port: tcp/8080, udp/8000-8010, tcp/http (a named port), "
+        "any/53 (TCP, UDP and SCTP), tcp (every port), icmp/8, icmpv6, proto/gre; 'any' is "
+        "all traffic.",
+        "Write it in one of these forms.",
+        _example("  allow in from app=client on 8080\n"),
+    ),
+    Explanation(
+        "E1807",
+        "bad-text",
+        "a text that its place does not allow",
+        "A DNS name, a server name, a header, a regular expression or a comment for the log "
+        "is not what it should be.",
+        "See the help line.",
+        _example('  allow out to fqdn "exa mple.com"\n'),
+    ),
+    Explanation(
+        "E1808",
+        "out-of-place",
+        "something that is not possible here",
+        "The words are right, but not together: a namespace in a cluster-wide policy, "
+        "'isolate' or HTTP in an admin policy, 'pass' in a policy without tiers, HTTP in a "
+        "deny rule, a test beside policies.",
+        "See the help line.",
+        _example("  isolate in\n  pass in from app=client\n"),
+    ),
+    Explanation(
+        "E1809",
+        "empty-block",
+        "a block that does nothing",
+        "A policy without rules and without 'isolate' changes nothing, and a test without "
+        "expectations proves nothing.",
+        "Write a rule, or take the block away; 'isolate in' alone denies all ingress.",
+        _example(""),
+    ),
+    Explanation(
+        "E1817",
+        "not-a-name",
+        "a name, key or value that Kubernetes does not allow",
+        "Names of objects and namespaces, keys and values of labels have the form that "
+        "Kubernetes gives them; another matches nothing.",
+        "Correct it; the help line says what is allowed.",
+        _example("  allow in from Shop:app=client\n"),
+    ),
+    Explanation(
+        "E1820",
+        "unenforced-block",
+        "a block that is read and checked, and not enforced yet",
+        "Nothing carries out traces and services of the native language yet.  Rather than "
+        "let you believe that they are in force, the compiler refuses them.  With "
+        "--allow-unenforced this is a warning, and the block has no effect.",
+        "Take the block away, or compile with --allow-unenforced.",
+        "# lockgate: gate\n"
+        "trace shadow for host {\n  on lsm file_open(f: file) => event\n}\n",
+    ),
+    Explanation(
+        "W1820",
+        "unenforced-block",
+        "a block that is read and checked, and not enforced yet",
+        "With --allow-unenforced such a block is passed over: it has no effect.",
+        "Take the block away.",
+    ),
+)

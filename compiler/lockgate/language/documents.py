@@ -1,0 +1,73 @@
+"""Files of the language among the input files: what the front end asks for.
+
+A file is one where its name says so (``*.gate``) or where it begins with the comment
+``# lockgate: gate``, which is how standard input says it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.diagnostics import Diagnostics
+from lockgate.frontend.objects import Found, Outcome
+from lockgate.language import ast
+from lockgate.language.reading import Language, read_file
+from lockgate.language.to_ir import KINDS, lower_group, lower_policy
+from lockgate.language.unenforced import report_block
+from lockgate.source import Source, Span
+
+if TYPE_CHECKING:
+    from lockgate.frontend.inputs import InputFile
+    from lockgate.options import Options
+
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def read_input(file: InputFile, options: Options) -> list[tuple[Source, Outcome]]:
+    """Return what a file says, as the front end's own files are returned."""
+    diagnostics = Diagnostics()
+    source = open_source(file, diagnostics)
+    found: list[Found] = []
+    if diagnostics.ok and file.name.endswith(".gatetest"):
+        message = "a file of tests holds no policies"
+        cure = "lockgate test -f POLICIES FILE.gatetest"
+        diagnostics.error("E1808", message, Span(source, 0, 0), help=cure)
+    elif diagnostics.ok:
+        blocks = read_file(source, Language.GATE, diagnostics).blocks
+        if diagnostics.ok:
+            for block in blocks:
+                found += _find(block, options, diagnostics)
+    outcome = Outcome(True, tuple(found), (), tuple(diagnostics.found))
+    return [(source, outcome)]
+
+
+def open_source(file: InputFile, diagnostics: Diagnostics) -> Source:
+    """Return the text of a file; one that is not UTF-8 is refused."""
+    data = bytes(file.data[:])
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        text = data.decode(errors="replace")
+        start = len(data[: error.start].decode(errors="replace"))
+        source = Source(file.name, text, alias=file.alias)
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        span = Span(source, start, start + 1)
+        diagnostics.error("E1002", message, span, help="save the file as UTF-8")
+        return source
+    return Source(file.name, text.removeprefix(_BYTE_ORDER_MARK), alias=file.alias)
+
+
+def _find(block: ast.Block, options: Options, diagnostics: Diagnostics) -> list[Found]:
+    if isinstance(block, ast.Policy):
+        name = block.name
+        namespace = block.namespace.text if block.namespace else ""
+        kind = KINDS[block.kind]
+        values: tuple[object, ...] = (lower_policy(block, options),)
+    elif isinstance(block, ast.CidrGroup):
+        name, namespace, kind = block.name, "", "CiliumCIDRGroup"
+        values = (lower_group(block),)
+    else:
+        report_block(block, options, diagnostics)
+        return []
+    span = name.span
+    return [Found(kind, namespace, name.text, span.start, span.end, values)]

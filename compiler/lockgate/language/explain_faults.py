@@ -1,0 +1,165 @@
+"""What the parser could not read, told in words: what was found, what could stand there."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lockgate.diagnostics import did_you_mean, quote
+from lockgate.language.cures import find_cure
+from lockgate.source import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.language.blocks import Chunk
+    from lockgate.language.grammar import Fault, Grammar, Parsed
+    from lockgate.source import Source
+
+_FOUND = re.compile(
+    r'~?"(?:[^"\\\n]|\\[^\n])*"?|->|=>|[-=!<>]=?|@?[\w./:*-]*\w\*?|\S', re.ASCII
+)
+
+_WORDS = {
+    "CALL": "a function",
+    "CIDR": "'cidr'",
+    "ENTITY": "an entity, such as @world",
+    "FIELD": "a field",
+    "KEY_ALONE": "the key of a label",
+    "METHOD": "a method, such as GET",
+    "METHOD_WORD": "'method'",
+    "MODE": "'required' or 'test-always-fail'",
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "OPERATOR": "a comparison, such as ==",
+    "OTHERWISE": "'log', 'add', 'delete' or 'replace'",
+    "PREFIX": "a prefix, such as 10.0.0.0/8",
+    "QUANTITY": "'never' or 'always'",
+    "REGEX": 'a regular expression, such as ~"a+"',
+    "RULE": "the name of a policy",
+    "SERVICE_NAME": "a name, such as shop/db",
+    "STRING": "a text in quotes",
+    "TRAFFIC": "traffic, such as tcp/8080 or any",
+    "VALUE": "the value of a label",
+    "VERDICT": "'allow', 'deny', 'redirect' or 'audit'",
+    "WORD": "a word",
+    "ACTION": "'allow', 'deny' or 'pass'",
+    "$END": "the end of the block",
+}
+_TERM = frozenset({"KEY", "NS_KEY", "HAS", "NOT", "NS", "STRING"})
+_TERM_ALONE = frozenset({"KEY_ALONE", "NS_KEY_ALONE", "NS", "STRING"})
+_SELECTION = _TERM | {"PODS", "NS_PREFIX"}
+_END = _SELECTION | {
+    *("ADDRESS", "ANY", "CIDR", "ENTITY", "EVERYTHING", "FQDN", "GROUP", "GROUPS"),
+    *("LABELS", "NODES", "REMOTE", "SERVICE", "SERVICES"),
+}
+_TEXT = frozenset({"STRING", "REGEX"})
+_NAMED = frozenset({"NAME", "STRING"})
+_GROUPS = (
+    (_END, "who, such as app=web, shop:app=web, ns shop, @world or cidr 10.0.0.0/8"),
+    (_SELECTION, "pods, such as app=web, shop:app=web, ns shop or pods"),
+    (_SELECTION - {"NS_PREFIX"}, "a label, such as app=web"),
+    (_TERM, "a label, such as app=web or has app"),
+    (_TERM_ALONE, "the key of a label"),
+    (_TEXT, 'a text in quotes, or a regular expression ~"..."'),
+    (_NAMED, "a name"),
+)
+"""Terminals that together are one thing to say."""
+
+_MOST_EXPECTED = 8
+
+
+def report_faults(
+    grammar: Grammar,
+    parsed: Parsed,
+    source: Source,
+    chunk: Chunk,
+    diagnostics: Diagnostics,
+) -> None:
+    """Tell of each place of a block that could not be read."""
+    for fault in parsed.faults:
+        _report(grammar, fault, source, chunk, diagnostics)
+
+
+def _report(
+    grammar: Grammar,
+    fault: Fault,
+    source: Source,
+    chunk: Chunk,
+    diagnostics: Diagnostics,
+) -> None:
+    text = source.text
+    offset = chunk.start + fault.offset
+    if offset >= chunk.end:
+        _report_end(fault, grammar, source, chunk, diagnostics)
+        return
+    match = _FOUND.match(text, offset)
+    found = match[0] if match else text[offset : offset + 1]
+    span = Span(source, offset, offset + len(found))
+    before = text[chunk.start : offset]
+    known = find_cure(before, found, text[offset : chunk.end], fault.expected)
+    if known is not None:
+        code, message, cure = known
+        diagnostics.error(code, message, span, help=cure)
+        return
+    message = f"{quote(found)} cannot stand here"
+    expected = _join(describe_expected(grammar, fault.expected))
+    near = did_you_mean(found.lower(), _keywords(grammar, fault.expected))
+    cure = f"expected {expected}"
+    diagnostics.error("E1800", message, span, help=f"{near}  {cure}" if near else cure)
+
+
+def _report_end(
+    fault: Fault,
+    grammar: Grammar,
+    source: Source,
+    chunk: Chunk,
+    diagnostics: Diagnostics,
+) -> None:
+    head = source.text[chunk.start : chunk.end].split("\n", 1)[0].rstrip()
+    begin = Span(source, chunk.start, chunk.start + len(head))
+    end = chunk.end
+    place = Span(source, max(end - 1, chunk.start), end)
+    if "RBRACE" in fault.expected:
+        message = "the block ends without '}'"
+        related = ((begin, "it begins here"),)
+        cure = "close it before the next block begins"
+        diagnostics.error("E1803", message, place, help=cure, related=related)
+        return
+    expected = _join(describe_expected(grammar, fault.expected))
+    message = "the block is not finished"
+    diagnostics.error("E1800", message, place, help=f"expected {expected}")
+
+
+def describe_expected(grammar: Grammar, expected: frozenset[str]) -> list[str]:
+    """Return what could stand somewhere, in words."""
+    rest = set(expected)
+    words = []
+    for group, word in _GROUPS:
+        if group <= rest:
+            rest -= group
+            words.append(word)
+    words += sorted({_word(grammar, name) for name in rest})
+    return words
+
+
+def _word(grammar: Grammar, terminal: str) -> str:
+    literal = grammar.literal(terminal)
+    if literal is not None:
+        return f"'{literal}'"
+    return _WORDS.get(terminal) or f"'{terminal.lower()}'"
+
+
+def _keywords(grammar: Grammar, expected: frozenset[str]) -> Iterator[str]:
+    for terminal in expected:
+        said = _word(grammar, terminal)
+        yield from re.findall(r"'([a-z-]+)'", said)
+
+
+def _join(words: list[str]) -> str:
+    if len(words) > _MOST_EXPECTED:
+        words = [*words[:_MOST_EXPECTED], "..."]
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} or {words[-1]}"

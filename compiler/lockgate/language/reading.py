@@ -1,0 +1,71 @@
+"""The text of a file to its blocks: what everyone calls who reads the language."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from lockgate.language.ast import File
+from lockgate.language.blocks import split_blocks
+from lockgate.language.build import build
+from lockgate.language.explain_faults import report_faults
+from lockgate.language.grammar import load_grammar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.language.ast import Block
+    from lockgate.language.build import Rules
+    from lockgate.source import Source
+
+
+class Language(Enum):
+    """Which language a file is in; the name of its grammar and of its files' ending."""
+
+    GATE = "gate"
+    TESTS = "gatetest"
+
+
+def read_file(source: Source, language: Language, diagnostics: Diagnostics) -> File:
+    """Return what a file says; every mistake in it is told of.
+
+    Where there are errors, what could be understood is returned.
+    """
+    before = len(diagnostics.found)
+    blocks = tuple(_read_blocks(source, language, diagnostics))
+    # What the parser finds and what the builder finds, in the order of the text.
+    found = diagnostics.found[before:]
+    diagnostics.found[before:] = sorted(
+        found, key=lambda d: d.span.start if d.span else 0
+    )
+    return File(blocks)
+
+
+def _read_blocks(
+    source: Source, language: Language, diagnostics: Diagnostics
+) -> Iterator[Block]:
+    text = source.text
+    chunks = split_blocks(text)
+    if not chunks:
+        return
+    grammar, rules = load_grammar(language.value), _rules(language)
+    for chunk in chunks:
+        block = text[chunk.start : chunk.end]
+        parsed = grammar.parse(block)
+        report_faults(grammar, parsed, source, chunk, diagnostics)
+        if parsed.tree is None:
+            continue
+        built = build(parsed.tree, rules, source, chunk.start, diagnostics)
+        if built is not None:
+            yield built
+
+
+def _rules(language: Language) -> Rules:
+    if language is Language.TESTS:
+        from lockgate.language.build_tests import RULES
+
+        return RULES
+    from lockgate.language.build_policies import RULES as POLICIES
+
+    return POLICIES
