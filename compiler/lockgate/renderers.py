@@ -8,13 +8,32 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from lockgate.codes import CODES
-from lockgate.diagnostics import Diagnostic, Diagnostics, Severity
+from lockgate.diagnostics import Diagnostics, Severity
 from lockgate.excerpt import excerpt, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from enum import Enum
+    from typing import Protocol
 
     from lockgate.source import Span
+
+    class Told(Protocol):
+        """What can be rendered: a diagnostic, or a finding (``lockgate.findings``)."""
+
+        @property
+        def code(self) -> str: ...  # noqa: D102  # see Diagnostic
+        @property
+        def severity(self) -> Enum: ...  # noqa: D102  # its value is the word shown
+        @property
+        def message(self) -> str: ...  # noqa: D102  # see Diagnostic
+        @property
+        def span(self) -> Span | None: ...  # noqa: D102  # see Diagnostic
+        @property
+        def help(self) -> str | None: ...  # noqa: D102  # see Diagnostic
+        @property
+        def related(self) -> tuple[tuple[Span, str], ...]: ...  # noqa: D102  # see there
+
 
 FORMAT_VERSION = 1
 """Version of the JSON form; it rises when a field changes its meaning or goes away."""
@@ -24,10 +43,14 @@ _SARIF_SCHEMA = (
     "sarif-schema-2.1.0.json"
 )
 _COLOURS = {
-    Severity.ERROR: "\033[1;31m",
-    Severity.WARNING: "\033[1;33m",
-    Severity.NOTE: "\033[1;36m",
+    "error": "\033[1;31m",
+    "warning": "\033[1;33m",
+    "note": "\033[1;36m",
+    "unsupported": "\033[1;35m",
 }
+_SARIF_LEVELS = frozenset({"error", "warning", "note"})
+"""Any other word is told as a note, and stands among the properties."""
+
 _BOLD, _DIM, _PLAIN = "\033[1m", "\033[34m", "\033[0m"
 
 # ---------------------------------------------------------------- text
@@ -48,14 +71,14 @@ def render_text(diagnostics: Diagnostics, *, colour: bool = False) -> str:
     )
 
 
-def render_diagnostic(diagnostic: Diagnostic, *, colour: bool = False) -> str:
-    """Render one diagnostic, without a last line end."""
+def render_diagnostic(diagnostic: Told, *, colour: bool = False) -> str:
+    """Render one diagnostic or finding, without a last line end."""
 
     def paint(code: str, text: str) -> str:
         return f"{code}{text}{_PLAIN}" if colour else text
 
-    severity = diagnostic.severity
-    head = paint(_COLOURS[severity], f"{severity.value}[{diagnostic.code}]")
+    severity = str(diagnostic.severity.value)
+    head = paint(_COLOURS[severity], f"{severity}[{diagnostic.code}]")
     lines = [head + paint(_BOLD, f": {printable(diagnostic.message)}")]
     gutter = max(
         (
@@ -99,13 +122,14 @@ def render_json(diagnostics: Diagnostics) -> str:
     return _dump(
         {
             "version": FORMAT_VERSION,
-            "results": [_result(d) for d in diagnostics.found],
+            "results": [describe(d) for d in diagnostics.found],
             "summary": {s.value + "s": diagnostics.count(s) for s in Severity},
         }
     )
 
 
-def _result(diagnostic: Diagnostic) -> dict[str, Any]:
+def describe(diagnostic: Told) -> dict[str, Any]:
+    """Return one result as ``-o json`` prints it."""
     return {
         "code": diagnostic.code,
         "name": _name(diagnostic.code),
@@ -139,17 +163,27 @@ def _dump(value: object) -> str:
 
 def render_sarif(diagnostics: Diagnostics) -> str:
     """Render as SARIF 2.1.0, which code hosts show beside the lines of a change."""
-    codes = sorted({d.code for d in diagnostics.found})
+    return sarif_log(diagnostics.found)
+
+
+def sarif_log(told: Sequence[Told], fingerprints: Sequence[str] = ()) -> str:
+    """Return the SARIF log of diagnostics or findings.
+
+    ``fingerprints``, one for each, let a code host know a finding again that has moved.
+    """
+    codes = sorted({d.code for d in told})
     indexes = {code: index for index, code in enumerate(codes)}
     driver = {
         "name": "lockgate",
         "rules": [_sarif_rule(code) for code in codes],
     }
-    run = {
+    run: dict[str, Any] = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_sarif_result(d, indexes) for d in diagnostics.found],
+        "results": [_sarif_result(d, indexes) for d in told],
     }
+    for result, fingerprint in zip(run["results"], fingerprints, strict=False):
+        result["partialFingerprints"] = {"lockgate/v1": fingerprint}
     return _dump({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
@@ -163,16 +197,19 @@ def _sarif_rule(code: str) -> dict[str, Any]:
     return rule
 
 
-def _sarif_result(diagnostic: Diagnostic, indexes: dict[str, int]) -> dict[str, Any]:
+def _sarif_result(diagnostic: Told, indexes: dict[str, int]) -> dict[str, Any]:
+    severity = str(diagnostic.severity.value)
     text = diagnostic.message
     if diagnostic.help:
         text += f"\n{diagnostic.help}"
     result: dict[str, Any] = {
         "ruleId": diagnostic.code,
         "ruleIndex": indexes[diagnostic.code],
-        "level": diagnostic.severity.value,
+        "level": severity if severity in _SARIF_LEVELS else "note",
         "message": {"text": text},
     }
+    if severity not in _SARIF_LEVELS:
+        result["properties"] = {"severity": severity}
     if diagnostic.span is not None:
         result["locations"] = [_sarif_location(diagnostic.span)]
     if diagnostic.related:

@@ -1,0 +1,121 @@
+"""Boxes: conditions on variables that must all hold; and what boxes cover together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from lockgate.lint.algebra.value_sets import ANY_WORD, Ranges, Values, Words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ADDRESSES = Ranges(((0, (1 << 32) + (1 << 128)),))
+"""Every address: those of IPv4, and after them those of IPv6."""
+
+TRAFFIC = Ranges(((0, 6 << 16),))
+"""Every port of every axis (``ir.tables.AXES``), 65,536 numbers each."""
+
+Variable = tuple[str, ...]
+"""``("subject"|"peer", source, key)``, ``("region",)``, ``("address",)``, ``("traffic",)``,
+or ``("fact", ...)``: something that holds (the word "yes") or does not (absent)."""
+
+Box = dict[Variable, Values]
+"""What each variable may be; one that is not named may be anything."""
+
+_WHOLE: Mapping[str, Values] = {"address": ADDRESSES, "traffic": TRAFFIC}
+
+MOST_STEPS = 4000
+"""After so many steps a question is given up; what is not known is not said."""
+
+
+class TooHardError(Exception):
+    """A question took more than ``MOST_STEPS``."""
+
+
+def whole(variable: Variable) -> Values:
+    """Return everything that a variable can be."""
+    return _WHOLE.get(variable[0], ANY_WORD)
+
+
+def meet_values(one: Values, other: Values) -> Values:
+    """Return the values in both; they are of one kind."""
+    if isinstance(one, Words):
+        return one.meet(cast("Words", other))
+    return one.meet(cast("Ranges", other))
+
+
+def _without(one: Values, other: Values) -> Values:
+    if isinstance(one, Words):
+        return one.without(cast("Words", other))
+    return one.without(cast("Ranges", other))
+
+
+def join(one: Box, other: Box) -> Box | None:
+    """Return the box in which the conditions of both hold; None where none is left."""
+    joined = dict(one)
+    for variable, values in other.items():
+        here = joined.get(variable)
+        if here is not None:
+            values = meet_values(here, values)
+            if values.is_empty:
+                return None
+        joined[variable] = values
+    return joined
+
+
+def meets(one: Box, other: Box) -> bool:
+    """Whether two boxes have something in common, as far as variables are independent."""
+    if len(other) < len(one):
+        one, other = other, one
+    for variable, values in one.items():
+        there = other.get(variable)
+        if there is not None and meet_values(values, there).is_empty:
+            return False
+    return True
+
+
+def find_cover(box: Box, covers: Sequence[tuple[Box, int]]) -> set[int] | None:
+    """Return the tags of boxes that together cover one; None where they do not.
+
+    Exact as far as variables are independent: a cover that is found holds for every label
+    set.  Raises :class:`TooHardError`.
+    """
+    used: set[int] = set()
+    steps = [MOST_STEPS]
+    found = _cover(box, covers, used, steps)
+    return used if found else None
+
+
+def _cover(
+    box: Box, covers: Sequence[tuple[Box, int]], used: set[int], steps: list[int]
+) -> bool:
+    steps[0] -= 1
+    if steps[0] < 0:
+        raise TooHardError
+    left = [pair for pair in covers if meets(box, pair[0])]
+    best: tuple[int, Variable, Box] | None = None
+    for cover, tag in left:
+        edges = [v for v, values in cover.items() if _exceeds(box, v, values)]
+        if not edges:
+            used.add(tag)
+            return True
+        if best is None or len(edges) < best[0]:
+            best = (len(edges), edges[0], cover)
+    if best is None:
+        return False
+    _, variable, cover = best
+    here = box.get(variable) or whole(variable)
+    # What the cover does not hold is asked first: it most often ends the question.
+    outside = {**box, variable: _without(here, cover[variable])}
+    if not _cover(outside, [p for p in left if p[0] is not cover], used, steps):
+        return False
+    inside = {**box, variable: meet_values(here, cover[variable])}
+    return _cover(inside, left, used, steps)
+
+
+def _exceeds(box: Box, variable: Variable, values: Values) -> bool:
+    """Whether the box goes beyond a condition of a cover."""
+    here = box.get(variable)
+    if here is None:
+        here = whole(variable)
+    return not _without(here, values).is_empty
