@@ -33,6 +33,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "compile": Verb("lockgate.cli.compile", "compile policies into a bundle"),
+    "lint": Verb("lockgate.cli.lint", "find what was probably not meant"),
     "simulate": Verb("lockgate.cli.simulate", "judge flows without a network"),
     "explain": Verb("lockgate.cli.explain", "say why a flow is allowed or denied"),
     "replay": Verb("lockgate.cli.replay", "judge recorded flows by candidate policies"),
