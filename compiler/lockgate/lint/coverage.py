@@ -172,26 +172,34 @@ class _Point:
         return any(start <= number < end for start, end in values.ranges)
 
 
+_Key = tuple[object, ...]
+
+
 class _Index:
-    """Boxes by the words of one of their subject's labels."""
+    """Boxes by the namespace of their subject, and by the words of one of its labels."""
 
     def __init__(self, boxes: Sequence[RuleBoxes]) -> None:
-        self._near: dict[tuple[Variable, str], list[tuple[Box, int]]] = defaultdict(
-            list
-        )
+        self._near: dict[_Key, list[tuple[Box, int]]] = defaultdict(list)
         self._reach: dict[str | None, list[tuple[Box, int]]] = defaultdict(list)
-        self._anywhere: list[tuple[Box, int]] = []
         for number, some in enumerate(boxes):
             for box in some.covers:
                 self._add(box, number)
 
     def near(self, box: Box) -> Iterator[tuple[Box, int]]:
         """Yield the boxes that could hold the point at which ``box`` is asked."""
-        yield from self._anywhere
-        for variable, values in box.items():
-            word = values.example()
-            if variable[0] == "subject" and isinstance(word, str):
-                yield from self._near.get((variable, word), ())
+        point: list[_Key] = [()]
+        point += [
+            (variable, values.example())
+            for variable, values in box.items()
+            if variable[0] == "subject" and variable != _IN_NAMESPACE
+        ]
+        namespaces: list[object] = [None]
+        inside = box.get(_IN_NAMESPACE)
+        if inside is not None:
+            namespaces.append(inside.example())
+        for namespace in namespaces:
+            for label in point:
+                yield from self._near.get((namespace, *label), ())
 
     def in_reach(self, boxes: Sequence[Box]) -> Iterator[tuple[Box, int]]:
         """Yield the boxes whose subjects live in the same namespaces."""
@@ -204,15 +212,11 @@ class _Index:
             yield from self._reach.get(name, ())
 
     def _add(self, box: Box, number: int) -> None:
+        labels = _rarest(box)
         for name in _namespaces(box):
             self._reach[name].append((box, number))
-        key = _rarest(box)
-        if key is None:
-            self._anywhere.append((box, number))
-            return
-        variable, words = key
-        for word in words:
-            self._near[variable, word].append((box, number))
+            for label in labels:
+                self._near[name, *label].append((box, number))
 
 
 _IN_NAMESPACE = ("subject", "k8s", NAMESPACE)
@@ -225,17 +229,18 @@ def _namespaces(box: Box) -> tuple[str | None, ...]:
     return (None,)
 
 
-def _rarest(box: Box) -> tuple[Variable, frozenset[str]] | None:
-    """Return a condition of the subject that few boxes share: a label, else a namespace."""
-    best = None
-    for variable, values in box.items():
-        if (
-            variable[0] == "subject"
-            and isinstance(values, Words)
-            and not values.is_rest
-            and ABSENT not in values.members
-        ):
-            rank = variable == _IN_NAMESPACE, len(values.members), variable
-            if best is None or rank < best[0]:
-                best = rank, values.members
-    return None if best is None else (best[0][2], best[1])
+def _rarest(box: Box) -> list[_Key]:
+    """Return a label of the subject with each word that a packet in the box may have."""
+    found: list[tuple[int, Variable, frozenset[str]]] = [
+        (len(values.members), variable, values.members)
+        for variable, values in box.items()
+        if variable[0] == "subject"
+        and variable != _IN_NAMESPACE
+        and isinstance(values, Words)
+        and not values.is_rest
+        and ABSENT not in values.members
+    ]
+    if not found:
+        return [()]
+    _, variable, words = min(found)
+    return [(variable, word) for word in sorted(words)]

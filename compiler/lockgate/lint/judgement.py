@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _UNENFORCED = "W30"
 """What the codes begin with of what is read, checked and not enforced yet."""
 
+_OF_SNAPSHOT = frozenset({"W2051", "W2052"})
+"""What the compiler misses in a snapshot; without one it misses everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -60,16 +63,20 @@ def judge_policies(
     ``known`` are the fingerprints of a baseline, None without one; ``remembers`` where one
     is read or written.
     """
-    found = [
-        _told(finding) for finding in map(of_diagnostic, compilation.diagnostics.found)
-    ]
     scene = _scene(compilation, config, remembers=remembers)
+    found = [
+        _told(of_diagnostic(diagnostic))
+        for diagnostic in compilation.diagnostics.found
+        if scene.has_snapshot or diagnostic.code not in _OF_SNAPSHOT
+    ]
     left_out = []
     for check in CHECKS:
         if _can_run(check.needs, scene):
             found += check.find(scene)
-        else:
-            left_out.append(check.name)
+            continue
+        left_out.append(check.name)
+        if check.without_snapshot and _can_run(Needs.SET, scene):
+            found += check.without_snapshot(scene)
     found += _notes(scene, left_out)
     ignores = find_ignores(_sources(compilation))
     found, ignored = _except(found, config.settings, ignores, today, not left_out)

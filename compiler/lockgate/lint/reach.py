@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lockgate.bitset import Bits, from_members
+from lockgate.bitset import Bits, from_members, members
 from lockgate.ir.tables import Outcome
+from lockgate.lint.points import real_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,12 +100,13 @@ class Reach:
     @cached_property
     def world_points(self) -> Bits:
         """The points of the world at large: addresses that no narrow prefix names."""
-        return from_members(self._world_numbers(), self._space.size)
+        bits = from_members(self._world_numbers(), self._space.size)
+        return bits & real_points(self._space)
 
     @cached_property
     def world(self) -> tuple[int, ...]:
         """The classes of the world at large."""
-        return self._classes(tuple(self._world_numbers()))
+        return self._classes(tuple(members(self.world_points)))
 
     def _world_numbers(self) -> Iterator[int]:
         for number, prefix in enumerate(self._space.tree.prefixes):

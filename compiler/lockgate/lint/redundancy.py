@@ -12,17 +12,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from lockgate.bitset import from_members, split
+from lockgate.bitset import split
 from lockgate.ir.policy import Action, Tier
-from lockgate.ir.prefixes import WIDTH
 from lockgate.lint.meaning import l7_of, may_cover
+from lockgate.lint.points import real_points
 from lockgate.options import Semantics
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from lockgate.bitset import Bits
-    from lockgate.ir.resolution import PeerSpace, ResolvedRule, SubjectRules
+    from lockgate.ir.resolution import ResolvedRule, SubjectRules
     from lockgate.options import Options
     from lockgate.passes.pipeline import Middle
     from lockgate.source import Span
@@ -76,21 +76,6 @@ def find_redundant(
             gone.add(rule.name)
             found.append(_explain(rule, subjects, middle, gone))
     return sorted(found, key=lambda redundant: redundant.rule.place)
-
-
-def real_points(space: PeerSpace) -> Bits:
-    """Return the points that some address leads to: not prefixes that others use up."""
-    tree = space.tree
-    left = [1 << (WIDTH[prefix.version] - prefix.length) for prefix in tree.prefixes]
-    for number, prefix in enumerate(tree.prefixes):
-        parent = tree.parents[number]
-        if parent >= 0:
-            left[parent] -= 1 << (WIDTH[prefix.version] - prefix.length)
-    first = space.first_prefix
-    empty = from_members(
-        (first + n for n, size in enumerate(left) if not size), space.size
-    )
-    return space.everything & ~empty
 
 
 def _explain(

@@ -44,11 +44,15 @@ class Needs(IntEnum):
 
 
 class Check(NamedTuple):
-    """One kind of finding; ``find`` yields what it finds in a scene."""
+    """One kind of finding; ``find`` yields what it finds in a scene.
+
+    ``without_snapshot`` is what a check that needs SNAPSHOT can still find without one.
+    """
 
     name: str
     needs: Needs
     find: Callable[[Scene], Iterator[Finding]]
+    without_snapshot: Callable[[Scene], Iterator[Finding]] | None = None
 
 
 @dataclass

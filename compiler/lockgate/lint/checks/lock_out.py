@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.lint.lock_out_of_hosts import find_of_hosts
-from lockgate.lint.lock_out_of_names import find_of_names
+from lockgate.lint.lock_out_of_names import find_of_names, find_without_snapshot
 from lockgate.lint.lock_out_of_protected import find_of_protected
 from lockgate.lint.scene import Check, Needs, Scene
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
 
 def _find(scene: Scene) -> Iterator[Finding]:
-    if scene.has_snapshot:
-        yield from find_of_names(scene)
-        yield from find_of_hosts(scene)
-        yield from find_of_protected(scene)
+    yield from find_of_names(scene)
+    yield from find_of_hosts(scene)
+    yield from find_of_protected(scene)
 
 
-CHECK = Check("lock-out", Needs.SNAPSHOT, _find)
+CHECK = Check("lock-out", Needs.SNAPSHOT, _find, find_without_snapshot)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from lockgate.findings import Finding, Level
 from lockgate.ir.policy import Action, Direction
 from lockgate.ir.tables import Outcome
-from lockgate.lint.redundancy import real_points
 from lockgate.lint.scene import Check, Needs, Scene
 
 if TYPE_CHECKING:
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
     from lockgate.ir.resolution import ResolvedRule, SubjectRules
 
 _NAMES = ("app.kubernetes.io/name", "app", "k8s-app", "name")
-_SUFFIX = re.compile(r"(?:-[a-f0-9]{8,10})?-(?:[a-z0-9]{5}|[0-9]+)")
+_SUFFIX = re.compile(r"(?:-[a-f0-9]{8,10})?-(?:[a-z0-9]{5}|[0-9]+)$")
 _MOST = 3
 
 
 def _find(scene: Scene) -> Iterator[Finding]:
     is_judged = scene.config.exposed is not None or scene.remembers
-    workloads: dict[ResolvedName, set[str]] = defaultdict(set)
-    rules: dict[ResolvedName, ResolvedRule] = {}
+    workloads: dict[str, set[str]] = defaultdict(set)
+    rules: dict[str, ResolvedRule] = {}
     for number, subject in enumerate(scene.passed.rules):
         rule = _exposing(scene, number, subject)
         if rule is not None:
@@ -48,24 +47,20 @@ def _find(scene: Scene) -> Iterator[Finding]:
             yield _note(rule, exposed)
 
 
-ResolvedName = str
-"""The stable name of a rule."""
-
-
 def workload_of(endpoint: Endpoint) -> str:
     """Return ``namespace/workload``: by the usual labels, else the pod's name shortened."""
     labels = {label.key: label.value for label in endpoint.labels}
     name = next((labels[key] for key in _NAMES if labels.get(key)), None)
     if name is None:
-        name = _SUFFIX.sub("", endpoint.name) if _SUFFIX.search(endpoint.name) else None
-    return f"{endpoint.namespace}/{name or endpoint.name}"
+        name = _SUFFIX.sub("", endpoint.name)
+    return f"{endpoint.namespace}/{name}"
 
 
 def _exposing(scene: Scene, number: int, subject: SubjectRules) -> ResolvedRule | None:
     """Return the first rule of a subject by which the world at large gets in."""
     if subject.subject.direction is not Direction.INGRESS or subject.subject.is_host:
         return None
-    world = scene.reach.world_points & real_points(scene.passed.resolution.space)
+    world = scene.reach.world_points
     sets = scene.passed.resolution.peer_sets
     allowing = [
         owner

@@ -17,6 +17,13 @@ from lockgate.lint.scene import Check, Needs, Scene
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_BEGINS = {
+    "host": (".*", ".+", "["),
+    "method": (".*", ".+", "["),
+    "path": (".*", ".+", "[", "/", "\\/"),
+}
+"""Beginnings that leave nothing open; every path begins with a slash."""
+
 _ENDS_OPEN = re.compile(r".*(?:[*+?}])\)*$", re.DOTALL)
 
 
@@ -28,8 +35,8 @@ def _find(scene: Scene) -> Iterator[Finding]:
             continue
         if begins and _ENDS_OPEN.fullmatch(pattern):
             continue  # it says how it goes on
-        if ends and pattern.lstrip("(").startswith((".*", ".+", "[")):
-            continue
+        if ends and pattern.lstrip("(").startswith(_BEGINS[found.field]):
+            continue  # it says how it begins
         side, wild = (
             ("end", f"{pattern}.*") if begins else ("beginning", f".*{pattern}")
         )
