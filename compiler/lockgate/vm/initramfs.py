@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     *NEEDED,
-    *("veth", "dummy", "bridge", "8021q", "sch_ingress", "cls_bpf", "sch_fq"),
+    *("veth", "dummy", "bridge", "8021q", "sch_ingress", "cls_bpf", "sch_fq", "tun"),
     *("crc32c_generic", "libcrc32c", "sctp"),
 )
 """What the guest loads, with what it depends on; what is built in is left out."""
