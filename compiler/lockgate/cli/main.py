@@ -34,8 +34,10 @@ class Verb(NamedTuple):
 VERBS = {
     "compile": Verb("lockgate.cli.compile", "compile policies into a bundle"),
     "lint": Verb("lockgate.cli.lint", "find what was probably not meant"),
+    "diff": Verb("lockgate.cli.diff", "say who gains and who loses by a change"),
     "simulate": Verb("lockgate.cli.simulate", "judge flows without a network"),
     "explain": Verb("lockgate.cli.explain", "say why a flow is allowed or denied"),
+    "test": Verb("lockgate.cli.test", "run the tests of policies"),
     "replay": Verb("lockgate.cli.replay", "judge recorded flows by candidate policies"),
     "suggest": Verb("lockgate.cli.suggest", "draw policies from recorded flows"),
     "apply": Verb("lockgate.cli.apply", "put a bundle in force on this node"),
@@ -44,14 +46,21 @@ VERBS = {
     "rollback": Verb("lockgate.cli.rollback", "go back to the generation before"),
     "unload": Verb("lockgate.cli.unload", "detach and remove everything"),
     "gc": Verb("lockgate.cli.gc", "remove what belongs to endpoints that are gone"),
-    "verify": Verb("lockgate.cli.verify", "ask the kernel's verifier about a bundle"),
+    "verify": Verb(
+        "lockgate.cli.verify", "ask kernels about a bundle: verifier, packets"
+    ),
     "observe": Verb(
         "lockgate.cli.observe", "print the flows that pass and that do not"
+    ),
+    "attach-report": Verb(
+        "lockgate.cli.attach_report", "say where tracing policies attach on each target"
     ),
     "target": Verb(
         "lockgate.cli.target", "write down this kernel for tracing policies"
     ),
+    "schema": Verb("lockgate.cli.schema", "print JSON Schemas of our own documents"),
     "completion": Verb("lockgate.cli.completion", "print shell completions"),
+    "man": Verb("lockgate.cli.man", "print the manual page"),
 }
 
 

@@ -212,6 +212,124 @@ EXPLANATIONS = (
         "Record it again: sudo lockgate target record DIR.",
     ),
     Explanation(
+        "E3109",
+        "hook-unavailable",
+        "this target has no such way to attach",
+        "What works on a kernel is tried out when it is recorded: a hypervisor may forbid probes, "
+        "a configuration may lack them.",
+        "Use one of the hooks that the message names.",
+    ),
+    Explanation(
+        "E3110",
+        "no-such-place",
+        "this target has no such function, tracepoint or hook",
+        "Functions come and go, are renamed and inlined between versions of the kernel; each "
+        "target has a list of its own.",
+        "Take the suggestion, or say 'ignore: {callNotFound: true}' to go on without the hook.",
+    ),
+    Explanation(
+        "N3110",
+        "no-such-place",
+        "a function that is not there, as the policy allows",
+        "The policy says 'ignore: {callNotFound: true}', and this target lacks the function: the "
+        "hook is left out there.",
+        "Nothing: that is what the policy asks.",
+    ),
+    Explanation(
+        "E3111",
+        "ambiguous-function",
+        "several functions have this name",
+        "Static functions of different files may share a name; a probe would stand at one of them "
+        "by chance.",
+        "Watch a function that calls it.",
+    ),
+    Explanation(
+        "E3112",
+        "not-traceable",
+        "a function that cannot be watched",
+        "It is inlined where it is called, or marked as not to be traced, or has no types that a "
+        "trampoline needs.",
+        "Take the suggestion, or watch a function that calls it.",
+    ),
+    Explanation(
+        "E3113",
+        "no-such-argument",
+        "a function with fewer arguments on this target",
+        "The index is that of an argument which the function has not on this kernel, or it returns "
+        "nothing.",
+        "Correct the index; the types of the target say how many there are.",
+    ),
+    Explanation(
+        "E3114",
+        "argument-of-another-type",
+        "an argument that is something else on this target",
+        "The type that the policy names is not what the function takes on this kernel: reading it "
+        "would give nonsense, and a decision upon nonsense is none.",
+        "Write the type that the message suggests.",
+    ),
+    Explanation(
+        "E3115",
+        "no-such-member",
+        "'resolve' names a member that this target does not have",
+        "Members move between versions of the kernel; each target has types of its own.",
+        "Take the suggestion.",
+    ),
+    Explanation(
+        "E3120",
+        "not-deniable",
+        "nothing can be denied at this place",
+        "Only some functions have a return value that the kernel lets a program replace: those of "
+        "the security modules (security_*).  Kernels of distributions let no program replace "
+        "what system calls return.",
+        "Deny it at the hook that the message names; Sigkill needs no such place, and does not "
+        "stop the operation.",
+    ),
+    Explanation(
+        "E3121",
+        "lsm-not-asked",
+        "programs at hooks of security modules do not run on this target",
+        "Such a program attaches, and never runs where the kernel's lsm= list lacks 'bpf'.",
+        "Boot with lsm=...,bpf, or use a target that has it.",
+    ),
+    Explanation(
+        "E3122",
+        "enforcer-cannot-deny",
+        "NotifyEnforcer with an error",
+        "The enforcer would have to replace what a system call returns, and no program may.",
+        "Leave 'argError' out: the signal alone works; to deny, use 'lsmhooks'.",
+    ),
+    Explanation(
+        "W3123",
+        "operation-may-complete",
+        "a signal where nothing is denied",
+        "A signal promises that the process runs no further instruction of its own; the operation "
+        "that is under way may complete: a file is truncated, a connection is made.",
+        "Use the hook that the message names to stop the operation itself.",
+    ),
+    Explanation(
+        "W3124",
+        "lowered-around-lsm",
+        "a hook moved to the function around it",
+        "Programs at hooks are not asked on this target, since 'bpf' is not in its lsm= list; the "
+        "function security_* that asks the hooks can be made to return the error instead.",
+        "Nothing, or boot with lsm=...,bpf.",
+    ),
+    Explanation(
+        "E3125",
+        "user-override",
+        "an Override of another program",
+        "No program may change what another program calls or returns on these kernels.",
+        "Send a signal instead.",
+    ),
+    Explanation(
+        "E3130",
+        "no-such-program",
+        "the binary of a uprobe is not here",
+        "Offsets of symbols and probes are read from the file, so it must be here as it is on the "
+        "node.",
+        "Correct the path.",
+    ),
+    Explanation(
         "E3009",
         "unenforced-tracing",
         "tracing policies are not run yet",

@@ -1,0 +1,135 @@
+"""``lockgate attach-report``: where the hooks of tracing policies stand on each target."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lockgate.faults import Fault
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from lockgate.ir.placement import Placement
+    from lockgate.targets.target import Target
+
+EXAMPLES = """
+  sudo lockgate target record targets/worker
+  lockgate attach-report -f tracing/ --target worker=targets/worker
+  lockgate attach-report -f tracing/ --target old=targets/6.1 --target new=targets/6.12 -o json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Say for each hook of tracing policies and each target whether it attaches, where it "
+        "is lowered to, or why it is refused and what would work.  Exit codes: 0 every hook "
+        "has its place, 1 some hook is refused, or the policies have errors, 2 usage, or a "
+        "target that cannot be read."
+    )
+    parser.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        required=True,
+        metavar="PATH",
+        dest="files",
+        help="file or directory of policies, - for standard input; may be repeated",
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        required=True,
+        metavar="NAME=DIR",
+        dest="targets",
+        help="a kernel that `lockgate target record DIR` wrote down; may be repeated",
+    )
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a row for each hook and target."""
+    from lockgate.cli.messages import exit_code, print_diagnostics
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.frontend.documents import parse_documents, read_documents
+    from lockgate.lowering.places import place_policy
+    from lockgate.options import Options
+    from lockgate.results import print_results
+
+    targets = [_read_target(text) for text in arguments.targets]
+    _refuse_twice([target.name for target in targets])
+    diagnostics = Diagnostics()
+    documents = read_documents(arguments.files, None, diagnostics)
+    policies = parse_documents(documents, Options(), diagnostics).tracing_policies
+    print_diagnostics(diagnostics)
+    if not diagnostics.ok:
+        return exit_code(diagnostics)
+    placements = [
+        placement
+        for policy in sorted(policies, key=lambda policy: policy.key)
+        for target in targets
+        for placement in place_policy(policy, target)
+    ]
+    counts = Counter(placement.result.value for placement in placements)
+    rows = [_row(placement) for placement in placements]
+    if arguments.output == "json":
+        print(print_results(rows, dict(sorted(counts.items()))), end="")
+    else:
+        for line in _lines(placements):
+            print(line)
+        total = ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
+        print(f"{len(policies)} policies: {total or 'no hooks'}", file=sys.stderr)
+    return 1 if any(p.code.startswith("E") for p in placements) else 0
+
+
+def _read_target(text: str) -> Target:
+    from lockgate.targets.target import load_target
+
+    name, equals, folder = text.partition("=")
+    if not name or not equals or not folder:
+        message = f"'{text}' is no NAME=DIR"
+        raise Fault("E2203", message, "write --target worker=targets/worker")
+    return load_target(name, Path(folder))
+
+
+def _refuse_twice(names: list[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            message = f"two targets are called '{name}'"
+            raise Fault("E2203", message, "give each --target a name of its own")
+
+
+def _row(placement: Placement) -> dict[str, Any]:
+    return {
+        "policy": placement.policy.key,
+        "target": placement.target,
+        "hook": placement.asked,
+        "result": placement.result.value,
+        "lowered_to": placement.lowered_to,
+        "code": placement.code,
+        "reason": placement.reason,
+        "suggestion": placement.suggestion,
+        "file": placement.hook.span.source.name,
+        "line": placement.hook.span.line,
+    }
+
+
+def _lines(placements: list[Placement]) -> Iterator[str]:
+    policy = ""
+    for placement in placements:
+        if placement.policy.key != policy:
+            policy = placement.policy.key
+            yield policy
+        stands = f" as {placement.lowered_to}" if placement.lowered_to else ""
+        yield (
+            f"  {placement.hook.span.place}  {placement.asked}: "
+            f"{placement.result.value}{stands} on {placement.target}"
+        )
+        if placement.code:
+            yield f"      {placement.code}: {placement.reason}"
+        if placement.suggestion:
+            yield f"      help: {placement.suggestion}"

@@ -1,0 +1,98 @@
+"""Where a hook of a tracing policy stands on one target, or why it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockgate.ir.tracing import ArgumentType, Hook, TracingPolicy
+
+
+class Result(Enum):
+    """What became of a hook; LOWERED stands elsewhere than it asks, and does what it says."""
+
+    ATTACHED = "attached"
+    LOWERED = "lowered"
+    REFUSED = "refused"
+
+
+class Stand(Enum):
+    """How a program is attached."""
+
+    KPROBE = "kprobe"
+    KRETPROBE = "kretprobe"
+    FENTRY = "fentry"
+    FEXIT = "fexit"
+    FMOD_RET = "fmod_ret"
+    LSM = "lsm"
+    TRACEPOINT = "tracepoint"
+    RAW_TRACEPOINT = "raw_tracepoint"
+    UPROBE = "uprobe"
+    USDT = "usdt"
+    LOADER = "loader"
+
+
+class Step(Enum):
+    """One step on the way from an argument to the value that is read."""
+
+    FOLLOW = "follow"
+    MEMBER = "member"
+    INDEX = "index"
+
+
+@dataclass(frozen=True, slots=True)
+class PathStep:
+    """FOLLOW a pointer, take the MEMBER ``name`` of ``composite``, or element ``index``."""
+
+    step: Step
+    composite: str = ""
+    name: str = ""
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one argument is read on this target.
+
+    ``type`` is the declared one, or what AUTO turned out to be.  ``size`` is in bytes where the
+    value is a number; ``steps`` lead from the argument to it; ``spelling`` is C's name of the
+    argument's own type.
+    """
+
+    type: ArgumentType
+    size: int = 0
+    is_signed: bool = False
+    steps: tuple[PathStep, ...] = ()
+    spelling: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One hook on one target; a list of functions gives one for each.
+
+    ``stand`` and ``function`` say where the program goes (None, "" where it is refused): the
+    kernel's symbol, ``subsystem/event``, or ``path:symbol``.  ``code`` and ``reason`` say why it is
+    refused or what is lost, ``suggestion`` names the nearest thing that works.
+    """
+
+    policy: TracingPolicy
+    hook: Hook
+    target: str
+    asked: str
+    result: Result
+    stand: Stand | None = None
+    function: str = ""
+    code: str = ""
+    reason: str = ""
+    suggestion: str = ""
+    arguments: tuple[Reading, ...] = ()
+    data: tuple[Reading, ...] = ()
+    returned: Reading | None = None
+
+    @property
+    def lowered_to(self) -> str:
+        """Where it stands, if not where it asks: ``fentry:tcp_connect``."""
+        place = f"{self.stand.value}:{self.function}" if self.stand else ""
+        return "" if place == self.asked else place

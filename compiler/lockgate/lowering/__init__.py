@@ -1,0 +1,1 @@
+"""From tracing policies to what a target can run: where each hook stands, what it reads there."""

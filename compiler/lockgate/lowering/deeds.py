@@ -1,0 +1,75 @@
+"""What the actions of a hook do to an operation: deny it, kill its process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lockgate.ir.tracing import ActionKind
+from lockgate.lowering.denials import DENIABLE
+from lockgate.lowering.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from lockgate.ir.placement import Placement
+    from lockgate.ir.tracing import Action, Hook
+    from lockgate.targets.target import Target
+
+
+def actions_of(hook: Hook) -> list[Action]:
+    """Return the actions of all selectors, at the call and at the return."""
+    return [
+        action
+        for selector in hook.selectors
+        for action in (*selector.actions, *selector.return_actions)
+    ]
+
+
+def denies(hook: Hook) -> bool:
+    """Whether some action gives the operation another result."""
+    return any(action.kind is ActionKind.OVERRIDE for action in actions_of(hook))
+
+
+def kills(hook: Hook) -> bool:
+    """Whether some action kills the process."""
+    return any(action.signal == 9 for action in actions_of(hook))
+
+
+def check_notified(hook: Hook) -> None:
+    """Refuse to leave a denial to an enforcer, which would need to override system calls."""
+    for action in actions_of(hook):
+        if action.kind is ActionKind.NOTIFY_ENFORCER and action.error:
+            reason = "an enforcer cannot deny: no program may replace what system calls return"
+            cure = (
+                "leave 'argError' out to send the signal alone; to deny, use 'lsmhooks'"
+            )
+            raise RefusalError("E3122", reason, cure)
+
+
+def warn_of_signals(placement: Placement, name: str, target: Target) -> Placement:
+    """Say of a signal where nothing is denied that the operation may complete."""
+    if not kills(placement.hook):
+        return placement
+    reason = f"the signal stops the process; the operation at '{name}' may complete"
+    return replace(
+        placement, code="W3123", reason=reason, suggestion=deniable(name, target)
+    )
+
+
+def deniable(name: str, target: Target) -> str:
+    """Return where the operation of a function could be denied on this target."""
+    hook = DENIABLE.get(name)
+    if hook is not None and hook in target.lsm_hooks:
+        where = f"the hook '{hook}' (lsmhooks) can deny it"
+        return where if runs_lsm(target) else f"security_{hook} can deny it"
+    return "deny it at a function security_*, or at a hook of 'lsmhooks'"
+
+
+def runs_lsm(target: Target) -> bool:
+    """Whether programs at hooks of security modules are asked at all."""
+    return bool(target.hooks.get("lsm")) and "bpf" in target.security_modules
+
+
+def other_hooks(target: Target) -> str:
+    """Return what can be attached on this target, for messages."""
+    works = sorted(name for name, does in target.hooks.items() if does)
+    return f"what works there: {', '.join(works) or 'nothing'}"

@@ -1,0 +1,89 @@
+"""Names of kernel functions on a target: system calls, lists, near misses."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lockgate.diagnostics import did_you_mean
+from lockgate.ir.tracing import KernelFunction, KernelFunctions, ListKind
+from lockgate.lowering.denials import RENAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lockgate.ir.tracing import NameList, TracingPolicy
+    from lockgate.targets.target import Target
+
+_ARCHITECTURE = re.compile(r"__(?:x64|ia32|arm64|x32|riscv)_")
+
+
+def symbol(function: KernelFunction, target: Target) -> str:
+    """Return the name of a function's code on a target."""
+    if not function.is_syscall or not function.name.startswith("sys_"):
+        return function.name
+    return target.syscall_prefix + function.name
+
+
+def call_name(name: str) -> str:
+    """Return a system call's name without its architecture: ``sys_dup``."""
+    return _ARCHITECTURE.sub("", name, count=1)
+
+
+def functions_of(
+    place: KernelFunction | KernelFunctions, policy: TracingPolicy, target: Target
+) -> tuple[KernelFunction, ...]:
+    """Return the functions that a place names: itself, or those of a list."""
+    if isinstance(place, KernelFunction):
+        return (place,)
+    names = next(found for found in policy.lists if found.name == place.list)
+    return tuple(_expand(names, place.are_syscalls, target))
+
+
+def _expand(
+    names: NameList, are_syscalls: bool, target: Target
+) -> Iterable[KernelFunction]:
+    match names.kind:
+        case ListKind.SYSCALLS:
+            return [_syscall(value) for value in names.values]
+        case ListKind.EVERY_SYSCALL:
+            return [KernelFunction(name, True) for name in syscalls(target)]
+        case ListKind.MATCHING_FUNCTIONS:
+            # The reference searches anywhere in the name, as its tool of choice does.
+            pattern = re.compile(names.pattern or "")
+            found = (name for name in target.functions if pattern.search(name))
+            return [KernelFunction(name) for name in sorted(found)]
+    return [KernelFunction(value, are_syscalls) for value in names.values]
+
+
+def _syscall(value: str) -> KernelFunction:
+    """Return the system call that an item of a list of them means.
+
+    ``__ia32_`` stands for the 32-bit entry, which is a function of its own.
+    """
+    if value.startswith("__ia32_"):
+        return KernelFunction(value, False)
+    name = call_name(value)
+    return KernelFunction(name if name.startswith("sys_") else f"sys_{name}", True)
+
+
+def syscalls(target: Target) -> tuple[str, ...]:
+    """Return every system call of a target as ``sys_NAME``, sorted."""
+    prefix = target.syscall_prefix + "sys_"
+    return tuple(
+        sorted(
+            name.removeprefix(target.syscall_prefix)
+            for name in target.symbols
+            if name.startswith(prefix)
+        )
+    )
+
+
+def nearest(name: str, target: Target) -> str:
+    """Return what to write instead of a function that a target does not have."""
+    for other in RENAMED.get(name, ()):
+        if other in target.functions or other in target.symbols:
+            return f"this target has '{other}'"
+    head = name[:6]
+    near = [each for each in target.symbols if each[:6] == head]
+    return did_you_mean(name, near) or "look for its name in the target's functions"

@@ -1,0 +1,110 @@
+"""What a hook reads: the parameters of functions and system calls, the return, the task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.ir.placement import Reading
+from lockgate.ir.tracing import ArgumentType, Source
+from lockgate.lowering.readings import SIZES, read_argument, read_task
+from lockgate.lowering.refusal import RefusalError
+from lockgate.targets.btf import Kind
+
+if TYPE_CHECKING:
+    from lockgate.ir.tracing import Argument, Hook
+    from lockgate.targets.target import Field, Prototype, Target
+
+
+def read_parameters(
+    hook: Hook, prototype: Prototype | None, name: str
+) -> tuple[Reading, ...]:
+    """Return how the arguments of a function are read, by its types where it has some."""
+    if prototype is None:
+        return tuple(untyped(argument, name) for argument in hook.arguments)
+    found = []
+    parameters = prototype.type.parameters
+    for argument in hook.arguments:
+        where = f"argument {argument.index} of {name}"
+        if argument.index >= len(parameters):
+            reason = (
+                f"{name} has {len(parameters)} arguments on this target: no {where}"
+            )
+            raise RefusalError("E3113", reason, "correct the index")
+        number = parameters[argument.index].type
+        if argument.type is ArgumentType.NOP:
+            found.append(Reading(argument.type, spelling=prototype.types.spell(number)))
+            continue
+        found.append(read_argument(argument, prototype.types, number, where))
+    return tuple(found)
+
+
+def untyped(argument: Argument, name: str) -> Reading:
+    """Return how an argument of a function without types is read: as it was declared."""
+    if argument.type is ArgumentType.AUTO or argument.resolve:
+        reason = f"{name} has no types on this target, so argument {argument.index} needs one"
+        raise RefusalError("E3114", reason, "write its 'type', and no 'resolve'")
+    size, is_signed = SIZES.get(argument.type, (0, False))
+    return Reading(argument.type, size, is_signed)
+
+
+def read_data(hook: Hook, target: Target) -> tuple[Reading, ...]:
+    """Return how the pieces of 'data' are read from the current task."""
+    found = []
+    for place, argument in enumerate(hook.data):
+        where = f"data {place}"
+        if argument.source is Source.CURRENT_TASK:
+            found.append(read_task(argument, target.types, where))
+            continue
+        reason = (
+            f"{where} is read from {argument.source.value}, which only uprobes have"
+        )
+        raise RefusalError(
+            "E3114", reason, "read it from current_task, or as an argument"
+        )
+    return tuple(found)
+
+
+def read_syscall(hook: Hook, name: str, target: Target) -> tuple[Reading, ...]:
+    """Return how arguments of a system call are read: registers, pointers to user space."""
+    fields = _syscall_fields(name, target)
+    found = []
+    for argument in hook.arguments:
+        if fields is not None and argument.index >= len(fields):
+            reason = (
+                f"{name} has {len(fields)} arguments: none is number {argument.index}"
+            )
+            raise RefusalError("E3113", reason, "correct the index")
+        if argument.resolve or argument.type is ArgumentType.AUTO:
+            reason = f"arguments of {name} come from user space without types"
+            raise RefusalError("E3114", reason, "write their 'type', and no 'resolve'")
+        size, is_signed = SIZES.get(argument.type, (0, False))
+        spelling = fields[argument.index].kind if fields is not None else ""
+        found.append(Reading(argument.type, size, is_signed, spelling=spelling))
+    return tuple(found)
+
+
+def _syscall_fields(name: str, target: Target) -> tuple[Field, ...] | None:
+    """Return the arguments of a system call by its tracepoint; None where it has none."""
+    event = f"syscalls/sys_enter_{name.removeprefix('sys_')}"
+    fields = target.tracepoints.get(event)
+    if fields is None:
+        return None
+    names = [field.name for field in fields]
+    return (
+        fields[names.index("__syscall_nr") + 1 :] if "__syscall_nr" in names else None
+    )
+
+
+def read_returned(hook: Hook, prototype: Prototype | None, name: str) -> Reading | None:
+    """Return how what a function returns is read; None where the hook does not ask."""
+    if hook.returned is None:
+        return None
+    if prototype is None or name.startswith("__"):
+        size, is_signed = SIZES.get(hook.returned.type, (0, False))
+        return Reading(hook.returned.type, size, is_signed)
+    number = prototype.type.target
+    if prototype.types.strip(number).kind is Kind.VOID:
+        reason = f"{name} returns nothing on this target"
+        raise RefusalError("E3113", reason, "take 'return' and 'returnArg' away")
+    where = f"what {name} returns"
+    return read_argument(hook.returned, prototype.types, number, where)

@@ -1,0 +1,165 @@
+"""Functions of the kernel: watched by a trampoline or a probe, denied where that is obeyed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lockgate.ir.placement import Placement, Result, Stand
+from lockgate.ir.tracing import Attachment
+from lockgate.lowering.deeds import (
+    check_notified,
+    deniable,
+    denies,
+    kills,
+    other_hooks,
+    runs_lsm,
+    warn_of_signals,
+)
+from lockgate.lowering.functions import call_name, nearest, symbol
+from lockgate.lowering.parameters import (
+    read_data,
+    read_parameters,
+    read_returned,
+    read_syscall,
+)
+from lockgate.lowering.refusal import RefusalError
+from lockgate.targets.btf import Kind
+
+if TYPE_CHECKING:
+    from lockgate.ir.tracing import Hook, KernelFunction, TracingPolicy
+    from lockgate.targets.target import Prototype, Target
+
+MOST_REGISTERS = 6
+"""So many arguments a probe finds in registers (x86-64 psABI)."""
+
+
+def place_function(
+    policy: TracingPolicy,
+    hook: Hook,
+    target: Target,
+    function: KernelFunction,
+    asked: str,
+) -> Placement:
+    """Place a hook at one function; :class:`RefusalError` where the target cannot."""
+    name = _find(hook, function, target)
+    check_notified(hook)
+    prototype = target.prototype(name)
+    placement = Placement(policy, hook, target.name, asked, Result.ATTACHED)
+    if function.is_syscall and name.startswith(target.syscall_prefix or "sys_"):
+        arguments = read_syscall(hook, call_name(name), target)
+    else:
+        arguments = read_parameters(hook, prototype, name)
+    placement = replace(
+        placement,
+        arguments=arguments,
+        data=read_data(hook, target),
+        returned=read_returned(hook, prototype, name),
+    )
+    if denies(hook) or (kills(hook) and name.startswith("security_")):
+        return place_denial(placement, name, prototype, target)
+    stand = _watch(hook, prototype, name, target)
+    placement = replace(placement, stand=stand, function=name)
+    return warn_of_signals(placement, call_name(name), target)
+
+
+def _find(hook: Hook, function: KernelFunction, target: Target) -> str:
+    """Return the symbol, or say that there is none."""
+    name = symbol(function, target)
+    _module, count = target.symbols.get(name, ("", 0))
+    if count == 0:
+        reason = f"Linux {target.release} has no function '{name}'"
+        if hook.is_optional:
+            reason += ", and the policy says to go on without it"
+            raise RefusalError("N3110", reason)
+        raise RefusalError("E3110", reason, nearest(function.name, target))
+    if count > 1:
+        reason = f"{count} functions are called '{name}'; which is meant cannot be said"
+        raise RefusalError("E3111", reason, "watch a function that calls it")
+    if target.functions and name not in target.functions:
+        reason = f"'{name}' cannot be watched: it is inlined, or excluded from tracing"
+        raise RefusalError("E3112", reason, nearest(function.name, target))
+    return name
+
+
+def _watch(hook: Hook, prototype: Prototype | None, name: str, target: Target) -> Stand:
+    """Return the cheapest way to see a function called (and return, if that is asked)."""
+    fits = prototype is not None and len(prototype.type.parameters) <= MOST_REGISTERS
+    if fits and not _has_structs(prototype) and name in target.functions:
+        wanted = "fexit" if hook.has_return else "fentry"
+        if target.hooks.get(wanted):
+            return Stand(wanted)
+    if hook.attachment is Attachment.FENTRY:
+        reason = f"'{name}' cannot have a trampoline on this target"
+        raise RefusalError("E3112", reason, "write it under 'kprobes'")
+    if not target.hooks.get("kprobe"):
+        reason = "this target has neither kprobes nor trampolines"
+        raise RefusalError("E3109", reason, other_hooks(target))
+    return Stand.KPROBE
+
+
+def _has_structs(prototype: Prototype | None) -> bool:
+    """Whether an argument is a struct by value, which takes registers of its own."""
+    if prototype is None:
+        return False
+    types = prototype.types
+    return any(
+        types.strip(p.type).kind in (Kind.STRUCT, Kind.UNION)
+        for p in prototype.type.parameters
+    )
+
+
+# ---------------------------------------------------------------- denials
+
+
+def place_denial(
+    placement: Placement, name: str, prototype: Prototype | None, target: Target
+) -> Placement:
+    """Return a placement at which the return value can be another."""
+    if name.startswith("security_"):
+        return _deny_security(placement, name, prototype, target)
+    if name in target.replaceable and "override_return" in target.helpers["kprobe"]:
+        return replace(placement, stand=Stand.KPROBE, function=name)
+    reason = (
+        f"'{name}' cannot be denied: Linux {target.release} lets no program replace what it "
+        "returns"
+    )
+    raise RefusalError("E3120", reason, deniable(call_name(name), target))
+
+
+def _deny_security(
+    placement: Placement, name: str, prototype: Prototype | None, target: Target
+) -> Placement:
+    is_number = prototype is not None and returns_number(prototype)
+    if not is_number:
+        reason = (
+            f"'{name}' returns no error on this target, so nothing can be denied there"
+        )
+        raise RefusalError("E3120", reason, deniable(name, target))
+    if target.hooks.get("fmod_ret") and name in target.functions:
+        return replace(
+            placement, result=Result.LOWERED, stand=Stand.FMOD_RET, function=name
+        )
+    hook = name.removeprefix("security_")
+    if hook in target.lsm_hooks and runs_lsm(target) and same_arguments(name, target):
+        return replace(placement, result=Result.LOWERED, stand=Stand.LSM, function=hook)
+    reason = f"'{name}' cannot be denied here: no fmod_ret, and no LSM programs run"
+    raise RefusalError("E3121", reason, "boot with lsm=...,bpf")
+
+
+def returns_number(prototype: Prototype) -> bool:
+    """Whether a function returns a number, as those do that can refuse."""
+    return prototype.types.strip(prototype.type.target).kind is Kind.INT
+
+
+def same_arguments(name: str, target: Target) -> bool:
+    """Whether the hook is given what the function is given."""
+    one = target.types.function(name)
+    other = target.types.function(f"bpf_lsm_{name.removeprefix('security_')}")
+    spell = target.types.spell
+    return (
+        one is not None
+        and other is not None
+        and [spell(p.type) for p in one.parameters]
+        == [spell(p.type) for p in other.parameters]
+    )

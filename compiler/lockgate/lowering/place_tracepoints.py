@@ -1,0 +1,111 @@
+"""Tracepoints: fields of their format, or the raw arguments; they only tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.diagnostics import did_you_mean
+from lockgate.ir.placement import Placement, Reading, Result, Stand
+from lockgate.ir.tracing import ArgumentType
+from lockgate.lowering.deeds import (
+    check_notified,
+    deniable,
+    denies,
+    other_hooks,
+    warn_of_signals,
+)
+from lockgate.lowering.parameters import read_data, untyped
+from lockgate.lowering.readings import SIZES, read_argument
+from lockgate.lowering.refusal import RefusalError
+from lockgate.targets.btf import Kind
+
+if TYPE_CHECKING:
+    from lockgate.ir.tracing import Argument, Hook, Tracepoint, TracingPolicy
+    from lockgate.targets.target import Field, Target
+
+
+def place_tracepoint(
+    policy: TracingPolicy, hook: Hook, target: Target, place: Tracepoint, asked: str
+) -> Placement:
+    """Place a hook at a tracepoint."""
+    name = f"{place.subsystem}/{place.event}"
+    fields = target.tracepoints.get(name)
+    if fields is None:
+        near = (
+            did_you_mean(name, target.tracepoints)
+            or "look in /sys/kernel/tracing/events"
+        )
+        reason = f"Linux {target.release} has no tracepoint '{name}'"
+        raise RefusalError("E3110", reason, near)
+    if denies(hook):
+        reason = "a tracepoint only tells: nothing can be denied there"
+        raise RefusalError("E3120", reason, deniable(place.event, target))
+    check_notified(hook)
+    if place.is_raw:
+        arguments, stand = _read_raw(hook, target, place), Stand.RAW_TRACEPOINT
+    else:
+        arguments = tuple(_read_field(a, fields, name) for a in hook.arguments)
+        stand = Stand.TRACEPOINT
+    if not target.hooks.get(stand.value):
+        raise RefusalError("E3109", f"{stand.value} does not work", other_hooks(target))
+    placement = Placement(
+        policy,
+        hook,
+        target.name,
+        asked,
+        Result.ATTACHED,
+        stand,
+        name,
+        arguments=arguments,
+        data=read_data(hook, target),
+    )
+    return warn_of_signals(placement, place.event, target)
+
+
+def _read_field(argument: Argument, fields: tuple[Field, ...], name: str) -> Reading:
+    if argument.index >= len(fields):
+        reason = f"{name} has {len(fields)} fields on this target: none is number "
+        raise RefusalError("E3113", reason + str(argument.index), "correct the index")
+    field = fields[argument.index]
+    kind = argument.type
+    if kind is ArgumentType.AUTO:
+        kind = _field_type(field, name)
+    size, is_signed = SIZES.get(kind, (0, False))
+    if size and field.size < size:
+        # The field is narrower than the type: read what there is.
+        size, is_signed = field.size, field.is_signed
+    return Reading(kind, size, is_signed, spelling=field.kind)
+
+
+def _field_type(field: Field, name: str) -> ArgumentType:
+    """Return what ``type: auto`` means for a field."""
+    if "__data_loc" in field.kind:
+        return ArgumentType.DATA_LOC
+    if "char" in field.kind and ("*" in field.kind or "[" in field.kind):
+        return ArgumentType.STRING
+    for kind, (size, is_signed) in SIZES.items():
+        if (size, is_signed) == (field.size, field.is_signed):
+            return kind
+    reason = f"field '{field.name}' of {name} is {field.kind}, which has no type here"
+    raise RefusalError("E3114", reason, "name its 'type'")
+
+
+def _read_raw(hook: Hook, target: Target, place: Tracepoint) -> tuple[Reading, ...]:
+    """Return how the arguments of a raw tracepoint are read; the first is number 0."""
+    types = target.types
+    found = types.find(f"btf_trace_{place.event}", Kind.TYPEDEF)
+    pointer = found and types.strip(found.target)
+    prototype = types.strip(pointer.target) if pointer else None
+    if prototype is None or prototype.kind is not Kind.PROTOTYPE:
+        return tuple(untyped(argument, place.event) for argument in hook.arguments)
+    # The first parameter is the tracepoint's own data (include/linux/tracepoint.h).
+    parameters = prototype.parameters[1:]
+    readings = []
+    for argument in hook.arguments:
+        where = f"argument {argument.index} of {place.event}"
+        if argument.index >= len(parameters):
+            reason = f"{place.event} has {len(parameters)} arguments: no {where}"
+            raise RefusalError("E3113", reason, "correct the index")
+        number = parameters[argument.index].type
+        readings.append(read_argument(argument, types, number, where))
+    return tuple(readings)

@@ -1,0 +1,288 @@
+"""Arguments against the types of a target: what is read, through which members.
+
+A kernel's types are the truth.  A policy that calls a socket a file would match nothing, or
+worse, something; that is an error here, with the type that the function really takes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.diagnostics import did_you_mean
+from lockgate.ir.placement import PathStep, Reading, Step
+from lockgate.ir.tracing import Argument, ArgumentType, Source
+from lockgate.targets.btf import Btf, Kind, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STRUCTURES: Mapping[ArgumentType, tuple[str, ...]] = {
+    ArgumentType.BPF_ATTR: ("bpf_attr",),
+    ArgumentType.BPF_MAP: ("bpf_map",),
+    ArgumentType.BPF_PROG: ("bpf_prog",),
+    ArgumentType.CRED: ("cred",),
+    ArgumentType.DENTRY: ("dentry",),
+    ArgumentType.FILE: ("file",),
+    ArgumentType.FILENAME: ("filename",),
+    ArgumentType.IOV_ITER: ("iov_iter",),
+    ArgumentType.KIOCB: ("kiocb",),
+    ArgumentType.LINUX_BINPRM: ("linux_binprm",),
+    ArgumentType.LOAD_INFO: ("load_info",),
+    ArgumentType.MODULE: ("module",),
+    ArgumentType.NET_DEVICE: ("net_device",),
+    ArgumentType.PATH: ("path",),
+    ArgumentType.PERF_EVENT: ("perf_event",),
+    ArgumentType.SKB: ("sk_buff",),
+    ArgumentType.SOCK: ("sock", "tcp_sock", "inet_sock", "udp_sock", "unix_sock"),
+    ArgumentType.SOCKADDR: (
+        "sockaddr",
+        "__kernel_sockaddr_storage",
+        "sockaddr_storage",
+    ),
+    ArgumentType.SOCKADDR_UN: ("sockaddr_un", "sockaddr"),
+    ArgumentType.SOCKET: ("socket",),
+    ArgumentType.USER_NAMESPACE: ("user_namespace",),
+}
+"""What an argument of a type points to; a pointer to nothing in particular may be any."""
+
+_BY_STRUCTURE = {
+    names[0]: kind
+    for kind, names in STRUCTURES.items()
+    if kind is not ArgumentType.SOCKADDR_UN
+}
+_NUMBERS = {
+    (1, True): ArgumentType.INT8,
+    (1, False): ArgumentType.UINT8,
+    (2, True): ArgumentType.INT16,
+    (2, False): ArgumentType.UINT16,
+    (4, True): ArgumentType.INT,
+    (4, False): ArgumentType.UINT32,
+    (8, True): ArgumentType.LONG,
+    (8, False): ArgumentType.ULONG,
+}
+SIZES = {
+    ArgumentType.INT8: (1, True),
+    ArgumentType.UINT8: (1, False),
+    ArgumentType.INT16: (2, True),
+    ArgumentType.UINT16: (2, False),
+    ArgumentType.INT: (4, True),
+    ArgumentType.UINT32: (4, False),
+    ArgumentType.FD: (4, True),
+    ArgumentType.BPF_CMD: (4, True),
+    ArgumentType.CAPABILITY: (4, True),
+    ArgumentType.LONG: (8, True),
+    ArgumentType.ULONG: (8, False),
+    ArgumentType.UINT64: (8, False),
+    ArgumentType.SIZE_T: (8, False),
+    ArgumentType.SYSCALL64: (8, False),
+}
+"""Bytes and sign of what is read as a number."""
+
+CAPABILITY_SETS = frozenset(
+    {
+        ArgumentType.KERNEL_CAP_T,
+        ArgumentType.CAP_EFFECTIVE,
+        ArgumentType.CAP_INHERITABLE,
+        ArgumentType.CAP_PERMITTED,
+    }
+)
+_COMPOSITE = (Kind.STRUCT, Kind.UNION)
+_ELEMENT = re.compile(r"(?P<name>\w*)\[(?P<index>\d{1,4})\]|(?P<plain>\w+)")
+
+
+class ReadingError(Exception):
+    """An argument that cannot be read as the policy says: code, reason, suggestion."""
+
+    def __init__(self, code: str, reason: str, suggestion: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.suggestion = suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """Where a way through members has come to."""
+
+    types: Btf
+    number: int
+    steps: tuple[PathStep, ...] = ()
+
+
+def read_argument(argument: Argument, types: Btf, number: int, where: str) -> Reading:
+    """Return how an argument of type ``number`` is read; :class:`ReadingError` if not at all.
+
+    ``where`` names the argument in messages ("argument 0 of tcp_connect").
+    """
+    value = _start(argument, types, number)
+    for name in argument.resolve:
+        value = _take(value, name, where)
+    spelling = types.spell(number)
+    kind = argument.type
+    if kind is ArgumentType.AUTO:
+        kind = _infer(value, where)
+    _check(kind, value, where, is_resolved=bool(argument.resolve))
+    size, is_signed = SIZES.get(kind, (0, False))
+    return Reading(kind, size, is_signed, value.steps, spelling)
+
+
+def read_task(argument: Argument, types: Btf, where: str) -> Reading:
+    """Return how a piece of data is read from the current task."""
+    task = types.find("task_struct", Kind.STRUCT)
+    if task is None or argument.source is not Source.CURRENT_TASK:
+        source = argument.source.value
+        raise ReadingError("E3114", f"{where} cannot be read from {source} here")
+    value = _Value(types, task.number)
+    for name in argument.resolve:
+        value = _take(value, name, where)
+    kind = argument.type
+    if kind is ArgumentType.AUTO:
+        kind = _infer(value, where)
+    _check(kind, value, where, is_resolved=True)
+    size, is_signed = SIZES.get(kind, (0, False))
+    return Reading(kind, size, is_signed, value.steps, "struct task_struct")
+
+
+# ---------------------------------------------------------------- ways through members
+
+
+def _start(argument: Argument, types: Btf, number: int) -> _Value:
+    """Return the argument itself, as the type that the policy casts it to."""
+    if argument.cast is None:
+        return _Value(types, number)
+    name = re.sub(r"^(struct|union)\s+", "", argument.cast)
+    found = types.find(name, *_COMPOSITE)
+    if found is None:
+        reason = f"there is no type '{argument.cast}' on this target"
+        raise ReadingError("E3115", reason, "correct 'btfType'")
+    pointer = PathStep(Step.FOLLOW, name)
+    is_pointer = types.strip(number).kind is Kind.POINTER
+    return _Value(types, found.number, (pointer,) if is_pointer else ())
+
+
+def _take(value: _Value, text: str, where: str) -> _Value:
+    """Follow one name of ``resolve``: a member, or an element of an array."""
+    match = _ELEMENT.fullmatch(text)
+    if match is None:
+        raise ReadingError(
+            "E3115", f"'{text}' is no member", "write 'name' or 'name[2]'"
+        )
+    name = match["plain"] or match["name"]
+    if name:
+        value = _take_member(value, name, where)
+    if match["index"] is not None:
+        value = _take_element(value, int(match["index"]), where)
+    return value
+
+
+def _take_member(value: _Value, name: str, where: str) -> _Value:
+    types = value.types
+    here, steps = types.strip(value.number), value.steps
+    if here.kind is Kind.POINTER:
+        here = types.strip(here.target)
+        steps = (*steps, PathStep(Step.FOLLOW, here.name))
+    if here.kind is Kind.FORWARD:
+        found = types.find(here.name, *_COMPOSITE)
+        here = found or here
+    if here.kind not in _COMPOSITE:
+        reason = f"{where}: {types.spell(value.number)} has no members"
+        raise ReadingError("E3115", reason, f"end 'resolve' before '{name}'")
+    member = types.member(here, name)
+    if member is None:
+        reason = f"{where}: {types.spell(here.number)} has no member '{name}'"
+        cure = (
+            did_you_mean(name, _names(types, here)) or "look at the type on this target"
+        )
+        raise ReadingError("E3115", reason, cure)
+    return _Value(types, member.type, (*steps, PathStep(Step.MEMBER, here.name, name)))
+
+
+def _take_element(value: _Value, index: int, where: str) -> _Value:
+    types = value.types
+    here = types.strip(value.number)
+    if here.kind is Kind.POINTER:
+        steps = (*value.steps, PathStep(Step.FOLLOW), PathStep(Step.INDEX, index=index))
+        return _Value(types, here.target, steps)
+    if here.kind is not Kind.ARRAY:
+        reason = f"{where}: {types.spell(value.number)} has no elements"
+        raise ReadingError("E3115", reason, f"take '[{index}]' away")
+    if index >= here.count:
+        reason = f"{where}: the array has {here.count} elements, and {index} is beyond"
+        raise ReadingError("E3115", reason)
+    return _Value(types, here.target, (*value.steps, PathStep(Step.INDEX, index=index)))
+
+
+def _names(types: Btf, composite: Type) -> list[str]:
+    found = []
+    for member in composite.members:
+        if member.name:
+            found.append(member.name)
+        else:
+            found += _names(types, types.strip(member.type))
+    return found
+
+
+# ---------------------------------------------------------------- types
+
+
+def _infer(value: _Value, where: str) -> ArgumentType:
+    """Return what ``type: auto`` means here."""
+    types = value.types
+    here = types.strip(value.number)
+    if here.kind in (Kind.INT, Kind.ENUM, Kind.ENUM64):
+        return _NUMBERS[here.size or 4, here.is_signed]
+    inner = types.strip(here.target) if here.kind is Kind.POINTER else here
+    if (
+        inner.kind is Kind.INT
+        and inner.size == 1
+        and here.kind in (Kind.POINTER, Kind.ARRAY)
+    ):
+        return ArgumentType.STRING
+    if here.kind is Kind.ARRAY and types.strip(here.target).size == 1:
+        return ArgumentType.STRING
+    found = _BY_STRUCTURE.get(inner.name)
+    if found is not None:
+        return found
+    reason = f"{where} is {types.spell(value.number)}, which has no type here"
+    raise ReadingError(
+        "E3114", reason, "name the type, or read a member with 'resolve'"
+    )
+
+
+def _check(kind: ArgumentType, value: _Value, where: str, *, is_resolved: bool) -> None:
+    """Refuse a declared type that the value cannot be."""
+    types = value.types
+    here = types.strip(value.number)
+    spelling = types.spell(value.number)
+    inner = types.strip(here.target) if here.kind is Kind.POINTER else here
+    wanted = STRUCTURES.get(kind)
+    if wanted is not None:
+        is_untyped = here.kind is Kind.POINTER and inner.kind is Kind.VOID
+        if inner.name not in wanted and not is_untyped:
+            raise _mismatch(kind, where, spelling, value)
+        return
+    if kind in CAPABILITY_SETS:
+        if inner.kind not in (*_COMPOSITE, Kind.INT):
+            raise _mismatch(kind, where, spelling, value)
+        return
+    if kind in SIZES and inner.kind in _COMPOSITE and here.kind is not Kind.POINTER:
+        raise _mismatch(kind, where, spelling, value)
+    if kind in (ArgumentType.STRING, ArgumentType.CHAR_BUF):
+        is_text = here.kind in (Kind.POINTER, Kind.ARRAY)
+        if not is_text and not (
+            is_resolved and here.kind is Kind.INT and here.size == 1
+        ):
+            raise _mismatch(kind, where, spelling, value)
+
+
+def _mismatch(
+    kind: ArgumentType, where: str, spelling: str, value: _Value
+) -> ReadingError:
+    reason = f"{where} is {spelling} on this target, not {kind.value}"
+    try:
+        cure = f"write 'type: {_infer(value, where).value}'"
+    except ReadingError:
+        cure = "read a member of it with 'resolve', or take it out of 'args'"
+    return ReadingError("E3114", reason, cure)

@@ -1,0 +1,66 @@
+"""Other people's tracing policies on the running kernel: attached, lowered, or refused.
+
+The table has a column for each kernel that the virtual machines boot; on another kernel it
+is only tried that every hook gets an answer.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lockgate.diagnostics import Diagnostics
+from lockgate.frontend.documents import documents_from_text, parse_documents
+from lockgate.ir.placement import Result
+from lockgate.lowering.places import place_policy
+from lockgate.options import Options
+from lockgate.targets.target import Target, load_target
+from lockgate_runtime.target.record import record
+
+HERE = Path(__file__).parent.parent
+CORPUS = HERE.parent.parent / "shared" / "corpus" / "tetragon"
+TABLE = [
+    line.split(maxsplit=3)
+    for line in (HERE / "tracing_expectations.txt").read_text().splitlines()
+    if not line.startswith("#")
+]
+EXPECTED = {file: {"6.1": old, "6.12": new} for file, old, new, *_ in TABLE}
+ORDER = [Result.REFUSED, Result.LOWERED, Result.ATTACHED]
+
+needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"not run: no {CORPUS}")
+
+
+def answer(path: Path, target: Target) -> str:
+    """Return what becomes of a file: the worst of its hooks, with the first code."""
+    diagnostics = Diagnostics()
+    documents = documents_from_text({path.name: path.read_text()})
+    parsed = parse_documents(documents, Options(), diagnostics)
+    errors = sorted({d.code for d in diagnostics.found if d.code.startswith("E")})
+    if errors:
+        return f"invalid({errors[0]})"
+    placements = [p for t in parsed.tracing_policies for p in place_policy(t, target)]
+    assert placements
+    kept = [p for p in placements if p.code != "N3110"]
+    worst = min(kept, key=lambda p: ORDER.index(p.result))
+    return worst.result.value + (f"({worst.code})" if worst.code else "")
+
+
+@needs_corpus
+@pytest.mark.kernel
+def test_every_policy_has_the_answer_of_the_table(tmp_path: Path) -> None:
+    """On 6.1 and 6.12 exactly that of the table."""
+    record(tmp_path)
+    target = load_target("here", tmp_path)
+    series = ".".join(os.uname().release.split("-")[0].split(".")[:2])
+    found = {file: answer(CORPUS / file, target) for file in EXPECTED}
+    if series in ("6.1", "6.12"):
+        assert found == {file: wanted[series] for file, wanted in EXPECTED.items()}
+
+
+@needs_corpus
+def test_the_table_names_every_file() -> None:
+    """A file that is added must be decided."""
+    files = (path.relative_to(CORPUS).as_posix() for path in CORPUS.rglob("*.yaml"))
+    assert sorted(files) == sorted(EXPECTED)

@@ -1,0 +1,252 @@
+"""lockgate.lowering: where hooks stand on a target, and why they cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockgate.ir.placement import Placement, Result, Stand, Step
+from lockgate.ir.tracing import ArgumentType
+from lockgate.lowering.places import place_policy
+from tests.frontend.test_tracing_policy import good
+from tests.lowering.types import Types, write_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lockgate.targets.target import Target
+
+EVERY_HOOK = {"kprobe", "fentry", "fexit", "fmod_ret", "lsm", "tracepoint", "uprobe"}
+TRACEPOINTS = {
+    "raw_syscalls/sys_enter": [
+        ["int", "common_pid", 4, 4, True],
+        ["long", "id", 8, 8, True],
+    ],
+    "syscalls/sys_enter_close": [
+        ["int", "__syscall_nr", 8, 4, True],
+        ["unsigned int", "fd", 16, 8, False],
+    ],
+}
+
+
+def small_types() -> Types:
+    """Return the types of a kernel with a handful of functions."""
+    types = Types()
+    number = types.number("int")
+    byte = types.number("char", 1)
+    name = types.array(byte, 16)
+    path = types.structure("path", {"mnt": number, "dentry": number})
+    file = types.structure("file", {"f_flags": number, "f_path": path})
+    files = types.pointer(file)
+    sock = types.pointer(
+        types.structure("sock", {"sk_family": number, "sk_file": files})
+    )
+    types.structure("task_struct", {"pid": number, "comm": name, "file": files})
+    registers = types.pointer(types.structure("pt_regs", {"di": number}))
+    types.function("security_file_open", number, files)
+    types.function("bpf_lsm_file_open", number, files)
+    types.function("bpf_lsm_path_notify", number, files)
+    types.function("tcp_connect", number, sock)
+    types.function("free_it", 0, types.pointer(0))
+    types.function("__x64_sys_close", number, registers)
+    types.function("create_user_ns", number, sock)
+    return types
+
+
+FUNCTIONS = [
+    "security_file_open",
+    "tcp_connect",
+    "free_it",
+    "__x64_sys_close",
+    "create_user_ns",
+]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    """Give a kernel where everything works."""
+    return write_target(
+        tmp_path, small_types(), FUNCTIONS, hooks=EVERY_HOOK, tracepoints=TRACEPOINTS
+    )
+
+
+def place(spec: str, target: Target) -> Placement:
+    """Place the one hook of a policy."""
+    (placement,) = place_policy(good(spec), target)
+    return placement
+
+
+def kprobe(call: str, rest: str = "") -> str:
+    """Return a policy with one kprobe."""
+    return f"kprobes:\n- call: {call}\n  syscall: false\n{rest}"
+
+
+OVERRIDE = "  selectors: [{matchActions: [{action: Override, argError: -1}]}]\n"
+KILL = "  selectors: [{matchActions: [{action: Sigkill}]}]\n"
+
+
+def test_a_function_with_types_gets_a_trampoline(target: Target) -> None:
+    """Fentry, or fexit where the return is asked; a probe where there is none."""
+    found = place(kprobe("tcp_connect", "  args: [{index: 0, type: sock}]\n"), target)
+    assert (found.result, found.stand) == (Result.ATTACHED, Stand.FENTRY)
+    assert found.lowered_to == "fentry:tcp_connect"
+    returning = kprobe(
+        "tcp_connect", "  return: true\n  returnArg: {index: 0, type: int}\n"
+    )
+    assert place(returning, target).stand is Stand.FEXIT
+    plain = {**target.hooks, "fentry": False, "fexit": False}
+    object.__setattr__(target, "hooks", plain)
+    found = place(kprobe("tcp_connect"), target)
+    assert (found.stand, found.lowered_to) == (Stand.KPROBE, "")
+
+
+def test_a_denial_stands_where_it_is_obeyed(target: Target, tmp_path: Path) -> None:
+    """By fmod_ret, else at the hook if programs are asked there, else nowhere."""
+    found = place(kprobe("security_file_open", OVERRIDE), target)
+    assert (found.result, found.lowered_to) == (
+        Result.LOWERED,
+        "fmod_ret:security_file_open",
+    )
+    hooks = EVERY_HOOK - {"fmod_ret"}
+    other = write_target(tmp_path / "lsm", small_types(), FUNCTIONS, hooks=hooks)
+    assert (
+        place(kprobe("security_file_open", OVERRIDE), other).lowered_to
+        == "lsm:file_open"
+    )
+    none = write_target(
+        tmp_path / "none", small_types(), FUNCTIONS, hooks=hooks, modules="capability"
+    )
+    found = place(kprobe("security_file_open", OVERRIDE), none)
+    assert (found.result, found.code) == (Result.REFUSED, "E3121")
+
+
+def test_a_signal_denies_nothing_and_says_so(target: Target) -> None:
+    """The hook that could deny is named."""
+    found = place(kprobe("tcp_connect", KILL), target)
+    assert (found.result, found.code) == (Result.ATTACHED, "W3123")
+    assert "may complete" in found.reason
+    found = place(kprobe("security_file_open", KILL), target)
+    assert (found.result, found.stand) == (Result.LOWERED, Stand.FMOD_RET)
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "words"),
+    [
+        (kprobe("tcp_conect"), "E3110", "tcp_connect"),
+        (kprobe("gone", "  ignore: {callNotFound: true}\n"), "N3110", "go on"),
+        (kprobe("tcp_connect", OVERRIDE), "E3120", "tcp_connect"),
+        (
+            kprobe("tcp_connect", "  args: [{index: 1, type: int}]\n"),
+            "E3113",
+            "1 arguments",
+        ),
+        (
+            kprobe("tcp_connect", "  args: [{index: 0, type: file}]\n"),
+            "E3114",
+            "type: sock",
+        ),
+        (
+            kprobe(
+                "tcp_connect", "  args: [{index: 0, type: int, resolve: sk_famly}]\n"
+            ),
+            "E3115",
+            "sk_family",
+        ),
+        (
+            kprobe("free_it", "  return: true\n  returnArg: {index: 0, type: int}\n"),
+            "E3113",
+            "returns nothing",
+        ),
+        ("kprobes: [{call: sys_close, args: [{index: 1, type: int}]}]\n", "E3113", "1"),
+        ("kprobes:\n- call: sys_close\n" + OVERRIDE, "E3120", "sys_close"),
+        ("lsmhooks: [{hook: file_opn}]\n", "E3110", "file_open"),
+        ("tracepoints: [{subsystem: raw_syscalls, event: x}]\n", "E3110", "x"),
+        (
+            "tracepoints: [{subsystem: raw_syscalls, event: sys_enter, "
+            "args: [{index: 2, type: int}]}]\n",
+            "E3113",
+            "2 fields",
+        ),
+        ("uprobes: [{path: /none/such, symbols: [main]}]\n", "E3130", "/none/such"),
+        (
+            "uprobes:\n- path: /bin/sh\n  symbols: [main]\n" + OVERRIDE,
+            "E3125",
+            "signal",
+        ),
+        (
+            "enforcers: [{calls: [sys_close]}]\n"
+            "tracepoints:\n- subsystem: raw_syscalls\n  event: sys_enter\n"
+            "  selectors: [{matchActions: [{action: NotifyEnforcer, argError: -1}]}]\n",
+            "E3122",
+            "argError",
+        ),
+    ],
+)
+def test_what_a_target_cannot_do(
+    target: Target, spec: str, code: str, words: str
+) -> None:
+    """Each with its code, and with what would work."""
+    found = place(spec, target)
+    assert (found.result, found.code) == (Result.REFUSED, code)
+    assert words in f"{found.reason} {found.suggestion}"
+    assert found.stand is None
+
+
+def test_members_are_followed(target: Target) -> None:
+    """Through pointers and structs inside; AUTO is what the types say."""
+    spec = kprobe(
+        "tcp_connect",
+        "  args:\n  - {index: 0, type: auto, resolve: sk_file.f_path}\n"
+        "  data:\n  - {index: 0, type: auto, source: current_task, resolve: comm}\n"
+        "  - {index: 0, type: auto, source: current_task, resolve: 'comm[3]'}\n",
+    )
+    found = place(spec, target)
+    (argument,) = found.arguments
+    assert argument.type is ArgumentType.PATH
+    assert [(s.step, s.composite, s.name) for s in argument.steps] == [
+        (Step.FOLLOW, "sock", ""),
+        (Step.MEMBER, "sock", "sk_file"),
+        (Step.FOLLOW, "file", ""),
+        (Step.MEMBER, "file", "f_path"),
+    ]
+    assert [reading.type for reading in found.data] == [
+        ArgumentType.STRING,
+        ArgumentType.INT8,
+    ]
+
+
+def test_a_hook_that_nobody_asks_moves_to_the_function_around_it(
+    tmp_path: Path,
+) -> None:
+    """Without ``bpf`` among the modules: fmod_ret if the arguments are the same."""
+    target = write_target(
+        tmp_path, small_types(), FUNCTIONS, hooks=EVERY_HOOK, modules="capability"
+    )
+    found = place("lsmhooks: [{hook: file_open}]\n", target)
+    assert (found.result, found.lowered_to, found.code) == (
+        Result.LOWERED,
+        "fmod_ret:security_file_open",
+        "W3124",
+    )
+    found = place("lsmhooks: [{hook: path_notify}]\n", target)
+    assert (found.result, found.code) == (Result.REFUSED, "E3121")
+
+
+def test_lists_give_a_hook_for_each_function(target: Target) -> None:
+    """System calls by any spelling, functions by a pattern."""
+    policy = good("""
+        lists:
+        - {name: calls, type: syscalls, values: [close, __x64_sys_close]}
+        - {name: found, type: generated_ftrace, pattern: "^(tcp|free)_"}
+        - {name: every, type: generated_syscalls}
+        kprobes: [{call: "list:calls"}, {call: "list:found", syscall: false}, {call: "list:every"}]
+    """)
+    asked = [placement.asked for placement in place_policy(policy, target)]
+    assert asked == [
+        "kprobe:__x64_sys_close",
+        "kprobe:__x64_sys_close",
+        "kprobe:free_it",
+        "kprobe:tcp_connect",
+        "kprobe:__x64_sys_close",
+    ]
