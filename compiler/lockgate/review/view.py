@@ -6,7 +6,7 @@ leads to which identity class; what a cell says, in words; and which lines made 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lockgate.ir.prefixes import WIDTH, Prefix, PrefixTree
@@ -101,6 +101,11 @@ class View:
         if found is None:
             found = self._tables[number] = self.read_table(number)
         return found
+
+
+def without_requests(view: View) -> View:
+    """Return a view whose redirects say their parser and no more."""
+    return replace(view, verdicts=[v.partition(":")[0] for v in view.verdicts])
 
 
 def passes(verdict: str) -> bool:

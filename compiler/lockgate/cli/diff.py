@@ -1,0 +1,133 @@
+"""``lockgate diff``: who can reach whom now that could not before, and by which rule."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from lockgate.cli.inputs import add_cache, add_meaning, cache_folder, read_options
+from lockgate.faults import Fault
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lockgate.review.comparison import Comparison
+
+EXAMPLES = """
+  lockgate diff old/ new/ -f cluster.yaml
+  lockgate diff main..HEAD -f policies/ -f cluster.yaml
+  lockgate diff git:main policies/ -f cluster.yaml --fail-on exposed,unprotected
+  lockgate diff main...HEAD -f policies/ -f cluster.yaml -o markdown > comment.md
+  lockgate diff v1.2:policies v1.3:policies -f cluster.yaml -o json --complete
+  lockgate diff bundle-in-force/ bundle/
+"""
+
+FORMS = ("text", "json", "markdown")
+TROUBLE = 2
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.usage = (
+        "lockgate diff OLD NEW | A..B [-f PATH ...] [--fail-on WHAT] [--all] [-o FORM]"
+    )
+    parser.description = (
+        "Say what a change of policies changes: which traffic is GAINED (was denied, can "
+        "pass), LOST, or judged otherwise (CHANGED), by workload and port, with the lines "
+        "of policy on both sides.  OLD and NEW are files, folders or bundles; REV:PATH, a "
+        "path in a Git revision; or git:REV, a revision at the paths of -f or of the other "
+        "side.  The work tree is never touched.  What the snapshot alone has changed "
+        "stands apart.  L7 rules and the like count as enforced.\n\n"
+        "Exit code: 0 nothing of --fail-on, 1 something of it, 2 trouble."
+    )
+    parser.add_argument("words", nargs="+", metavar="OLD NEW", help="see above")
+    parser.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        default=[],
+        metavar="PATH",
+        dest="files",
+        help="belongs to both sides: a snapshot, policies; for revisions without a path, "
+        "what is read from them, where Git knows it",
+    )
+    parser.add_argument(
+        "--fail-on",
+        default="any",
+        metavar="WHAT",
+        help="what makes the exit code 1, separated by commas: gained, lost, changed, "
+        "exposed (to the world), unprotected, isolated, any (default), none",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="leave out no row and no name in the text"
+    )
+    parser.add_argument(
+        "--complete",
+        action="store_true",
+        help="name each workload, node and prefix, instead of 'ns shop' or 'everything'",
+    )
+    parser.add_argument("-o", "--output", choices=FORMS, default="text")
+    add_meaning(parser)
+    add_cache(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare and print."""
+    from lockgate.cli.messages import print_diagnostics
+    from lockgate.cli.terminal import progress
+    from lockgate.diagnostics import Diagnostics, Severity
+    from lockgate.review.review import review
+
+    words = _read_fail_on(arguments.fail_on)
+    diagnostics = Diagnostics()
+    with progress() as tell:
+        comparison = review(
+            arguments.words,
+            arguments.files,
+            read_options(arguments),
+            cache_folder(arguments),
+            diagnostics,
+            is_complete=arguments.complete,
+            progress=tell,
+        )
+    if comparison is None:
+        errors = [d for d in diagnostics.found if d.severity is Severity.ERROR]
+        print_diagnostics(Diagnostics(errors))
+        return TROUBLE
+    print(_print(comparison, arguments), end="")
+    return 1 if any(map(comparison.has, words)) else 0
+
+
+def _print(comparison: Comparison, arguments: argparse.Namespace) -> str:
+    if arguments.output == "json":
+        from lockgate.results import print_results
+        from lockgate.review.comparison import list_results
+
+        return print_results(list_results(comparison.rows), comparison.summary)
+    if arguments.output == "markdown":
+        from lockgate.review.difference_markdown import print_markdown
+
+        return print_markdown(comparison)
+    from lockgate.review.difference_text import print_comparison
+    from lockgate_runtime.terminal import has_colour
+
+    return print_comparison(
+        comparison, has_all=arguments.all, colour=has_colour(sys.stdout)
+    )
+
+
+def _read_fail_on(text: str) -> list[str]:
+    from lockgate.diagnostics import did_you_mean
+    from lockgate.review.comparison import WORDS
+
+    words = [word.strip() for word in text.split(",")]
+    if words == ["none"]:
+        return []
+    for word in words:
+        if word not in WORDS:
+            raise Fault(
+                "E2203",
+                f"--fail-on does not know '{word}'",
+                did_you_mean(word, WORDS) or f"one of: {', '.join(WORDS)}, none",
+            )
+    return words

@@ -1,0 +1,124 @@
+"""Compare what two words name: the whole story of ``lockgate diff``, top to bottom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lockgate.collection import without_collection
+from lockgate.frontend.audit import report_unknown_audited
+from lockgate.frontend.priorities import report_equal_priorities
+from lockgate.review.arguments import read_sides
+from lockgate.review.comparison import compare_views
+from lockgate.review.difference import POLICY, UNKNOWN
+from lockgate.review.policy_set import (
+    SourceReader,
+    compile_parsed,
+    has_same_snapshot,
+    move_policies,
+    read_bundle_set,
+    require_snapshot,
+)
+from lockgate.review.view import without_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.options import Options
+    from lockgate.review.arguments import Side
+    from lockgate.review.comparison import Comparison
+    from lockgate.review.policy_set import Parsed, PolicySet
+
+
+def review(
+    words: Sequence[str],
+    files: Sequence[str],
+    options: Options,
+    cache: Path | None,
+    diagnostics: Diagnostics,
+    *,
+    is_complete: bool = False,
+    progress: Callable[[str], None] = lambda _step: None,
+) -> Comparison | None:
+    """Compare two sides; None where the documents of one have errors.
+
+    Errors and notes of both sides are in ``diagnostics``; warnings are for ``compile`` and
+    ``lint`` to say.
+    """
+    with without_collection():
+        progress("reading")
+        sides = read_sides(words, files, diagnostics)
+        sets = _compile_sides(sides, options, cache, diagnostics, progress)
+        if sets is None:
+            return None
+        progress("comparing")
+        return compare_sets(*sets, options, is_complete=is_complete)
+
+
+def compare_sets(
+    old: PolicySet, new: PolicySet, options: Options, *, is_complete: bool = False
+) -> Comparison:
+    """Compare two compiled sides."""
+    require_snapshot(old, new)
+    before, between, after = old.view, None, new.view
+    cause = POLICY
+    if not has_same_snapshot(old, new):
+        between = move_policies(old, new, options)
+        cause = UNKNOWN
+    if old.parsed is None or new.parsed is None:
+        # A bundle has no L7 rules, so those of the other side say nothing either.
+        before, after = without_requests(before), without_requests(after)
+    comparison = compare_views(before, between, after, cause, is_complete=is_complete)
+    return replace(
+        comparison,
+        sizes=(old.sizes, new.sizes),
+        hashes=(old.digest, new.digest),
+        is_same_text=_is_same_text(old, new),
+    )
+
+
+def _compile_sides(
+    sides: tuple[Side, Side],
+    options: Options,
+    cache: Path | None,
+    diagnostics: Diagnostics,
+    progress: Callable[[str], None],
+) -> tuple[PolicySet, PolicySet] | None:
+    reader = SourceReader(options, cache, diagnostics)
+    parsed = [
+        reader.read(side.files, side.shared) if side.bundle is None else None
+        for side in sides
+    ]
+    _report(parsed, options, diagnostics)
+    if not diagnostics.ok:
+        return None
+    sets = []
+    for side, said in zip(sides, parsed, strict=True):
+        progress(f"building tables of {side.label}")
+        if side.bundle is not None:
+            sets.append(read_bundle_set(side.bundle))
+        elif said is not None:
+            files = (*side.files, *side.shared)
+            made = compile_parsed(side.label, said, options, diagnostics, files)
+            sets += [made] if made else []
+    return (sets[0], sets[1]) if len(sets) == len(sides) else None
+
+
+def _report(
+    parsed: Sequence[Parsed | None], options: Options, diagnostics: Diagnostics
+) -> None:
+    """Report what can be wrong with policies as a whole."""
+    policies = [policy for said in parsed if said for policy in said.policies]
+    if policies:
+        report_unknown_audited(policies, options, diagnostics)
+    for said in parsed:
+        if said is not None:
+            report_equal_priorities(said.policies, diagnostics)
+
+
+def _is_same_text(old: PolicySet, new: PolicySet) -> bool:
+    if old.digest is not None or new.digest is not None:
+        return old.digest == new.digest
+    return old.texts == new.texts
