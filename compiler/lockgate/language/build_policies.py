@@ -31,6 +31,7 @@ from lockgate.language.build_labels import RULES as LABELS
 from lockgate.language.build_labels import Label, Namespace, check_name
 from lockgate.language.build_services import RULES as SERVICES
 from lockgate.language.build_traces import RULES as TRACES
+from lockgate.language.check_rules import check_rule
 from lockgate.language.grammar import Token
 
 if TYPE_CHECKING:
@@ -178,21 +179,7 @@ def _check_statements(policy: Policy, place: Place) -> None:
             cure = "write a last rule 'deny in from everything', or an ordinary policy"
             place.refuse("E1808", message, span, cure)
     for rule in policy.rules:
-        _check_rule(rule, place, has_tier=has_tier)
-
-
-def _check_rule(rule: Rule, place: Place, *, has_tier: bool) -> None:
-    if rule.action is Action.PASS and not has_tier:
-        message = "'pass' is for admin and baseline policies"
-        cure = (
-            "elsewhere what no rule allows or denies is left to other policies anyway"
-        )
-        place.refuse("E1808", message, rule.span, cure)
-    if has_tier and (rule.layer_seven or rule.authentication):
-        message = "a policy with a tier judges addresses and ports only"
-        cure = "take it away, or write it into an ordinary policy"
-        span = (rule.layer_seven or rule.authentication or rule).span
-        place.refuse("E1808", message, span, cure)
+        check_rule(rule, policy.kind, place)
 
 
 # ---------------------------------------------------------------- statements
@@ -224,7 +211,7 @@ def _make_rule(children: Children, place: Place) -> Rule | None:
     if word is None or direction is None or not peers:
         return None  # one of them was refused
     clauses = _Clauses(children, place)
-    rule = Rule(
+    return Rule(
         Action(str(word)),
         _DIRECTIONS[direction.type],
         tuple(peers),
@@ -234,8 +221,6 @@ def _make_rule(children: Children, place: Place) -> Rule | None:
         clauses.log,
         place.span,
     )
-    _check_clauses(rule, place)
-    return rule
 
 
 class _Clauses:
@@ -259,16 +244,6 @@ class _Clauses:
                 self.log = child.text
             elif type(child) is tuple:
                 self.traffic = child
-
-
-def _check_clauses(rule: Rule, place: Place) -> None:
-    if rule.action is Action.ALLOW:
-        return
-    beside = rule.layer_seven or rule.authentication
-    if beside is not None:
-        message = f"a {rule.action.value} rule is about addresses and ports only"
-        cure = "allow the requests that you want; what no rule allows is denied"
-        place.refuse("E1808", message, beside.span, cure)
 
 
 # ---------------------------------------------------------------- groups

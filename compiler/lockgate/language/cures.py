@@ -43,6 +43,7 @@ _SYNONYMS = {
 _SOURCE_BEFORE = re.compile(rf"(?:^|[\s,])({'|'.join(SOURCE_CURES)}):$")
 _SET = re.compile(r"(\S+)\s+(not\s+)?in\s+([^{}\n]+)")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+(?:/\d+)?")
+_AFTER_KEY = re.compile(r"$|[,&{}#]|(?:on|log|http|dns|tls|authenticate)\b")
 _WORD = re.compile(r"[\w./-]+")
 _TERMS = frozenset({"KEY", "AMPERSAND"})
 
@@ -109,13 +110,15 @@ def _look_for_glob(
 def _look_for_arrow(
     before: str, found: str, after: str, expected: frozenset[str]
 ) -> Known | None:
-    if found == "=>" or after.startswith("=>"):
-        return "E1800", "'=>' acts, and flows go with '->'", "write '->'"
+    cure = "rules say 'allow in from A' or 'allow out to B'; '->' is for tests"
+    if after.startswith("=>"):
+        if before.lstrip().startswith("test"):
+            cure = "write '->'"
+        return "E1800", "'=>' acts, in traces only, and is no flow", cure
     if after.startswith("->"):
-        cure = "rules say 'allow in from A' or 'allow out to B'; '->' is for tests"
-        if "=>" in expected or "WHERE" in expected:
+        if "WHERE" in expected:
             cure = "write '=>'"
-        return "E1800", "'->' is only a flow between two ends", cure
+        return "E1800", "'->' is only a flow between two ends, in tests", cure
     return None
 
 
@@ -146,12 +149,22 @@ def _look_for_bare_key(
 ) -> Known | None:
     if "KEY" not in expected or not re.fullmatch(r"[A-Za-z0-9][-\w./]*", found):
         return None
-    rest = after[len(found) :].lstrip()
-    if found in _SYNONYMS or rest[:1] not in ("", ",", "&", "{", "}", "\n", "o"):
+    rest = after[len(found) :].partition("\n")[0].strip()
+    if found in _SYNONYMS or not _AFTER_KEY.match(rest):
         return None
     message = f"{quote(found)} says nothing about a label"
     cure = f"write 'has {found}', '{found}=VALUE' or 'ns {found}'"
     return "E1800", message, cure
+
+
+def _look_for_colon(
+    before: str, found: str, after: str, expected: frozenset[str]
+) -> Known | None:
+    protocol = re.search(r"\b(tcp|udp|sctp|any|icmp|icmpv6)$", before)
+    port = re.match(r"\s*[:=]?\s*([\w-]+)", after)
+    if protocol is None or port is None or not after.startswith((":", "=")):
+        return None
+    return "E1806", "a port stands behind '/'", f"write '{protocol[1]}/{port[1]}'"
 
 
 def _look_for_logic(
@@ -224,7 +237,7 @@ def _look_for_block(
     if found != "test" and "TEST" in expected and found in _BLOCKS:
         message = "policies do not stand beside tests"
         return "E1808", message, "move this block to a file of its own, *.gate"
-    if found in ("apiVersion:", "apiVersion", "kind:", "---", "-", "{"):
+    if found in ("apiVersion", "kind", "metadata", "spec", "---", "-", "{"):
         message = "this is YAML or JSON, not the native language"
         return "E1800", message, "name the file *.yaml, or convert it: lockgate convert"
     return None
@@ -254,6 +267,7 @@ _MISTAKES: tuple[Look, ...] = (
     _look_for_set,
     _look_for_equal,
     _look_for_direction,
+    _look_for_colon,
     _look_for_logic,
     _look_for_synonym,
     _look_for_bare_key,

@@ -106,8 +106,7 @@ def _report(
     message = f"{quote(found)} cannot stand here"
     expected = _join(describe_expected(grammar, fault.expected))
     near = did_you_mean(found.lower(), _keywords(grammar, fault.expected))
-    cure = f"expected {expected}"
-    diagnostics.error("E1800", message, span, help=f"{near}  {cure}" if near else cure)
+    diagnostics.error("E1800", message, span, help=near or f"expected {expected}")
 
 
 def _report_end(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["END", "Fault", "Grammar", "Parsed", "Token", "Tree", "load_grammar"]
 
 END = "$END"
-MOST_FAULTS = 20
+MOST_FAULTS = 100
 """Faults of one block that are told of."""
 
 _STATEMENTS = {
