@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _OBJECT_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 _SPEC_FIELDS = ("addresses", "cgroup", "interface", "node", "ports", "serviceAccount")
 _PORT_FIELDS = ("name", "port", "protocol")
-_INTERFACE = re.compile(r"[^\s/]{1,15}")
+INTERFACE = re.compile(r"[^\s/]{1,15}")
 """A device name as the kernel allows it (``dev_valid_name``); ``.`` and ``..`` are not."""
 
 
@@ -105,7 +105,7 @@ def _read_attachment(
         span = spec.key_span("cgroup")
         diagnostics.error("E1023", message, span, related=related)
     if interface is not None and (
-        not _INTERFACE.fullmatch(interface) or interface in (".", "..")
+        not INTERFACE.fullmatch(interface) or interface in (".", "..")
     ):
         message = f"{quote(interface)} cannot be the name of a device"
         diagnostics.error("E1023", message, spec.span("interface"))

@@ -34,8 +34,9 @@ METADATA_FIELDS = frozenset(
 )
 """ObjectMeta of k8s.io/apimachinery."""
 
-_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?")
+LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+SUBDOMAIN = re.compile(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?")
+"""Names as DNS labels (namespaces) and, without two dots in a row, as DNS names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,10 @@ def read_metadata(
     if metadata is None:
         return Metadata("", "default" if is_namespaced else "", fields.node.span)
     name = metadata.string("name", required=True)
-    if name is not None and not (_SUBDOMAIN.fullmatch(name) and ".." not in name):
+    if name is not None and not (SUBDOMAIN.fullmatch(name) and ".." not in name):
         _bad_name(name, metadata.span("name"), diagnostics)
     namespace = metadata.string("namespace")
-    if namespace is not None and not _LABEL.fullmatch(namespace):
+    if namespace is not None and not LABEL.fullmatch(namespace):
         _bad_name(namespace, metadata.span("namespace"), diagnostics)
     if namespace is not None and not is_namespaced:
         kind = fields.string("kind") or "this kind"
