@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,8 +17,10 @@ from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.ir.placement import Result
 from lockgate.lowering.places import place_policy
 from lockgate.options import Options
-from lockgate.targets.target import Target, load_target
-from lockgate_runtime.target.record import record
+from tests.targets.running import running_kernel
+
+if TYPE_CHECKING:
+    from lockgate.targets.target import Target
 
 HERE = Path(__file__).parent.parent
 CORPUS = HERE.parent.parent / "shared" / "corpus" / "tetragon"
@@ -49,10 +52,9 @@ def answer(path: Path, target: Target) -> str:
 
 @needs_corpus
 @pytest.mark.kernel
-def test_every_policy_has_the_answer_of_the_table(tmp_path: Path) -> None:
+def test_every_policy_has_the_answer_of_the_table() -> None:
     """On 6.1 and 6.12 exactly that of the table."""
-    record(tmp_path)
-    target = load_target("here", tmp_path)
+    target = running_kernel()
     series = ".".join(os.uname().release.split("-")[0].split(".")[:2])
     found = {file: answer(CORPUS / file, target) for file in EXPECTED}
     if series in ("6.1", "6.12"):
