@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.codes import (
     bundling,
     compiling,
+    expectations,
     flows,
     language,
     linting,
@@ -48,6 +49,7 @@ _PARTS = (
     loading.EXPLANATIONS,
     linting.EXPLANATIONS,
     recordings.EXPLANATIONS,
+    expectations.EXPLANATIONS,
     verifying.EXPLANATIONS,
 )
 

@@ -1,0 +1,66 @@
+"""E6200-E6209: tests of policies, as ``lockgate test`` runs them."""
+
+from __future__ import annotations
+
+from lockgate.codes.explanation import Explanation
+
+EXPLANATIONS = (
+    Explanation(
+        "E6200",
+        "statement-does-not-hold",
+        "a flow comes out otherwise than a test says",
+        "`expect` is about every flow from a member of its source to a member of its "
+        "destination, `never` and `always` as well.  They are judged class by class, over "
+        "everything that their sets mean: every pod and node of the snapshot, every kind of "
+        "address outside, both families, all ports asked for.  One flow that comes out "
+        "otherwise is named, with what decided it.  For `never` a flow passes, too, where it is "
+        "denied in audit mode only, or where L7 rules decide.",
+        "Mend the policy at the place that decided; or the test, if it asks for too much "
+        "(a narrower set, `cidr` instead of @world, the port).",
+    ),
+    Explanation(
+        "E6201",
+        "test-of-nothing",
+        "a statement is about nobody",
+        "No pod, node or address is in its source or destination, or no packet of the "
+        "snapshot's endpoints goes from one to the other, or nobody has the named port.  A "
+        "test that cannot fail is worse than none, so this one counts as failed.",
+        "Correct the namespace, labels or names, or take the snapshot that they are of.",
+    ),
+    Explanation(
+        "E6202",
+        "statement-not-judged",
+        "a statement cannot be judged from a snapshot",
+        "Which addresses a DNS name has is known only when somebody asks for it.  The exit "
+        "code is 2 where nothing worse was found.",
+        "Name the addresses with `cidr`; or expect the DNS query itself to be allowed: "
+        '`expect allow app=web -> ns kube-system udp/53 dns "api.example.com"`.',
+    ),
+    Explanation(
+        "E6203",
+        "rules-not-tested",
+        "the tests exercise fewer rules than was asked for",
+        "A rule counts as exercised where it decided a flow that a statement is about and "
+        "that came out as the statement says.",
+        "Test the rules that --coverage lists, or lower --fail-under.  A rule that never "
+        "decides (`lockgate lint` says why) cannot be tested: take it away.",
+    ),
+    Explanation(
+        "E6204",
+        "no-tests",
+        "no test was found",
+        "The named files and directories hold no test block, so nothing was judged.  In "
+        "directories only *.gatetest files are looked for.",
+        'Write a test: test "web" { never @world -> app=db }.',
+    ),
+    Explanation(
+        "W6205",
+        "packets-left-out",
+        "not every packet was sent to the loaded program",
+        "With --engine kernel each kind of flow is judged by the tables, and packets are sent "
+        "for the first and last port of each atom and the edges of every prefix.  Some "
+        "cannot be sent (a protocol without ports, an address from which nobody may send), "
+        "and for one statement there is a limit.",
+        "Nothing to do: the tables judged all of it.  Smaller sets need fewer packets.",
+    ),
+)

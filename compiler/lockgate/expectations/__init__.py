@@ -1,0 +1,1 @@
+"""Judge the tests of ``*.gatetest`` files: expectations, and never/always over whole sets."""

@@ -1,0 +1,212 @@
+"""Tell what a statement comes to: as a diagnostic for people, as JSON, as JUnit XML."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from lockgate.diagnostics import Diagnostic, Severity
+from lockgate.excerpt import printable
+from lockgate.expectations.engine import Status
+from lockgate.explanation import BUILT_IN
+from lockgate.language import ast
+from lockgate.renderers import render_diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lockgate.expectations.engine import Result, Sight
+    from lockgate.expectations.verdicts import Verdicts
+    from lockgate.ir.tables import RuleEntry
+    from lockgate.source import Span
+
+MOST_RULES = 4
+"""So many rules behind one side are quoted."""
+
+_WORDS = {
+    "allow": "allowed",
+    "deny": "denied",
+    "redirect": "left to L7 rules",
+    "audit": "allowed in audit mode only",
+    "l7-allow": "allowed by L7 rules",
+    "l7-deny": "denied by L7 rules",
+}
+_SPACES = re.compile(r"\s+")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Teller:
+    """Tells results; ``rules`` are those of the tables, with their spans."""
+
+    def __init__(self, verdicts: Verdicts, rules: Sequence[RuleEntry]) -> None:
+        self._verdicts = verdicts
+        self._rules = {rule.name: rule for rule in rules}
+
+    # ------------------------------------------------------------ for people
+
+    def diagnostic(self, result: Result) -> Diagnostic | None:
+        """Return what is wrong with a statement; None where it holds."""
+        span = result.statement.span
+        if result.status is Status.EMPTY:
+            message = f"this tests nothing: {result.why}"
+            cure = "correct the names, or take the statement away"
+            return Diagnostic("E6201", Severity.ERROR, message, span, cure)
+        if result.status is Status.UNKNOWN:
+            message = f"this cannot be judged: {result.why}"
+            cure = "name the addresses with `cidr`, or ask about a DNS query"
+            return Diagnostic("E6202", Severity.ERROR, message, span, cure)
+        if result.status is Status.PASSED:
+            return None
+        sight = result.sights[0]
+        more = result.violations - 1
+        return Diagnostic(
+            "E6200",
+            Severity.ERROR,
+            self._message(result, sight),
+            span,
+            _and_more(more) if more else None,
+            tuple(self._related(sight)),
+        )
+
+    def _message(self, result: Result, sight: Sight) -> str:
+        message = f"{_flow(sight)} is {_WORDS[sight.opinion.verdict]}"
+        if isinstance(result.statement, ast.Invariant):
+            message = f"not {result.statement.quantity.value}: {message}"
+        elif not sight.opinion.is_of_another:
+            message += f", expected {result.statement.verdict.value}"
+        if sight.opinion.why:
+            message += f" ({sight.opinion.why})"
+        for direction, decision in self._verdicts.deciding(sight.decisions):
+            names = [rule.name for rule in self._verdicts.rules(decision)]
+            built_in = [BUILT_IN[name] for name in names if name in BUILT_IN]
+            if built_in:
+                message += f"; {direction}: {', '.join(built_in)}"
+        if sight.decisions == (None, None):
+            message += "; nobody judges at either end"
+        return message
+
+    def _related(self, sight: Sight) -> Iterable[tuple[Span, str]]:
+        for direction, decision in self._verdicts.deciding(sight.decisions):
+            place = sight.source if direction == "egress" else sight.destination
+            found = self._verdicts.rules(decision)
+            for rule in found[:MOST_RULES]:
+                entry = self._rules[rule.name]
+                is_default = rule.effect == "default-deny"
+                for number, span in enumerate(entry.spans[:MOST_RULES]):
+                    name = rule.policies[number] if is_default else rule.name
+                    yield span, f"{direction} at {place}: {rule.effect} by {name}"
+
+    # ------------------------------------------------------------ for machines
+
+    def row(self, result: Result) -> dict[str, Any]:
+        """Return a result as ``-o json`` prints it."""
+        span = result.statement.span
+        diagnostic = self.diagnostic(result)
+        return {
+            "test": result.test.name.value,
+            "file": span.source.name,
+            "line": span.line,
+            "column": span.column,
+            "statement": one_line(span),
+            "status": result.status.value,
+            "message": diagnostic.message if diagnostic else "",
+            "pairs": result.pairs,
+            "packets": result.packets,
+            "violations": result.violations,
+            "examples": [self._sight_row(sight) for sight in result.sights],
+        }
+
+    def _sight_row(self, sight: Sight) -> dict[str, Any]:
+        because = [
+            {
+                "direction": direction,
+                "rule": rule.name,
+                "effect": rule.effect,
+                "policies": list(rule.policies),
+                "places": list(rule.places),
+            }
+            for direction, decision in self._verdicts.deciding(sight.decisions)
+            for rule in self._verdicts.rules(decision)
+        ]
+        return {
+            "source": str(sight.source),
+            "source_address": str(sight.source.address),
+            "destination": str(sight.destination),
+            "destination_address": str(sight.destination.address),
+            "protocol": str(sight.example).partition(" ")[0],
+            "port": sight.example.port,
+            "verdict": sight.opinion.verdict,
+            "why": sight.opinion.why,
+            "because": because,
+        }
+
+
+def _and_more(count: int) -> str:
+    kinds = "kind of flow is" if count == 1 else "kinds of flows are"
+    return f"{count:,} more {kinds} like it (-o json has them)"
+
+
+def _flow(sight: Sight) -> str:
+    return f"{sight.source} → {sight.destination}, {sight.example}"
+
+
+def one_line(span: Span) -> str:
+    """Return what a span holds as one line."""
+    text = span.source.text[span.start : span.end]
+    return printable(_SPACES.sub(" ", text).strip())
+
+
+# ---------------------------------------------------------------- JUnit
+
+
+def print_junit(results: Sequence[Result], teller: Teller) -> str:
+    """Return JUnit XML: a suite for each test block, a case for each statement."""
+    suites: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        span = result.statement.span
+        key = span.source.name, result.test.name.value
+        suites.setdefault(key, []).append(result)
+    root = ElementTree.Element("testsuites", _counts(results))
+    for (file, name), some in suites.items():
+        attributes = {"name": _legal(name), "file": _legal(file), **_counts(some)}
+        suite = ElementTree.SubElement(root, "testsuite", attributes)
+        for result in some:
+            _case(suite, result, teller)
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _case(suite: ElementTree.Element, result: Result, teller: Teller) -> None:
+    span = result.statement.span
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        {
+            "classname": _legal(result.test.name.value),
+            "name": _legal(one_line(span)),
+            "file": _legal(span.source.name),
+            "line": str(span.line),
+        },
+    )
+    diagnostic = teller.diagnostic(result)
+    if diagnostic is not None:
+        tag = "error" if result.status is Status.UNKNOWN else "failure"
+        attributes = {"type": diagnostic.code, "message": _legal(diagnostic.message)}
+        element = ElementTree.SubElement(case, tag, attributes)
+        element.text = _legal(render_diagnostic(diagnostic))
+
+
+def _counts(results: Sequence[Result]) -> dict[str, str]:
+    failures = sum(r.status in (Status.FAILED, Status.EMPTY) for r in results)
+    errors = sum(r.status is Status.UNKNOWN for r in results)
+    return {
+        "tests": str(len(results)),
+        "failures": str(failures),
+        "errors": str(errors),
+    }
+
+
+def _legal(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)
