@@ -17,7 +17,9 @@ import pytest
 from lockgate.artifact import write_bundle
 from lockgate.cli import kernel_trials, verify
 from lockgate.cli.main import main
+from lockgate.diagnostics import Diagnostics
 from lockgate.driver import Settings, compile_policies
+from lockgate.toolchain.clang import compile_c
 from lockgate.vm import SERIES, Kernel, MachineError, missing
 
 if TYPE_CHECKING:
@@ -86,11 +88,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     questions: list[tuple[str, str, int]] = []
 
     def answer(
-        kernel: Kernel, path: Path, packets: int, seconds: float
-    ) -> dict[str, Any]:
+        kernel: Kernel, paths: list[Path], packets: int, seconds: float
+    ) -> list[dict[str, Any]]:
         assert seconds == 600
-        questions.append((kernel.release, str(path), packets))
-        return ANSWER | {"kernel": kernel.release}
+        questions.extend((kernel.release, str(path), packets) for path in paths)
+        return [ANSWER | {"kernel": kernel.release} for _ in paths]
 
     monkeypatch.setattr(kernel_trials, "try_on", answer)
     return questions
@@ -143,11 +145,11 @@ def test_a_refusal_is_1_and_an_unknown_2(
     """What could not be asked outweighs a refusal; every kernel is asked all the same."""
     outcomes: dict[str, str] = {"6.1.0-9-amd64": "refused"}
 
-    def answer(kernel: Kernel, *_: object) -> dict[str, Any]:
+    def answer(kernel: Kernel, *_: object) -> list[dict[str, Any]]:
         outcome = outcomes.get(kernel.release, "accepted")
         if outcome == "dies":
             raise MachineError("E6553", "the guest died\n  Kernel panic", "more time")
-        return ANSWER | {"kernel": kernel.release, "outcome": outcome}
+        return [ANSWER | {"kernel": kernel.release, "outcome": outcome}]
 
     monkeypatch.setattr(kernel_trials, "try_on", answer)
     words = ["verify", str(bundle), "--kernels", str(kernels)]
@@ -201,10 +203,10 @@ def test_what_cannot_be_judged(
 def test_a_guest_that_says_nothing() -> None:
     """No answer is no acceptance; a fault in the guest is one here."""
     with pytest.raises(MachineError, match="gave no answer\nTraceback"):
-        kernel_trials._read_result("", "Traceback")
+        kernel_trials._read_results("", "Traceback")
     fault = {"error": {"code": "E5004", "message": "no libbpf", "help": "install it"}}
     with pytest.raises(Exception, match="no libbpf"):
-        kernel_trials._read_result(json.dumps(fault), "")
+        kernel_trials._read_results(json.dumps(fault), "")
 
 
 @pytest.mark.kernel
@@ -255,12 +257,13 @@ def test_another_kernel_without_privilege(compiled: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # /tmp may be root's own
         home = Path(name)
         shutil.copytree(compiled, home / "bundle")
+        (home / "newer.o").write_bytes(_newer())
         for path in (home, *home.rglob("*")):
             os.chown(path, int(NOBODY), int(NOBODY))
         identity = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
         nothing = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
         paths = [ROOT / "compiler", ROOT / "runtime", *site.getsitepackages()]
-        command = [_python(), "-m", "lockgate.cli", "verify", "bundle"]
+        command = [_python(), "-m", "lockgate.cli", "verify", "bundle", "newer.o"]
         done = subprocess.run(  # noqa: S603 - our own command
             [
                 *("setpriv", *identity, *nothing, "--", *command),
@@ -277,13 +280,51 @@ def test_another_kernel_without_privilege(compiled: Path) -> None:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        (result,) = json.loads(done.stdout)["results"]
+        assert done.returncode == 1, done.stdout + done.stderr
+        result, newer = json.loads(done.stdout)["results"]
+        assert result["outcome"] == "accepted", result
         assert result["kernel"].startswith(f"{SERIES[0]}.")
         assert result["packets"]["sent"] == 300
         assert result["packets"]["different"] == 0
         statement = json.loads((home / result["attestation"]).read_text())
         assert statement["predicate"]["kernel"] == result["kernel"]
+        assert newer["outcome"] == "refused"
+        assert {row["program"]: row["is_accepted"] for row in newer["programs"]} == {
+            "newer": False,
+            "plain": True,
+        }
+        assert [path.name for path in home.glob("*.json")] == [result["attestation"]]
+
+
+NEWER = r"""
+#define SEC(name) __attribute__((section(name), used))
+struct __sk_buff { unsigned len; };
+SEC("tc") int newer(struct __sk_buff *skb)
+{
+	long extended;
+
+	/* r0 = (s8)r2, an instruction that Linux has since 6.6. */
+	asm volatile("r2 = 5\n.8byte 0x00000000000820bf\n%0 = r0"
+		: "=r"(extended) :: "r0", "r2");
+	return extended;
+}
+SEC("tc") int plain(struct __sk_buff *skb) { return skb->len > 3; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+def _newer() -> bytes:
+    """Return an object of which Linux 6.1 refuses one program."""
+    return compile_c({"newer.c": NEWER}, Diagnostics())["newer.o"]
+
+
+@pytest.mark.kernel
+def test_the_newer_object_is_good_here(tmp_path: Path) -> None:
+    """A kernel that knows the instruction accepts it: the refusal elsewhere is of that kernel."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 6):
+        pytest.skip("this kernel does not know the instruction")
+    (tmp_path / "newer.o").write_bytes(_newer())
+    assert main(["verify", str(tmp_path / "newer.o")]) == 0
 
 
 def _python() -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lockgate.cli.kernel_judge import KernelJudge
+from lockgate.cli.verify import is_object
 from lockgate.faults import Fault
 from lockgate.packet_set import choose_packets
 from lockgate.simulation import TableJudge, UnaskedError
@@ -29,7 +30,7 @@ _SHOWN = 20
 
 def check_on_this_kernel(path: Path, packets: int) -> dict[str, Any]:
     """Return what the kernel says of a bundle or an object; see :func:`judge_here`."""
-    if path.suffix == ".o" and path.is_file():
+    if is_object(path):
         programs = list(verify_object(path.stem, path.read_bytes()))
         return _result(programs, None)
     bundle = Bundle.open(path)

@@ -83,21 +83,19 @@ def _no_such(series: str, here: Sequence[Kernel]) -> KernelError:
     return KernelError("E6551", f"there is no kernel {series}", cure)
 
 
-def try_on(kernel: Kernel, path: Path, packets: int, seconds: float) -> dict[str, Any]:
-    """Boot a kernel and return what ``lockgate verify`` finds there about a bundle or object.
+def try_on(
+    kernel: Kernel, paths: Sequence[Path], packets: int, seconds: float
+) -> list[dict[str, Any]]:
+    """Boot a kernel once, and return what ``lockgate verify`` finds there about each path.
 
-    The bundle is copied: what the guest reads cannot change meanwhile.  Raises
+    Bundles and objects are copied: what the guest reads cannot change meanwhile.  Raises
     :class:`Fault` where nothing was found out.
     """
     with tempfile.TemporaryDirectory(prefix="lockgate-verify-") as folder:
         shared = Path(folder)
-        target = shared / path.resolve().name
-        if path.is_dir():
-            shutil.copytree(path, target)
-        else:
-            shutil.copy(path, target)
+        targets = [_copy(path, shared / str(n)) for n, path in enumerate(paths)]
         machine = Machine(kernel, shared=shared)
-        verify = [sys.executable, "-m", "lockgate.cli", "verify", str(target)]
+        verify = [sys.executable, "-m", "lockgate.cli", "verify", *map(str, targets)]
         options = ["--packets", str(packets), "-o", "json"]
         redirected = f'exec "$@" > {_RESULT}'
         done = machine.run(
@@ -106,10 +104,20 @@ def try_on(kernel: Kernel, path: Path, packets: int, seconds: float) -> dict[str
             folder=shared,
         )
         text = (shared / _RESULT).read_text() if (shared / _RESULT).exists() else ""
-    return _read_result(text, done.output)
+    return _read_results(text, done.output)
 
 
-def _read_result(text: str, errors: str) -> dict[str, Any]:
+def _copy(path: Path, folder: Path) -> Path:
+    folder.mkdir()
+    target = folder / path.resolve().name
+    if path.is_dir():
+        shutil.copytree(path, target)
+    else:
+        shutil.copy(path, target)
+    return target
+
+
+def _read_results(text: str, errors: str) -> list[dict[str, Any]]:
     """Read what the guest's ``verify`` printed; a fault there is one here."""
     try:
         answer = json.loads(text)
@@ -122,9 +130,10 @@ def _read_result(text: str, errors: str) -> dict[str, Any]:
     if "error" in answer:
         error = answer["error"]
         raise Fault(error["code"], error["message"], error["help"])
-    (result,) = answer["results"]
-    del result["path"]
-    return dict(result)
+    results: list[dict[str, Any]] = answer["results"]
+    for result in results:
+        del result["path"]
+    return results
 
 
 def findings(result: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -112,6 +113,11 @@ def error_fields(error: Fault | NodeError) -> dict[str, str]:
     return {"code": error.code, "message": error.message, "help": cure}
 
 
+def is_object(path: Path) -> bool:
+    """Tell whether a path is one object and not a bundle."""
+    return path.suffix == ".o" and path.is_file()
+
+
 def _check_numbers(arguments: argparse.Namespace) -> None:
     if (arguments.packets or 0) < 0 or arguments.timeout <= 0:
         raise Fault(
@@ -146,7 +152,10 @@ def _this_kernel(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     check_kernel()
     check_capabilities()
     for path in arguments.paths:
-        found = check_on_this_kernel(path, arguments.packets or 0)
+        try:
+            found = check_on_this_kernel(path, arguments.packets or 0)
+        except Fault as error:
+            found = unknown(os.uname().release, error)
         yield {"path": str(path), **found}
 
 
@@ -157,36 +166,26 @@ def _other_kernels(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
     # Before anything boots: a bundle that is none is told at once.
     manifests = {
-        path: None if path.suffix == ".o" else Bundle.open(path).manifest
-        for path in arguments.paths
+        path: None if is_object(path) else Bundle.open(path).manifest
+        for path in dict.fromkeys(arguments.paths)
     }
     series = [each for each in arguments.kernel.split(",") if each]
     with progress() as tell:
         kernels = choose_kernels(series, arguments.kernels, tell)
     for name, kernel in kernels:
-        for path, manifest in manifests.items():
-            try:
-                found = _try_on(arguments, kernel, path, manifest)
-            except Fault as error:
-                found = {
-                    "kernel": name,
-                    "outcome": "unknown",
-                    "programs": [],
-                    "packets": None,
-                    "error": error_fields(error),
-                }
-            yield {"path": str(path), **found}
+        try:
+            found = _try_on(arguments, kernel, list(manifests))
+        except Fault as error:
+            row = unknown(name if isinstance(kernel, Fault) else kernel.release, error)
+            found = [row for _ in manifests]
+        for (path, manifest), one in zip(manifests.items(), found, strict=True):
+            yield {"path": str(path), **one, **_attest(path, manifest, one)}
 
 
 def _try_on(
-    arguments: argparse.Namespace,
-    kernel: Kernel | Fault,
-    path: Path,
-    manifest: Manifest | None,
-) -> dict[str, Any]:
-    """Ask one kernel about one bundle, and write down what it said."""
-    from lockgate.attestation import print_attestation, write_attestation
-    from lockgate.cli.kernel_trials import findings, try_on
+    arguments: argparse.Namespace, kernel: Kernel | Fault, paths: list[Path]
+) -> list[dict[str, Any]]:
+    from lockgate.cli.kernel_trials import try_on
     from lockgate.cli.terminal import progress
 
     if isinstance(kernel, Fault):
@@ -194,9 +193,29 @@ def _try_on(
     packets = PACKETS if arguments.packets is None else arguments.packets
     with progress() as tell:
         tell(f"asking Linux {kernel.release}")
-        found = try_on(kernel, path, packets, arguments.timeout)
-    if manifest is None:
-        return found
+        return try_on(kernel, paths, packets, arguments.timeout)
+
+
+def unknown(kernel: str, error: Fault | NodeError) -> dict[str, Any]:
+    """Return the result where a kernel could not be asked."""
+    return {
+        "kernel": kernel,
+        "outcome": "unknown",
+        "programs": [],
+        "packets": None,
+        "error": error_fields(error),
+    }
+
+
+def _attest(
+    path: Path, manifest: Manifest | None, found: dict[str, Any]
+) -> dict[str, str]:
+    """Write down beside a bundle what a kernel said of it; return where."""
+    from lockgate.attestation import print_attestation, write_attestation
+    from lockgate.cli.kernel_trials import findings
+
+    if manifest is None or found["outcome"] == "unknown":
+        return {}
     text = print_attestation(manifest, "verify", findings(found))
     place = write_attestation(path, f"verify-{found['kernel']}", text)
-    return found | {"attestation": str(place)}
+    return {"attestation": str(place)}
