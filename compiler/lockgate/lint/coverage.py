@@ -20,6 +20,7 @@ from lockgate.lint.meaning import may_cover
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from lockgate.ir.policy import Policy
     from lockgate.ir.resolution import ResolvedRule
     from lockgate.lint.algebra.boxes import Box, Variable
     from lockgate.lint.algebra.rule_boxes import RuleBoxes
@@ -41,6 +42,19 @@ class Covered(NamedTuple):
         return self.rule.rule.action is Action.ALLOW and all(
             other.rule.action is Action.DENY for other in self.by
         )
+
+
+def as_written(
+    rules: Sequence[ResolvedRule], policies: Sequence[Policy]
+) -> list[ResolvedRule]:
+    """Return rules with groups and services as written, not what the snapshot has there."""
+    written = {
+        f"{policy.key}#{rule.path}": rule
+        for policy in policies
+        for direction in Direction
+        for rule in policy.section(direction).rules
+    }
+    return [rule._replace(rule=written[rule.name]) for rule in rules]
 
 
 def find_covered(rules: Sequence[ResolvedRule]) -> list[Covered]:

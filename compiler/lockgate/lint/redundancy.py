@@ -51,6 +51,17 @@ def find_redundant(
     real = real_points(middle.resolution.space)
     bench = _Bench(middle, real, options.semantics is Semantics.CILIUM)
     gone = set(without)
+    found = _find_once(middle, bench, gone)
+    more = found
+    # Where the first match decides, a rule may lose its effect with those behind it.
+    while any(redundant.rule.policy.tier is not Tier.NORMAL for redundant in more):
+        more = _find_once(middle, bench, gone)
+        found += more
+    return sorted(found, key=lambda redundant: redundant.rule.place)
+
+
+def _find_once(middle: Middle, bench: _Bench, gone: set[str]) -> list[Redundant]:
+    """Find rules that can go besides those that are gone; put them to those."""
     subjects_of: dict[str, list[SubjectRules]] = defaultdict(list)
     rules: dict[str, ResolvedRule] = {}
     effective: set[str] = set()
@@ -58,8 +69,8 @@ def find_redundant(
     for subject in middle.rules:
         names = {owner.name for owner in subject.owners if owner} - gone
         for owner in subject.owners:
-            if owner is not None and owner.name not in rules:
-                rules[owner.name] = owner
+            if owner is not None:
+                rules.setdefault(owner.name, owner)
         for name in names:
             subjects_of[name].append(subject)
         if names - effective:
@@ -75,7 +86,7 @@ def find_redundant(
         if all(rule.name not in bench.judge(s, gone).effective for s in subjects):
             gone.add(rule.name)
             found.append(_explain(rule, subjects, middle, gone))
-    return sorted(found, key=lambda redundant: redundant.rule.place)
+    return found
 
 
 def _explain(

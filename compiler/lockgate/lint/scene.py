@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.ir.policy import Direction
 from lockgate.lint.algebra.rule_boxes import BoxMaker
-from lockgate.lint.coverage import find_covered
+from lockgate.lint.coverage import as_written, find_covered
 from lockgate.lint.places import Places
 from lockgate.lint.reach import Reach
 from lockgate.lint.redundancy import find_redundant
@@ -121,7 +121,7 @@ class Scene:
     @cached_property
     def covered(self) -> list[Covered]:
         """Rules that others cover for every label set."""
-        return find_covered(self.resolved)
+        return find_covered(as_written(self.resolved, self.policies))
 
     @cached_property
     def redundant(self) -> list[Redundant]:

@@ -16,8 +16,9 @@ TRAFFIC = Ranges(((0, 6 << 16),))
 """Every port of every axis (``ir.tables.AXES``), 65,536 numbers each."""
 
 Variable = tuple[str, ...]
-"""``("subject"|"peer", source, key)``, ``("region",)``, ``("address",)``, ``("traffic",)``,
-or ``("fact", ...)``: something that holds (the word "yes") or does not (absent)."""
+"""``("subject"|"peer", source, key)``, ``("kind",)`` of subject, ``("region",)`` of peer,
+``("address",)``, ``("traffic",)``, or ``("fact", ...)``: something that holds (the word "yes")
+or does not (absent)."""
 
 Box = dict[Variable, Values]
 """What each variable may be; one that is not named may be anything."""

@@ -83,7 +83,8 @@ class BoxMaker:
         """Return whom a policy selects; None where its requirements exclude each other."""
         key = policy.subject_kind, policy.subject
         if key not in self._subjects:
-            self._subjects[key] = _subject_box(policy.subject)
+            kind = Words(frozenset({policy.subject_kind.value}))
+            self._subjects[key] = _subject_box(policy.subject, {("kind",): kind})
         return self._subjects[key]
 
     def rule(self, policy: Policy, rule: Rule, direction: Direction) -> RuleBoxes:
@@ -139,9 +140,8 @@ def _product(subject: Box, peers: list[Box], traffic: list[Box]) -> list[Box]:
 # ---------------------------------------------------------------- labels
 
 
-def _subject_box(selector: Selector) -> Box | None:
-    """Return the box of a subject: pods and nodes have labels of source k8s."""
-    box: Box = {}
+def _subject_box(selector: Selector, box: Box) -> Box | None:
+    """Narrow a box to a subject: pods and nodes have labels of source k8s."""
     for requirement in selector.requirements:
         source = requirement.source
         if source == "any":
