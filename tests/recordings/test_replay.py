@@ -190,7 +190,7 @@ def test_recorded_requests_are_judged_by_l7_rules(
         )
     )
     files = ["-f", str(policy), "-f", str(SHOP / "cluster.yaml"), "--no-cache"]
-    arguments = ["replay", *files, "--allow-unenforced", str(flows), "-o", "json"]
+    arguments = ["replay", *files, str(flows), "-o", "json"]
     assert main(arguments) == 1
     whole = json.loads(capsys.readouterr().out)
     assert [row["records"] for row in whole["results"]] == [3]
