@@ -59,6 +59,9 @@ VERBS = {
         "lockgate.cli.target", "write down this kernel for tracing policies"
     ),
     "schema": Verb("lockgate.cli.schema", "print JSON Schemas of our own documents"),
+    "convert": Verb(
+        "lockgate.cli.convert", "turn YAML into the native language, and back"
+    ),
     "completion": Verb("lockgate.cli.completion", "print shell completions"),
     "man": Verb("lockgate.cli.man", "print the manual page"),
 }

@@ -132,4 +132,38 @@ EXPLANATIONS = (
         "With --allow-unenforced such a block is passed over: it has no effect.",
         "Take the block away.",
     ),
+    Explanation(
+        "E1830",
+        "no-words-in-gate",
+        "the native language has no words for this",
+        "`lockgate convert --to gate` refuses what it would have to leave out: Kafka and "
+        "key-value rules, listeners, TLS that is terminated, secrets.",
+        "Keep this policy in YAML; -f takes files of both kinds together.",
+    ),
+    Explanation(
+        "E1831",
+        "no-words-in-yaml",
+        "no kind of Kubernetes or Cilium has words for this",
+        "`lockgate convert --to yaml` chooses the kind that fits: Cilium's, NetworkPolicy for "
+        "'address', ClusterNetworkPolicy for the admin and baseline tiers.  A policy that needs "
+        "the words of two kinds at once has none.",
+        "Split the policy, or keep it in the native language; -f takes files of both kinds "
+        "together.",
+    ),
+    Explanation(
+        "E1832",
+        "not-convertible",
+        "this cannot be converted so that it means the same",
+        "Whatever is converted is read again and compared; where the meaning would differ, "
+        "nothing is written.",
+        "Keep this policy as it is; -f takes files of both kinds together.",
+    ),
+    Explanation(
+        "N1834",
+        "left-out",
+        "something is not part of what was converted",
+        "Objects of the snapshot are no policies, and a policy without any effect (a rule "
+        "that matches nobody, and isolates nobody) has nothing to be said.",
+        "Nothing has to be done.",
+    ),
 )

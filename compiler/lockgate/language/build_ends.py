@@ -92,7 +92,7 @@ def _everything(children: Children, place: Place) -> Everything:
 
 
 def _entity(children: Children, place: Place) -> EntityName | None:
-    word = children[0].removeprefix("@")
+    word = str(children[0]).removeprefix("@")
     known = {entity.value: entity for entity in Entity}
     if word not in known:
         message = f"there is no entity {quote('@' + word)}"
@@ -200,7 +200,7 @@ def _node(children: Children, place: Place) -> Node:
 def _split(word: Token, place: Place) -> tuple[Name | None, Name]:
     """Return namespace and name of ``shop/db``, or None and the name of ``db``."""
     span = place.span_of(word)
-    namespace, slash, name = word.rpartition("/")
+    namespace, slash, name = str(word).rpartition("/")
     name_span = Span(span.source, span.end - len(name), span.end)
     named = check_name(Name(name, name_span), place)
     if not slash:

@@ -23,9 +23,8 @@ def _host(children: Children, place: Place) -> Host:
 
 def _header(children: Children, place: Place) -> Header:
     line = as_text(children[-1], place)
-    name, colon, _ = line.value.partition(":")
-    if not colon or not name.strip():
-        message = "a header is a name and a value"
+    if not line.value.partition(":")[0].strip():
+        message = "a header has a name"
         place.refuse("E1807", message, line.span, 'such as header "X-Key: 1"')
     return Header(line, place.span)
 

@@ -152,7 +152,7 @@ def read_prefix(children: Children, place: Place) -> Name | None:
     prefix = token(children, "NS_PREFIX")
     if prefix is None:
         return None
-    text, span = prefix.removesuffix(":"), place.span_of(prefix)
+    text, span = str(prefix).removesuffix(":"), place.span_of(prefix)
     if text in SOURCE_CURES:
         message = f"'{text}:' is a source of labels in Cilium's kinds, not a namespace"
         cure = f'{SOURCE_CURES[text]} (a namespace of that name: "{text}":)'

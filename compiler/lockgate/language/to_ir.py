@@ -111,11 +111,11 @@ class _Lowering:
                 return make_selector({*requirements, *own})
             case ast.Nodes(_, terms):
                 return make_selector({requirement(term) for term in terms})
-            case ast.Selection():
-                wanted = self._pods(subject)
-                if self._namespace is None and subject.terms:
-                    wanted -= {ANY_NAMESPACE} - {requirement(t) for t in subject.terms}
-                return make_selector(wanted)
+            case ast.Selection(namespace, terms):
+                wanted = {requirement(term) for term in terms} | self._own_namespace()
+                if namespace is not None:
+                    wanted.add(in_namespace(namespace.text))
+                return make_selector(wanted or {ANY_NAMESPACE})
 
     def _own_namespace(self) -> set[Requirement]:
         return set() if self._namespace is None else {in_namespace(self._namespace)}
@@ -141,7 +141,8 @@ class _Lowering:
             case ast.EntityName(entity):
                 return (ir.EntityPeer(entity),)
             case ast.Selection():
-                return (ir.LabelPeer(self._selection(end)),)
+                selector = lower_selection(end, self._namespace, self._cluster)
+                return (ir.LabelPeer(selector),)
             case ast.ExactSelection(requirements):
                 return (ir.LabelPeer(make_selector(set(requirements))),)
             case ast.Nodes(which, terms):
@@ -157,25 +158,6 @@ class _Lowering:
             case ast.Pod() | ast.Node():
                 raise AssertionError("only tests name pods and nodes")
 
-    def _selection(self, selection: ast.Selection) -> Selector:
-        wanted = self._pods(selection)
-        if not any(r.key == CLUSTER and r.source in _POD_SOURCES for r in wanted):
-            cluster = Requirement("k8s", CLUSTER, Operator.IN, (self._cluster,))
-            wanted.add(cluster)
-        return make_selector(wanted)
-
-    def _pods(self, selection: ast.Selection) -> set[Requirement]:
-        wanted = {requirement(term) for term in selection.terms}
-        if selection.namespace is not None:
-            wanted.add(in_namespace(selection.namespace.text))
-        elif self._namespace is not None and not any(map(_is_of_namespace, wanted)):
-            wanted.add(in_namespace(self._namespace))
-        if self._namespace is not None and selection is self._policy.subject:
-            wanted.add(in_namespace(self._namespace))
-        if not any(_is_of_namespace(r) and r.operator in _POSITIVE for r in wanted):
-            wanted.add(ANY_NAMESPACE)
-        return wanted
-
     def _service(self, service: ast.Services) -> ir.ServicePeer:
         namespace = service.namespace.text if service.namespace else self._namespace
         if service.is_anywhere:
@@ -183,6 +165,22 @@ class _Lowering:
         if service.name is not None:
             return ir.ServicePeer(namespace, service.name.text, None)
         return ir.ServicePeer(namespace, None, _of_any_source(service.terms))
+
+
+def lower_selection(
+    selection: ast.Selection, own: str | None, cluster: str
+) -> Selector:
+    """Return the pods of a selection, as a peer in a policy of namespace ``own`` (or none)."""
+    wanted = {requirement(term) for term in selection.terms}
+    if selection.namespace is not None:
+        wanted.add(in_namespace(selection.namespace.text))
+    elif own is not None and not any(map(_is_of_namespace, wanted)):
+        wanted.add(in_namespace(own))
+    if not any(_is_of_namespace(r) and r.operator in _POSITIVE for r in wanted):
+        wanted.add(ANY_NAMESPACE)
+    if not any(r.key == CLUSTER and r.source in _POD_SOURCES for r in wanted):
+        wanted.add(Requirement("k8s", CLUSTER, Operator.IN, (cluster,)))
+    return make_selector(wanted)
 
 
 def requirement(term: ast.Term) -> Requirement:

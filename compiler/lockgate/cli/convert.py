@@ -1,0 +1,85 @@
+"""``lockgate convert``: policies from YAML to the native language, and back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.cli.messages import exit_code, print_diagnostics
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLES = """
+  lockgate convert policies.yaml --to gate > policies.gate
+  lockgate convert policies.gate --to yaml | kubectl apply -f -
+  lockgate convert policies.gate --to yaml --prefer NetworkPolicy
+  helm template shop | lockgate convert - --to gate
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        "Convert policies between YAML (every kind that compile reads) and the native "
+        "language.  What is written means the same: it is read again and compared; what "
+        "cannot be said is an error at its place, and nothing is written.  Comments, labels "
+        "and descriptions are not carried over."
+    )
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="file or directory, - for standard input (the native language there begins "
+        "with '# lockgate: gate')",
+    )
+    parser.add_argument("--to", choices=("yaml", "gate"), required=True)
+    parser.add_argument(
+        "--prefer",
+        choices=("cilium", "NetworkPolicy"),
+        default="cilium",
+        help="NetworkPolicy: that kind where it is enough (default: cilium)",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: standard output"
+    )
+    parser.add_argument(
+        "--semantics",
+        choices=("kubernetes", "cilium"),
+        default="kubernetes",
+        help="how YAML is read, as for compile",
+    )
+    parser.add_argument(
+        "--cluster-name", default="default", metavar="NAME", help="default: default"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Convert, print diagnostics, write the text."""
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.frontend.documents import parse_documents, read_documents
+    from lockgate.language.conversion import Target, convert
+    from lockgate.options import Options, Semantics
+
+    diagnostics = Diagnostics()
+    documents = read_documents(arguments.files, None, diagnostics)
+    options = Options(
+        semantics=Semantics(arguments.semantics), cluster_name=arguments.cluster_name
+    )
+    parsed = parse_documents(documents, options, diagnostics)
+    text = ""
+    if diagnostics.ok:
+        text = convert(
+            parsed,
+            Target(arguments.to),
+            diagnostics,
+            cluster=arguments.cluster_name,
+            prefers_kubernetes=arguments.prefer == "NetworkPolicy",
+        )
+    print_diagnostics(diagnostics)
+    if diagnostics.ok and arguments.output is not None:
+        arguments.output.write_text(text, encoding="utf-8")
+    elif diagnostics.ok:
+        sys.stdout.write(text)
+    return exit_code(diagnostics)

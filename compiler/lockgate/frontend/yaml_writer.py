@@ -1,0 +1,34 @@
+"""Objects as YAML text, in the order in which they were made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists within mappings, and writes no anchors."""
+
+    def increase_indent(
+        self, flow: bool = False, indentless: bool = False
+    ) -> None:  # the library's
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def write_yaml(objects: Iterable[Mapping[str, Any]]) -> str:
+    """Return one document for each object."""
+    return yaml.dump_all(
+        list(objects),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+        explicit_start=False,
+    )

@@ -1,0 +1,158 @@
+"""Between YAML and the native language: policies that mean the same, or a refusal.
+
+Nothing is taken on trust: what is written for a policy is read again, and its normal form
+(``equivalence.py``) must be that of the policy.  Comments, labels and descriptions decide no
+verdict, and are not carried over.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from lockgate.diagnostics import Diagnostics, Severity
+from lockgate.frontend.documents import documents_from_text, parse_documents
+from lockgate.frontend.inputs import MODELINE
+from lockgate.frontend.yaml_writer import write_yaml
+from lockgate.language.equivalence import normal_form
+from lockgate.language.from_ir import kind_of, raise_group, raise_policy
+from lockgate.language.printer import print_blocks
+from lockgate.language.to_yaml import group_object, policy_object
+from lockgate.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lockgate.frontend.documents import Parsed
+    from lockgate.ir.policy import Policy
+
+
+class Target(Enum):
+    """What to write."""
+
+    GATE = "gate"
+    YAML = "yaml"
+
+
+def convert(
+    parsed: Parsed,
+    target: Target,
+    diagnostics: Diagnostics,
+    *,
+    cluster: str = "default",
+    prefers_kubernetes: bool = False,
+) -> str:
+    """Return the policies and groups as text; what cannot be said is an error there.
+
+    ``cluster`` is the name of this cluster; ``prefers_kubernetes`` writes NetworkPolicy where
+    that is enough.
+    """
+    writer = _Writer(target, cluster, prefers_kubernetes, diagnostics)
+    _note_what_stays(parsed, diagnostics)
+    texts = list(writer.groups(parsed))
+    for policy, name in _named(parsed.policies):
+        text = writer.policy(policy, name)
+        if text is not None:
+            texts.append(text)
+    if target is Target.YAML:
+        return "---\n".join(texts)
+    return "\n".join([f"{MODELINE.decode()}\n", *texts])
+
+
+class _Writer:
+    """Writes one policy after the other."""
+
+    def __init__(
+        self,
+        target: Target,
+        cluster: str,
+        prefers_kubernetes: bool,  # from an option
+        diagnostics: Diagnostics,
+    ) -> None:
+        self._target = target
+        self._cluster = cluster
+        self._prefers_kubernetes = prefers_kubernetes
+        self._diagnostics = diagnostics
+
+    def groups(self, parsed: Parsed) -> Iterator[str]:
+        """Yield the groups."""
+        for group in parsed.cluster.cidr_groups:
+            if self._target is Target.GATE:
+                yield print_blocks([raise_group(group)])
+            else:
+                yield write_yaml([group_object(group)])
+
+    def policy(self, policy: Policy, name: str) -> str | None:
+        """Return the text of a policy; None where it has none, or was refused."""
+        wanted = normal_form([policy], self._cluster)
+        if wanted == normal_form([], self._cluster):
+            message = "this policy changes no verdict: it is left out"
+            self._diagnostics.note("N1834", message, policy.span)
+            return None
+        before = self._diagnostics.count(Severity.ERROR)
+        text = self._write(policy, name)
+        if self._diagnostics.count(Severity.ERROR) > before:
+            return None
+        fault = self._read_again(text, wanted)
+        if fault is None:
+            return text
+        message = f"there are no words that mean the same: {fault}"
+        cure = "keep this policy as it is; -f takes files of both"
+        self._diagnostics.error("E1832", message, policy.span, help=cure)
+        return None
+
+    def _write(self, policy: Policy, name: str) -> str:
+        if self._target is Target.GATE:
+            block = raise_policy(policy, name, self._cluster, self._diagnostics)
+            return print_blocks([block])
+        made = policy_object(
+            policy,
+            name,
+            self._cluster,
+            self._diagnostics,
+            prefers_kubernetes=self._prefers_kubernetes,
+        )
+        return "" if made is None else write_yaml([made])
+
+    def _read_again(self, text: str, wanted: object) -> str | None:
+        """Say what is wrong with a text; None where it means what was wanted."""
+        faults = Diagnostics()
+        documents = documents_from_text({f"converted.{self._target.value}": text})
+        options = Options(cluster_name=self._cluster)
+        policies = parse_documents(documents, options, faults).policies
+        for diagnostic in faults.found:
+            if diagnostic.severity is Severity.ERROR:
+                return diagnostic.message
+        if normal_form(policies, self._cluster) != wanted:
+            return "what was written reads differently"
+        return None
+
+
+def _named(policies: Iterable[Policy]) -> Iterator[tuple[Policy, str]]:
+    """Yield policies with names of their own: the specs of one object are objects now."""
+    listed = list(policies)
+    taken = {(kind_of(p), p.namespace, p.name) for p in listed}
+    seen: set[tuple[object, str, str]] = set()
+    for policy in listed:
+        name, number = policy.name, 1
+        while (key := (kind_of(policy), policy.namespace, name)) in seen:
+            number += 1
+            name = f"{policy.name}-{number}"
+            if (kind_of(policy), policy.namespace, name) in taken:
+                seen.add((kind_of(policy), policy.namespace, name))
+        seen.add(key)
+        yield policy, name
+
+
+def _note_what_stays(parsed: Parsed, diagnostics: Diagnostics) -> None:
+    """Say that what is no network policy is not converted."""
+    for policy in parsed.tracing_policies:
+        message = "tracing policies are not converted"
+        cure = "take this object out of the file"
+        diagnostics.error("E1832", message, policy.span, help=cure)
+    cluster = parsed.cluster
+    others = (cluster.namespaces, cluster.endpoints, cluster.host_pods, cluster.nodes)
+    count = sum(map(len, (*others, cluster.services)))
+    if count:
+        message = f"{count} objects of the snapshot are no policies, and stay out"
+        diagnostics.note("N1834", message)

@@ -1,0 +1,54 @@
+"""Conversion keeps every verdict: random policies, and those of the conformance cases.
+
+The judge is the reference evaluator, which reads the YAML by itself and knows nothing of the
+language.  ``LOCKGATE_CONVERSIONS`` is how many random clusters are drawn (60).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockgate.language.conversion import Target
+from tests.conformance.compiling import make_options
+from tests.language.convert import compile_beside, convert_texts, errors, texts_of
+from tests.properties.compare import find_difference
+from tests.properties.generate import generate
+
+if TYPE_CHECKING:
+    from lockgate.options import Options
+    from tests.properties.generate import Example
+
+EXAMPLES = int(os.environ.get("LOCKGATE_CONVERSIONS", "60"))
+PARTS = 4
+
+
+def _options(example: Example) -> Options:
+    return make_options(
+        example.semantics, example.enforcement_mode, list(example.audit)
+    )
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_verdicts_stay(part: int) -> None:
+    """YAML → gate → YAML: both texts judge every flow as the first one does."""
+    for seed in range(part, EXAMPLES, PARTS):
+        example = generate(seed)
+        options = _options(example)
+        gate, said = convert_texts(texts_of(example.objects), Target.GATE, options)
+        assert errors(said) == [], f"seed {seed}"
+        # Who is audited stands in the text now, and whose reading it was is decided.
+        plain = replace(options, audit=frozenset())
+        simulation = compile_beside(example.objects, "p.gate", gate, plain)
+        difference = find_difference(example, simulation)
+        assert difference is None, f"{gate}\n{difference}"
+        back, said = convert_texts({"p.gate": gate}, Target.YAML, plain)
+        if errors(said):
+            assert {code for code, _ in errors(said)} == {"E1831"}, f"seed {seed}"
+            continue
+        simulation = compile_beside(example.objects, "p.yaml", back, plain)
+        difference = find_difference(example, simulation)
+        assert difference is None, f"{back}\n{difference}"
