@@ -23,7 +23,7 @@ from lockgate_runtime.kernel_constants import (
     MapType,
     ProgramType,
 )
-from lockgate_runtime.libbpf import address, bpf
+from lockgate_runtime.libbpf import address, bpf, prepare_bpf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,7 @@ __all__ = [
     "Program",
     "ProgramInfo",
     "ProgramType",
+    "RepeatedRun",
     "TestRun",
     "possible_cpus",
 ]
@@ -248,6 +249,46 @@ class Map(Descriptor):
                 )
             first = address(cursor)
 
+    def clear(self) -> None:
+        """Delete all elements of a hash, many at a call."""
+        count = min(4096, self.info.max_entries)
+        keys, values = (
+            bytearray(count * self.info.key_size),
+            bytearray(count * self.width),
+        )
+        cursor = bytearray(max(8, self.info.key_size))
+        first = 0
+        while True:
+            attributes = self._batch(
+                first, address(cursor), address(keys), address(values), count
+            )
+            try:
+                bpf(
+                    Command.MAP_LOOKUP_AND_DELETE_BATCH,
+                    attributes,
+                    f"clear {self.info.name}",
+                )
+            except BpfError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+                return  # the kernel's way to say that this was the last batch
+            first = address(cursor)
+
+    def read_array(self) -> bytes:
+        """Return all values of an array, joined, in one call."""
+        count = self.info.max_entries
+        keys, values = bytearray(4 * count), bytearray(self.width * count)
+        cursor = bytearray(8)
+        attributes = self._batch(
+            0, address(cursor), address(keys), address(values), count
+        )
+        try:
+            bpf(Command.MAP_LOOKUP_BATCH, attributes, f"read {self.info.name}")
+        except BpfError as error:
+            if error.errno != errno.ENOENT:
+                raise
+        return bytes(values)
+
     def freeze(self) -> None:
         """Let nobody in user space write it again."""
         attributes = bytearray(struct.pack("=I", self.fd))
@@ -264,6 +305,59 @@ class TestRun:
     data: bytes
     context: bytes
     duration: int
+
+
+class RepeatedRun:
+    """BPF_PROG_TEST_RUN of one program again and again, with a packet changed in place.
+
+    What a packet becomes is not given back, only what the program returns.
+    """
+
+    def __init__(self, program: Program, context: bytes, room: int = 256) -> None:
+        self.packet = bytearray(room)
+        self._context = bytearray(context)
+        self._program = program
+        self._attributes = bytearray(
+            struct.pack(
+                "=IIIIQQIIIIQQIIII",
+                program.fd,
+                0,
+                0,
+                0,
+                address(self.packet),
+                0,
+                0,
+                0,
+                len(context),
+                0,
+                address(self._context),
+                0,
+                0,
+                0,
+                0,
+                0,
+            )
+        )
+        self._words = memoryview(self._attributes).cast("I")
+        self._call = prepare_bpf(Command.PROG_TEST_RUN, self._attributes)
+
+    def load(self, packet: bytes) -> None:
+        """Take another packet; it may then be changed in :attr:`packet`."""
+        self.packet[: len(packet)] = packet
+        self._words[2] = len(packet)
+
+    def run(self) -> int:
+        """Run it once; return what the program returned.
+
+        EINVAL is the kernel's refusal to run, never a verdict: BpfError.
+        """
+        words = self._words
+        words[3] = 0  # the kernel writes the size there, and would take it for a limit
+        if self._call() < 0:
+            bpf(
+                Command.PROG_TEST_RUN, self._attributes, "run a program on test packets"
+            )
+        return words[1]
 
 
 class ProgramInfo(NamedTuple):

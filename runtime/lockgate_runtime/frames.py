@@ -40,6 +40,20 @@ def build_frame(
     )
 
 
+def build_bare_frame(source: Address, destination: Address, protocol: int) -> bytes:
+    """Return a frame of a protocol that has no ports: a few bytes behind the IP header."""
+    return (
+        _ETHERNET
+        + _TYPES[source.version]
+        + _network(source, destination, protocol, bytes(8))
+    )
+
+
+def transport_offset(version: int) -> int:
+    """Return where the transport header begins in the frames that are built here."""
+    return len(_ETHERNET) + 2 + (20 if version == 4 else 40)  # IP
+
+
 def _transport(
     source: Address, destination: Address, protocol: int, port: int, fresh: int
 ) -> bytes:

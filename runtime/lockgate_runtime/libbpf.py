@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import platform
 import threading
 from collections import deque
@@ -19,6 +20,9 @@ from lockgate_runtime.errors import BpfError, NodeError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _P, _I, _U, _S, _Z = (
     ctypes.c_void_p,
@@ -70,6 +74,7 @@ _SYSCALL: Final = {"x86_64": 321, "s390x": 351, "ppc64le": 361, "ppc64": 361}.ge
 )
 _VERIFIER_LOG_LIMIT: Final = (16 << 20) + 4096
 _libc = ctypes.CDLL(None, use_errno=True)
+_quick = ctypes.PyDLL(None)  # keeps the interpreter's lock: for calls of a microsecond
 _libc.vsnprintf.argtypes = [_P, _Z, _S, _P]
 _messages = threading.local()
 
@@ -185,6 +190,21 @@ def bpf(command: int, attributes: bytearray, what: str) -> int:
     if result < 0:
         raise BpfError(ctypes.get_errno(), what)
     return result
+
+
+def prepare_bpf(command: int, attributes: bytearray) -> Callable[[], int]:
+    """Return the same system call as a function that costs little to call again.
+
+    ``attributes`` may be changed in place meanwhile, and must live as long.  A negative
+    answer is a failure; :func:`bpf` says which.
+    """
+    return functools.partial(
+        _quick.syscall,
+        _SYSCALL,
+        ctypes.c_int(command),
+        ctypes.c_void_p(address(attributes)),
+        ctypes.c_uint(len(attributes)),
+    )
 
 
 _SAMPLE = ctypes.CFUNCTYPE(_I, _P, _P, _Z)

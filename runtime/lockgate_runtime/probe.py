@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from lockgate_runtime import layout, maps
 from lockgate_runtime.bpf_object import Object
@@ -42,6 +42,15 @@ _LOOPBACK = 1
 _HOST_MARK = 0x10000
 _FIRST_PORT = 20_000
 _SMALL = {"flows": 65_536, "flows_new": 65_536, "event_state": 65_536}
+_KEPT = (
+    "interfaces",
+    "counters",
+    "drop_counters",
+    "decisions",
+    "flows",
+    "flows_new",
+    "event_state",
+)
 _MARK_OFFSET = 8
 _CONTEXT_SIZE = 192
 
@@ -95,7 +104,7 @@ class Probe:
         self._programs: dict[str, Program] = {}
         self._load(tables)
 
-    def __enter__(self) -> Probe:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -122,7 +131,7 @@ class Probe:
             source, destination, asked.protocol, asked.port, self._fresh
         )
         before, dropped = self._counted("counters"), self._counted("drop_counters")
-        value = program.test_run(frame, _context(hook)).value
+        value = program.test_run(frame, packet_context(hook)).value
         after = self._counted("counters")
         if value not in _PASSES:
             raise WrongProgramError(f"{hook} returned {value:#x}")
@@ -156,7 +165,7 @@ class Probe:
                 if name in maps.TABLES:
                     with programs.map(name) as table:
                         write_table(name, table, tables)
-            for name in ("interfaces", "counters", "drop_counters"):
+            for name in _KEPT:
                 self._maps[name] = programs.map(name)
             self._programs = {
                 name: programs.program(name) for name in programs.programs
@@ -236,7 +245,7 @@ def _outcomes(decisions: bytes) -> list[str]:
     ]
 
 
-def _context(hook: str) -> bytes:
+def packet_context(hook: str) -> bytes:
     """Return struct __sk_buff: towards an endpoint the packet was forwarded, not made here.
 
     What the host made itself is judged by the host's policy as well, and that is asked

@@ -20,6 +20,7 @@ EXAMPLES = """
   lockgate compile -f policies/ -f cluster.yaml -o bundle/
   lockgate compile -f policies/ -f cluster.yaml --lock identities.lock --locked -o bundle/
   helm template shop | lockgate compile -f - -f cluster.yaml
+  lockgate compile -f policies/ -f cluster.yaml -o bundle/ --prove
   lockgate compile -f policies/ --message-format sarif > findings.sarif
 """
 
@@ -45,6 +46,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_inputs(parser)
     parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="compare the bundle's tables with a second reading of the sources (`lockgate "
+        "prove --packets none`); what is not proved is exit code 1",
+    )
+    parser.add_argument(
         "--clang", metavar="PATH", help="another compiler than the pinned one; recorded"
     )
 
@@ -61,6 +68,8 @@ def _compile(arguments: argparse.Namespace) -> int:
     from lockgate.artifact import check_replaceable
 
     directory, form = _choose_output(arguments)
+    if arguments.prove:
+        _check_provable(arguments, directory)
     if directory and directory.exists():
         check_replaceable(directory)
     with compile_settings(arguments) as settings:
@@ -74,7 +83,32 @@ def _compile(arguments: argparse.Namespace) -> int:
     print_diagnostics(compilation.diagnostics, form)
     if form == "text" and compilation.ok:
         print(_summarise(compilation, directory, is_new=is_new), file=sys.stderr)
-    return exit_code(compilation.diagnostics)
+    code = exit_code(compilation.diagnostics)
+    if arguments.prove and directory and not code:
+        return _prove(directory, arguments.files)
+    return code
+
+
+def _check_provable(arguments: argparse.Namespace, directory: Path | None) -> None:
+    """Refuse what cannot be proved before it is compiled."""
+    from lockgate.faults import Fault
+
+    if directory is None:
+        raise Fault("E2203", "--prove needs the bundle that is proved", "add -o DIR")
+    if "-" in arguments.files:
+        raise Fault(
+            "E2203",
+            "--prove reads the sources twice, and standard input can be read once",
+            "write it to a file, and name that with -f",
+        )
+
+
+def _prove(directory: Path, files: list[str]) -> int:
+    """Compare the tables of what was written; the programs are for `lockgate prove`."""
+    from lockgate.cli.prove import prove
+    from lockgate_runtime.bundle import Bundle
+
+    return prove(Bundle.open(directory), files, 0, "text", sys.stderr)
 
 
 def _choose_output(arguments: argparse.Namespace) -> tuple[Path | None, str]:

@@ -40,6 +40,7 @@ VERBS = {
     "test": Verb("lockgate.cli.test", "run the tests of policies"),
     "replay": Verb("lockgate.cli.replay", "judge recorded flows by candidate policies"),
     "suggest": Verb("lockgate.cli.suggest", "draw policies from recorded flows"),
+    "prove": Verb("lockgate.cli.prove", "compare a bundle with a second reading"),
     "apply": Verb("lockgate.cli.apply", "put a bundle in force on this node"),
     "status": Verb("lockgate.cli.status", "show what is in force on this node"),
     "confirm": Verb("lockgate.cli.confirm", "keep what apply --confirm-within loaded"),

@@ -19,9 +19,7 @@ def edges(text: str) -> tuple[int, int, int]:
     )
 
 
-def contains(text: str, address: Address | None) -> bool:
-    """Tell whether an address is in a prefix; none is in no prefix."""
-    if address is None:
-        return False
+def contains(text: str, position: tuple[int, int]) -> bool:
+    """Tell whether a prefix holds an address, given as IP version and number."""
     version, first, last = edges(text)
-    return version == address.version and first <= int(address) <= last
+    return version == position[0] and first <= position[1] <= last

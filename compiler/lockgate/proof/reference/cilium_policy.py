@@ -241,7 +241,7 @@ class _Spec:
         return entity in reserved
 
     def _cidr(self, text: str, other: End) -> bool:
-        return other.kind is Kind.WORLD and contains(text, other.address)
+        return other.kind is Kind.WORLD and contains(text, other.position)
 
     def _cidrset(self, item: Policy, other: End) -> bool:
         if any(self._cidr(text, other) for text in item.get("except") or []):

@@ -98,7 +98,7 @@ def _peer(peer: Policy, other: End, setting: Setting) -> bool:
     if peer.get("networks"):
         if setting.cilium and other.kind is not Kind.WORLD:
             return False  # deviation 2
-        return any(contains(text, other.address) for text in peer["networks"])
+        return any(contains(text, other.position) for text in peer["networks"])
     if "nodes" in peer:
         return other.node is not None and matches(peer["nodes"], other.node.labels)
     if setting.cilium and is_only_negative(peer.get("namespaces") or {}):

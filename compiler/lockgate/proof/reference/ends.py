@@ -131,14 +131,15 @@ class Ends:
 
         And those of its groups, by name and by the labels of the group.
         """
+        position = address.version, int(address)
         labels = [
             Label("cidr", text, "")
             for text in self.cluster.named_prefixes
-            if contains(text.replace("-", ":"), address)
+            if contains(text.replace("-", ":"), position)
         ]
         for name, group in self.cluster.groups.items():
             networks = group["spec"].get("externalCIDRs") or []
-            if any(contains(text, address) for text in networks):
+            if any(contains(text, position) for text in networks):
                 labels.append(Label("cidrgroup", GROUP_NAME + name, ""))
                 own = group["metadata"].get("labels") or {}
                 labels += [Label("cidrgroup", k, v) for k, v in own.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ class End:
     labels: list[Label] = field(default_factory=list)
     pod: Pod | None = None
     node: Node | None = None
+
+    @cached_property
+    def position(self) -> tuple[int, int]:
+        """IP version and address as numbers; (0, 0) where no address is known."""
+        if self.address is None:
+            return 0, 0
+        return self.address.version, int(self.address)
 
 
 @dataclass

@@ -126,6 +126,6 @@ def _peer(peer: Policy, namespace: str, other: End, setting: Setting) -> bool:
 
 
 def _block(block: Policy, other: End) -> bool:
-    return contains(block["cidr"], other.address) and not any(
-        contains(text, other.address) for text in block.get("except") or []
+    return contains(block["cidr"], other.position) and not any(
+        contains(text, other.position) for text in block.get("except") or []
     )

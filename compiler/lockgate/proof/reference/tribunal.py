@@ -153,13 +153,11 @@ class Tribunal:
 
     def _default_deny(self, isolating: Sequence[Statement]) -> Reason | None:
         if isolating:
-            places = {s.policy: s.place for s in isolating}
-            policies = tuple(sorted(places))
             return Reason(
                 f"default-deny/{self._direction}",
                 "default-deny",
-                policies,
-                tuple(places[policy] for policy in policies),
+                tuple(s.policy for s in isolating),
+                tuple(s.place for s in isolating),
             )
         return ALWAYS if self._forced else None
 

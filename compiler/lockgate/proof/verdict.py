@@ -1,0 +1,103 @@
+"""What a proof comes to: findings with codes, and the certificate where there are none.
+
+The certificate says what was compared and what is outside of the claim.  It never says more
+than "exhaustive over atoms".
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lockgate.codes import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lockgate.proof.compare import Difference, TableProof
+    from lockgate.proof.sources import Sources
+
+CLAIM = "exhaustive over atoms"
+MOST_SHOWN = 20
+"""So many findings of one kind are shown; the rest are counted."""
+
+OUTSIDE = (
+    "pods and policies that the sources do not have yet: a new bundle needs a new proof",
+    "requests and queries (L7): inside is that a packet is left to a parser, and no more",
+    "names: no rule for a DNS name selects an address",
+    "packets that follow the first of a flow, replies, errors about it, fragments",
+)
+WITHOUT_PACKETS = "the programs: no packet was sent, the tables alone were compared"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason why the bundle is not proved; ``details`` are fields of its own."""
+
+    code: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Return it as ``-o json`` has it."""
+        return {
+            "code": self.code,
+            "name": CODES[self.code].name,
+            "severity": "error",
+            "message": self.message,
+            **self.details,
+        }
+
+
+def table_findings(proof: TableProof) -> list[Finding]:
+    """Return what the comparison of the tables found."""
+    findings = list(_differences("E6300", proof.differences))
+    if not (proof.counts.peer_atoms and proof.counts.traffic_atoms):
+        message = (
+            f"there is nothing to compare: {proof.counts.peer_atoms} atoms of addresses, "
+            f"{proof.counts.traffic_atoms} of traffic"
+        )
+        findings.append(Finding("E6303", message))
+    elif not proof.counts.subjects:
+        findings.append(Finding("E6303", "the sources have nobody to be judged"))
+    findings += [Finding("E6302", text) for text in proof.unvisited[:MOST_SHOWN]]
+    more = len(proof.unvisited) - MOST_SHOWN
+    if more > 0:
+        findings.append(Finding("E6302", f"and {more} more places"))
+    return findings
+
+
+def _differences(code: str, differences: list[Difference]) -> Iterator[Finding]:
+    for difference in differences[:MOST_SHOWN]:
+        is_cell = bool(difference.direction)
+        yield Finding(
+            code if is_cell else "E6301", str(difference), difference._asdict()
+        )
+    more = len(differences) - MOST_SHOWN
+    if more > 0:
+        yield Finding(code, f"and {more} more differences", {"more": more})
+
+
+def packet_findings(differences: list[Difference]) -> list[Finding]:
+    """Return what packets found."""
+    return list(_differences("E6305", differences))
+
+
+def describe(
+    sources: Sources,
+    options: Mapping[str, str],
+    tables: TableProof,
+    packets: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what the certificate says besides the bundle's name."""
+    outside = OUTSIDE if packets else (*OUTSIDE, WITHOUT_PACKETS)
+    return {
+        "claim": CLAIM,
+        "options": dict(options),
+        "sources": [
+            {"name": name, "sha256": digest} for name, digest in sources.digests
+        ],
+        "tables": asdict(tables.counts),
+        "packets": packets,
+        "outside": list(outside),
+    }
