@@ -6,6 +6,7 @@
 #pragma once
 
 #include "conntrack.h"
+#include "parse.h"
 
 /* The first bytes of every transport header that has ports, and of an ICMP query. */
 struct embedded_transport {
@@ -65,17 +66,25 @@ static __always_inline bool read_embedded_v6(struct __sk_buff *skb, const struct
 					     struct packet *inner)
 {
 	u32 at = packet->transport + sizeof(struct icmphdr);
+	u32 end = packet->transport + packet->payload;
+	u32 fragment = 0;
 	struct ipv6hdr ip;
 
 	if (bpf_skb_load_bytes(skb, at, &ip, sizeof(ip)))
 		return false;
-	if (ip.version_class >> 4 != 6)
-		return false;
-	inner->key.protocol = ip.next_header;
 	inner->transport = at + sizeof(ip);
+	if (ip.version_class >> 4 != 6 || inner->transport > end)
+		return false;
+	/* The error holds only the head of the packet, whatever length that had. */
+	inner->payload = end - inner->transport;
+	inner->key.protocol = ip.next_header;
 	set_address_v6(source_address(inner), ip.source);
 	set_address_v6(destination_address(inner), ip.destination);
-	return true;
+	if (is_extension_header(ip.next_header) &&
+	    skip_extension_headers(skb, inner, &fragment))
+		return false;
+	/* A later fragment has no ports to find the flow by. */
+	return !(fragment & IPV6_OFFSET);
 }
 
 /* Whether the error belongs to a living flow. */

@@ -10,6 +10,9 @@ from lockgate_runtime import layout
 from tests.kernel.datapath.frames import (
     ACK,
     SYN,
+    authentication,
+    extension,
+    fragment6,
     icmp,
     icmp_of,
     ipv4,
@@ -21,6 +24,8 @@ from tests.kernel.datapath.frames import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.kernel.datapath.node import Node
 
 pytestmark = pytest.mark.kernel
@@ -159,6 +164,71 @@ def test_error_about_a_later_fragment(node: Node) -> None:
     node.passes("to_endpoint", packet("10.0.0.2", "10.0.0.1", TCP, tcp(40000, 80, SYN)))
     about = ipv4("10.0.0.1", "10.0.0.2", TCP, tcp(80, 40000), fragment=5)
     assert not node.passes("to_endpoint", error("172.16.0.1", "10.0.0.1", 3, about))
+
+
+HEADERS: dict[str, Callable[[int], tuple[int, bytes]]] = {
+    "options": lambda last: (60, extension(last, b"")),
+    "two options": lambda last: (
+        0,
+        extension(60, extension(last, b"", body=bytes(14))),
+    ),
+    "authentication": lambda last: (51, authentication(last, b"")),
+    "first fragment": lambda last: (44, fragment6(last, b"", more=True)),
+    "options and fragment": lambda last: (
+        60,
+        extension(44, fragment6(last, b"", more=True)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_error_about_a_packet_with_extension_headers(node: Node, name: str) -> None:
+    """The ports stand behind them; the error may end eight bytes after they begin."""
+    client, web, router = ADDRESSES[6]
+    assert node.passes("to_endpoint", packet(client, web, TCP, tcp(40000, 80, SYN)))
+    first, headers = HEADERS[name](TCP)
+    for port, is_ours in ((40000, True), (40001, False)):
+        about = ipv6(web, client, first, headers + tcp(80, port)[:8], length=1200)
+        assert node.passes("to_endpoint", error(router, web, 1, about)) == is_ours
+    for size in range(40, 40 + len(headers) + 8):
+        cut = ipv6(web, client, first, headers + tcp(80, 40000))[:size]
+        assert not node.passes("to_endpoint", error(router, web, 1, cut)), size
+
+
+def test_error_about_a_packet_with_options(node: Node) -> None:
+    """IPv4 options move the ports, and the length in the header counts."""
+    client, web, router = ADDRESSES[4]
+    assert node.passes("to_endpoint", packet(client, web, TCP, tcp(40000, 80, SYN)))
+    for options in (b"\1" * 4, b"\x44\x0c\x05\0" + bytes(8), b"\1" * 40):
+        about = ipv4(web, client, TCP, tcp(80, 40000)[:8], options=options, total=1200)
+        assert node.passes("to_endpoint", error(router, web, 3, about))
+        assert not node.passes("to_endpoint", error(router, web, 3, about[:-1]))
+        wrong = about[:20] + about[-8:] + options
+        assert not node.passes("to_endpoint", error(router, web, 3, wrong))
+
+
+OTHERS: dict[str, Callable[[int], tuple[int, bytes]]] = {
+    "later fragment": lambda last: (44, fragment6(last, b"", offset=8, more=True)),
+    "routing with segments left": lambda last: (
+        43,
+        extension(last, b"", body=b"\0\1" + bytes(20)),
+    ),
+    "mobility": lambda last: (135, extension(last, b"")),
+    "nine headers": lambda last: (
+        60,
+        extension(60, b"") * 8 + extension(last, b""),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_error_about_a_packet_that_nobody_reads(node: Node, name: str) -> None:
+    """What would be dropped itself, or has no ports, has no relations."""
+    client, web, router = ADDRESSES[6]
+    assert node.passes("to_endpoint", packet(client, web, TCP, tcp(40000, 80, SYN)))
+    first, headers = OTHERS[name](TCP)
+    about = ipv6(web, client, first, headers + tcp(80, 40000))
+    assert not node.passes("to_endpoint", error(router, web, 1, about))
 
 
 def test_error_with_a_borrowed_source(node: Node) -> None:
