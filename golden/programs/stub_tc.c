@@ -15,6 +15,16 @@ struct {
 SEC("tc")
 int stub_from_endpoint(struct __sk_buff *skb)
 {
+	skb->cb[0] = LINK_ETHERNET;
+	enter(skb, &programs_tc, HOOK_FROM_ENDPOINT);
+	return TC_ACT_SHOT;
+}
+
+/* Host's end of a veth, ingress. A device without link headers. */
+SEC("tc")
+int stub_from_endpoint_l3(struct __sk_buff *skb)
+{
+	skb->cb[0] = LINK_NONE;
 	enter(skb, &programs_tc, HOOK_FROM_ENDPOINT);
 	return TC_ACT_SHOT;
 }
@@ -23,6 +33,16 @@ int stub_from_endpoint(struct __sk_buff *skb)
 SEC("tc")
 int stub_to_endpoint(struct __sk_buff *skb)
 {
+	skb->cb[0] = LINK_ETHERNET;
+	enter(skb, &programs_tc, HOOK_TO_ENDPOINT);
+	return TC_ACT_SHOT;
+}
+
+/* Host's end of a veth, egress. A device without link headers. */
+SEC("tc")
+int stub_to_endpoint_l3(struct __sk_buff *skb)
+{
+	skb->cb[0] = LINK_NONE;
 	enter(skb, &programs_tc, HOOK_TO_ENDPOINT);
 	return TC_ACT_SHOT;
 }
@@ -31,6 +51,16 @@ int stub_to_endpoint(struct __sk_buff *skb)
 SEC("tc")
 int stub_from_network(struct __sk_buff *skb)
 {
+	skb->cb[0] = LINK_ETHERNET;
+	enter(skb, &programs_tc, HOOK_FROM_NETWORK);
+	return TC_ACT_SHOT;
+}
+
+/* A device of the host, ingress. A device without link headers. */
+SEC("tc")
+int stub_from_network_l3(struct __sk_buff *skb)
+{
+	skb->cb[0] = LINK_NONE;
 	enter(skb, &programs_tc, HOOK_FROM_NETWORK);
 	return TC_ACT_SHOT;
 }
@@ -39,6 +69,16 @@ int stub_from_network(struct __sk_buff *skb)
 SEC("tc")
 int stub_to_network(struct __sk_buff *skb)
 {
+	skb->cb[0] = LINK_ETHERNET;
+	enter(skb, &programs_tc, HOOK_TO_NETWORK);
+	return TC_ACT_SHOT;
+}
+
+/* A device of the host, egress. A device without link headers. */
+SEC("tc")
+int stub_to_network_l3(struct __sk_buff *skb)
+{
+	skb->cb[0] = LINK_NONE;
 	enter(skb, &programs_tc, HOOK_TO_NETWORK);
 	return TC_ACT_SHOT;
 }

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from lockgate_runtime import environment
 from lockgate_runtime.attach import Attachment, way
-from lockgate_runtime.bpf import Program
 from lockgate_runtime.bundle import Bundle
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.generation import (
@@ -28,6 +27,7 @@ from lockgate_runtime.generation import (
     put_in_place,
 )
 from lockgate_runtime.jiffies import jiffies_per_second
+from lockgate_runtime.link_header import device_stub
 from lockgate_runtime.loader import Loader
 from lockgate_runtime.netlink import Netlink
 from lockgate_runtime.pins import Pins, boot_time, remove_tree
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from lockgate_runtime.bpf import Program
     from lockgate_runtime.endpoints import Absent, Placement, Present
     from lockgate_runtime.guard import Guard
     from lockgate_runtime.netlink import Device
@@ -304,7 +305,7 @@ class _Application:
 
     def _stub(self, place: Attachment, numbers: Mapping[int, int]) -> Program:
         if place.way != "cgroup":
-            return Program.pinned(self._pins.stubs / place.hook)
+            return device_stub(self._pins, place, self._netlink)
         return self._loader.cgroup_stubs(numbers[place.target])[place.hook]
 
     def _undo(

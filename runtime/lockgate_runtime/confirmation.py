@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.attach import Attachment, way
-from lockgate_runtime.bpf import Program
 from lockgate_runtime.bundle import Bundle
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.generation import BEFORE, generation_in
+from lockgate_runtime.link_header import device_stub
 from lockgate_runtime.loader import Loader
 from lockgate_runtime.recovery import is_attached, recover, settle
 from lockgate_runtime.slot import write_slot
 
 if TYPE_CHECKING:
+    from lockgate_runtime.bpf import Program
     from lockgate_runtime.netlink import Netlink
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
@@ -90,7 +91,8 @@ def _attach_again(pins: Pins, state: State, netlink: Netlink, number: int) -> li
         try:
             if not _is_same(place, where, netlink):
                 continue
-            with _stub(pins, place, numbers.get(where, 0), node["bundle"]) as program:
+            number = numbers.get(where, 0)
+            with _stub(pins, place, netlink, number, node["bundle"]) as program:
                 pin = pins.links / place.name
                 way(place.way).attach(program, place, pin, netlink, where)
         except (OSError, NodeError) as error:
@@ -107,8 +109,10 @@ def _is_same(place: Attachment, where: str, netlink: Netlink) -> bool:
     return device is not None and device.name == where
 
 
-def _stub(pins: Pins, place: Attachment, number: int, bundle: str) -> Program:
+def _stub(
+    pins: Pins, place: Attachment, netlink: Netlink, number: int, bundle: str
+) -> Program:
     if place.way != "cgroup":
-        return Program.pinned(pins.stubs / place.hook)
+        return device_stub(pins, place, netlink)
     loader = Loader(Bundle.open(Path(bundle)), pins)
     return loader.cgroup_stubs(number)[place.hook]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.attach import cgroup
 from lockgate_runtime.errors import NodeError
+from lockgate_runtime.link_header import stub_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +72,7 @@ def find_endpoints(
 ) -> tuple[list[Present], list[Absent]]:
     """Find every endpoint; E5024 where two are behind one device, E5026 where numbers meet.
 
+    E5027 where an endpoint is behind a device of an unknown kind.
     ``enforced``: the devices at which endpoints with these addresses are enforced now.
     """
     present: list[Present] = []
@@ -220,6 +222,7 @@ def _device_of(
 
 
 def _present(endpoint: Endpoint, device: Device) -> Present:
+    stub_suffix(device)  # refuses what no stub fits
     return Present(endpoint, device.index, device.index, device.name, is_cgroup=False)
 
 

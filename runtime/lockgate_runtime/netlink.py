@@ -34,11 +34,15 @@ _AF_BRIDGE = 7
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A network device of this namespace; ``kind`` is empty for physical ones."""
+    """A network device of this namespace; ``kind`` is empty for physical ones.
+
+    ``link_type`` is the kernel's ARPHRD number, which says what its frames begin with.
+    """
 
     index: int
     name: str
     kind: str
+    link_type: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,8 @@ class Netlink:
                 return None
             raise
         kind = message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND")
-        return Device(index, message.get_attr("IFLA_IFNAME"), kind or "")
+        name = message.get_attr("IFLA_IFNAME")
+        return Device(index, name, kind or "", message["ifi_type"])
 
     def route(self, address: Address) -> Route | None:
         """Return how packets to an address leave, None when they do not or it is local."""

@@ -41,7 +41,12 @@ _LOOPBACK = 1
 
 _HOST_MARK = 0x10000
 _FIRST_PORT = 20_000
-_SMALL = {"flows": 65_536, "flows_new": 65_536, "event_state": 65_536}
+_SMALL = {
+    "flows": 65_536,
+    "flow_queue": 65_537,
+    "flows_new": 65_536,
+    "event_state": 65_536,
+}
 _KEPT = (
     "interfaces",
     "counters",

@@ -10,6 +10,7 @@ from lockgate_runtime import guard
 from lockgate_runtime.attach import Attachment, tcx
 from lockgate_runtime.endpoints import find_endpoints
 from lockgate_runtime.errors import NodeError
+from lockgate_runtime.link_header import stub_suffix
 from lockgate_runtime.loader import CGROUP_HOOKS, NodeTables
 from lockgate_runtime.local_addresses import AddressPart
 from lockgate_runtime.node_part import take_policies
@@ -119,7 +120,10 @@ def survey(bundle: Bundle, choice: Choice, netlink: Netlink) -> Survey:
 def _host_devices(
     rows: NodeRows, names: Sequence[str], taken: set[int], netlink: Netlink
 ) -> list[Device]:
-    """Return where the host meets the network, if its policies are to be judged."""
+    """Return where the host meets the network, if its policies are to be judged.
+
+    E5025 where that is nowhere, E5027 where it is a device of an unknown kind.
+    """
     if not rows.host.is_enforced:
         return []
     found = []
@@ -135,6 +139,8 @@ def _host_devices(
             "a policy selects this host, and no device has a default route",
             "name the host's devices: --devices eth0,eth1",
         )
+    for device in found:
+        stub_suffix(device)  # refuses what no stub fits
     return found
 
 

@@ -51,12 +51,14 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
+	BPF_MAP_TYPE_QUEUE = 22,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
 	BPF_F_NO_PREALLOC = 1 << 0,
 	BPF_F_RDONLY_PROG = 1 << 7,
 	BPF_RB_NO_WAKEUP = 1 << 0,
@@ -68,6 +70,12 @@ enum { CLOCK_MONOTONIC = 1 };
 enum {
 	TC_ACT_UNSPEC = -1,
 	TC_ACT_SHOT = 2,
+};
+
+/* What is before the IP header on a device; its stub writes it to cb[0]. */
+enum {
+	LINK_ETHERNET,
+	LINK_NONE,
 };
 
 /* The context of tc and cgroup_skb programs. */
@@ -114,20 +122,22 @@ static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)
 static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value,
 					 u64 flags) = (void *)2;
 static long (*const bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
+static long (*const bpf_map_push_elem)(void *map, const void *value, u64 flags) = (void *)87;
+static long (*const bpf_map_pop_elem)(void *map, void *value) = (void *)88;
 static long (*const bpf_skb_load_bytes)(const void *skb, u32 offset, void *to,
 					u32 size) = (void *)26;
 static u64 (*const bpf_jiffies64)(void) = (void *)118;
 static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)125;
 static void *(*const bpf_ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_submit)(void *record, u64 flags) = (void *)132;
-static long (*const bpf_for_each_map_elem)(void *map, void *callback, void *context,
-					   u64 flags) = (void *)164;
 static long (*const bpf_timer_init)(struct bpf_timer *timer, void *map,
 				    u64 flags) = (void *)169;
 static long (*const bpf_timer_set_callback)(struct bpf_timer *timer,
 					    void *callback) = (void *)170;
 static long (*const bpf_timer_start)(struct bpf_timer *timer, u64 nanoseconds,
 				     u64 flags) = (void *)171;
+static long (*const bpf_loop)(u32 times, void *callback, void *context,
+			      u64 flags) = (void *)181;
 
 /* A jump to another program; with a constant index the JIT makes it a direct one. */
 static __always_inline void bpf_tail_call_static(void *context, const void *programs,

@@ -37,27 +37,32 @@ static __always_inline struct flow *find_flow(const struct flow_key *key, bool *
 	return flow && !is_expired(flow, now) ? flow : NULL;
 }
 
-/* Make room for a new flow with the ports of one that has timed out. */
-static __always_inline void forget_expired(const struct flow_key *key)
+/* Tell the end of a flow that has timed out, before a new one takes its ports. */
+static __always_inline void report_expired(const struct flow_key *key)
 {
 	struct flow *flow = bpf_map_lookup_elem(&flows, key);
 
-	if (!flow)
+	if (!flow || flow->flags & FLOW_IS_REPORTED)
 		return;
-	if (!(flow->flags & FLOW_IS_REPORTED))
-		report_end(key, flow);
-	bpf_map_delete_elem(&flows, key);
+	flow->flags |= FLOW_IS_REPORTED;
+	report_end(key, flow);
 }
 
-static __always_inline void delete_flow(const struct flow_key *key, bool is_new)
+/* An entry of flows only times out at once: the sweeper deletes it, with its place in the queue. */
+static __always_inline void end_flow(const struct flow_key *key, struct flow *flow, bool is_new)
 {
-	if (is_new)
+	if (is_new) {
 		bpf_map_delete_elem(&flows_new, key);
-	else
-		bpf_map_delete_elem(&flows, key);
+		return;
+	}
+	flow->timeout = 0;
+	flow->last_seen = (u32)bpf_jiffies64() - 1;
 }
 
-/* A flow that is answered moves to where no flood can push it out. */
+/*
+ * A flow that is answered moves to where no flood can push it out: to a new entry, or to that
+ * of a flow with its ports that is over.
+ */
 __verified_alone int promote_flow(const struct flow_key *key, const struct flow *flow)
 {
 	struct flow_key key_copy;
@@ -67,7 +72,11 @@ __verified_alone int promote_flow(const struct flow_key *key, const struct flow 
 		return 0;
 	key_copy = *key;
 	copy = *flow;
-	if (bpf_map_update_elem(&flows, &key_copy, &copy, BPF_NOEXIST)) {
+	if (!bpf_map_update_elem(&flows, &key_copy, &copy, BPF_NOEXIST)) {
+		/* It has as many places as flows, so this succeeds. */
+		if (bpf_map_push_elem(&flow_queue, &key_copy, BPF_ANY))
+			bpf_map_delete_elem(&flows, &key_copy);
+	} else if (bpf_map_update_elem(&flows, &key_copy, &copy, BPF_EXIST)) {
 		count_drop(REASON_CONNTRACK_FULL, 0);
 		return 0;
 	}

@@ -234,7 +234,7 @@ __verified_alone int judge(struct __sk_buff *skb, struct packet *packet,
 	if (flow && is_opening(packet)) {
 		if (flow->state == FLOW_STATE_CLOSING || flow->flags & FLOW_IS_CUT) {
 			/* The old connection is over, and a new one takes its ports. */
-			delete_flow(&key, is_new);
+			end_flow(&key, flow, is_new);
 			flow = NULL;
 		} else if (packet->direction != flow->initiator) {
 			/* An answer does not open: this end wants a connection of its own. */
@@ -248,7 +248,7 @@ __verified_alone int judge(struct __sk_buff *skb, struct packet *packet,
 	/* Neither a reply to nobody nor a reset opens a flow. */
 	if (packet->kind == PACKET_ANSWER || packet->tcp_flags & TCP_RST)
 		return judge_single(skb, packet, endpoint, &verdict);
-	forget_expired(&key);
+	report_expired(&key);
 	return judge_new(skb, packet, endpoint, &verdict);
 }
 

@@ -276,8 +276,9 @@ static __always_inline bool is_vlan(u16 protocol)
 	return protocol == htons(ETH_P_8021Q) || protocol == htons(ETH_P_8021AD);
 }
 
-/* A frame of a tc hook.  Tags say nothing about who may talk to whom: two are passed over. */
-static __always_inline u32 parse_frame(struct __sk_buff *skb, struct packet *packet)
+/* Find the network header.  Tags say nothing about who may talk to whom: two are passed over. */
+static __always_inline u32 parse_ethernet(struct __sk_buff *skb, struct packet *packet,
+					  u16 *type)
 {
 	struct ethhdr buffer, *ethernet = header(skb, 0, &buffer, sizeof(*ethernet));
 	u16 protocol;
@@ -300,6 +301,26 @@ static __always_inline u32 parse_frame(struct __sk_buff *skb, struct packet *pac
 			protocol = tag->protocol;
 			packet->network += sizeof(*tag);
 		}
+	}
+	*type = protocol;
+	return 0;
+}
+
+/* A packet of a tc hook. */
+static __always_inline u32 parse_frame(struct __sk_buff *skb, struct packet *packet)
+{
+	u16 protocol;
+	u32 reason;
+
+	if (unlikely(skb->cb[0] == LINK_NONE)) {
+		protocol = skb->protocol;
+		/* There are no neighbours to resolve. */
+		if (protocol == htons(ETH_P_ARP))
+			return REASON_UNKNOWN_PROTOCOL;
+	} else {
+		reason = parse_ethernet(skb, packet, &protocol);
+		if (unlikely(reason))
+			return reason;
 	}
 	return parse_network(skb, packet, protocol);
 }

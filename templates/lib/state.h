@@ -18,6 +18,16 @@ struct {
 	__uint(max_entries, 131072);
 } flows SEC(".maps");
 
+/*
+ * The keys of all entries of flows, each once, and a mark of the sweeper's own: who creates
+ * an entry puts its key here, and only the sweeper deletes one or the other.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__type(value, struct flow_key);
+	__uint(max_entries, 131073);
+} flow_queue SEC(".maps");
+
 /* Flows without an answer yet; a flood of them pushes out only its like. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -9,10 +9,15 @@
 
 #include "event.h"
 
-static const u64 INTERVAL = 5000000000ull; /* ns */
+/* A round looks at every entry once, some at a time, so that no interrupt takes long. */
+static const u64 ROUND = 5000000000ull; /* ns between two rounds */
+static const u64 STEP = 10000000ull; /* ns between two steps of a round */
+
+enum { FLOWS_OF_STEP = 512 };
 
 struct sweeper {
 	struct bpf_timer timer;
+	u64 is_under_way; /* a round has begun: the mark where it ends is in the queue */
 };
 
 struct {
@@ -22,24 +27,47 @@ struct {
 	__uint(max_entries, 1);
 } sweeper SEC(".maps");
 
-static long sweep_flow(void *map, const struct flow_key *key, struct flow *flow, void *context)
+/* Look at the next entry; returns 1 where the round ends. */
+static long sweep_flow(u32 number, u32 *is_over)
 {
-	if ((u32)bpf_jiffies64() - flow->last_seen <= flow->timeout)
-		return 0;
-	if (!(flow->flags & FLOW_IS_REPORTED)) {
-		/* A function verified alone may write to its arguments, for all that is known. */
-		struct flow_key copy = *key;
+	struct flow_key key;
+	struct flow *flow;
 
-		report_end(&copy, flow);
+	if (bpf_map_pop_elem(&flow_queue, &key) || key.hook) {
+		*is_over = true;
+		return 1;
 	}
-	bpf_map_delete_elem(map, key);
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow)
+		return 0;
+	if ((u32)bpf_jiffies64() - flow->last_seen <= flow->timeout) {
+		bpf_map_push_elem(&flow_queue, &key, BPF_ANY);
+		return 0;
+	}
+	if (!(flow->flags & FLOW_IS_REPORTED))
+		report_end(&key, flow);
+	bpf_map_delete_elem(&flows, &key);
 	return 0;
+}
+
+/* Do one step; returns whether the round is over. */
+static __always_inline u32 sweep_step(struct sweeper *sweeper)
+{
+	struct flow_key mark = { .hook = 1 }; /* no flow's key has one */
+	u32 is_over = false;
+
+	if (!sweeper->is_under_way)
+		bpf_map_push_elem(&flow_queue, &mark, BPF_ANY);
+	bpf_loop(FLOWS_OF_STEP, sweep_flow, &is_over, 0);
+	sweeper->is_under_way = !is_over;
+	return is_over;
 }
 
 static int sweep(void *map, u32 *key, struct sweeper *sweeper)
 {
-	bpf_for_each_map_elem(&flows, sweep_flow, NULL, 0);
-	bpf_timer_start(&sweeper->timer, INTERVAL, 0);
+	u64 wait = sweep_step(sweeper) ? ROUND : STEP;
+
+	bpf_timer_start(&sweeper->timer, wait, 0);
 	return 0;
 }
 
@@ -53,5 +81,5 @@ static __always_inline int start(void)
 		return -1;
 	bpf_timer_init(&element->timer, &sweeper, CLOCK_MONOTONIC);
 	bpf_timer_set_callback(&element->timer, sweep);
-	return bpf_timer_start(&element->timer, INTERVAL, 0);
+	return bpf_timer_start(&element->timer, ROUND, 0);
 }

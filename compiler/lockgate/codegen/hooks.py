@@ -42,5 +42,8 @@ ENDPOINT_HOOKS = (FROM_ENDPOINT, TO_ENDPOINT)
 NETWORK_HOOKS = (FROM_NETWORK, TO_NETWORK)
 TC_HOOKS = ENDPOINT_HOOKS + NETWORK_HOOKS
 CGROUP_HOOKS = (CGROUP_INGRESS, CGROUP_EGRESS)
+LINKS = {"": "LINK_ETHERNET", "_l3": "LINK_NONE"}
+"""Stubs by what is before the IP header on a device: suffix of the stub, value in C."""
+
 HOOKS = TC_HOOKS + CGROUP_HOOKS
 """In the order of ``enum hook``."""

@@ -9,6 +9,7 @@ from lockgate.codegen.hooks import (
     CGROUP_HOOKS,
     ENDPOINT_HOOKS,
     HOOKS,
+    LINKS,
     NETWORK_HOOKS,
     TC_HOOKS,
 )
@@ -27,7 +28,7 @@ def render_programs(shape: Shape) -> dict[str, str]:
     sources = {file.name: file.read_text() for file in (TEMPLATES / "lib").iterdir()}
     sources["layout.h"] = render_layout()
     sources["shape.h"] = render("shape.h.j2", shape=shape)
-    sources["stub_tc.c"] = render("stub_tc.c.j2", hooks=TC_HOOKS)
+    sources["stub_tc.c"] = render("stub_tc.c.j2", hooks=TC_HOOKS, links=LINKS)
     sources["tc.c"] = render("tc.c.j2", hooks=tc_hooks)
     sources["sweep.c"] = render("sweep.c.j2")
     if shape.uses("cgroups"):

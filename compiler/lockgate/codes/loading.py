@@ -182,6 +182,16 @@ EXPLANATIONS = (
         cure="Create one of the two cgroups again: it gets another id.",
     ),
     Explanation(
+        "E5027",
+        "unknown-link-header",
+        "a device's packets begin with a header that the programs cannot read",
+        cause="The programs read Ethernet frames, and bare IP packets as WireGuard, "
+        "tun, ipip, sit and PPP have them.  This device has others (GRE, InfiniBand, "
+        "...), and addresses and ports would be read from the wrong place.",
+        cure="Name the devices without it: --devices for the host's, --endpoints for "
+        "an endpoint's.",
+    ),
+    Explanation(
         "E5030",
         "busy",
         "another process is changing the same root",

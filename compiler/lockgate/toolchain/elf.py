@@ -29,6 +29,7 @@ _MAP_KINDS = {
     6: "percpu_array",
     9: "lru_hash",
     11: "lpm_trie",
+    22: "queue",
     27: "ringbuf",
 }
 """Enum bpf_map_type, what our programs use of it."""

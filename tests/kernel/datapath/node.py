@@ -8,9 +8,11 @@ own.
 from __future__ import annotations
 
 import struct
+import time
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.pack import pack_tables
@@ -71,14 +73,18 @@ _EXTRA_SIZES = {
 }
 
 
+SWEEP_STEP = Path(__file__).with_name("sweep_step.c")
+
+
 @cache
 def compile_shape(*features: str) -> dict[str, bytes]:
-    """Compile the programs with some features in use."""
+    """Compile the programs with some features in use, and one for a step of the sweeper."""
     shape = Shape(tuple(Feature(name, name in features, "a test") for name in FEATURES))
+    sources = {**render_programs(shape), SWEEP_STEP.name: SWEEP_STEP.read_text()}
     diagnostics = Diagnostics()
     # The virtual machines, which are slow, find what the host has compiled.
     folder = cache_folders()[0] / "objects"
-    objects = compile_c(render_programs(shape), diagnostics, cache_folder=folder)
+    objects = compile_c(sources, diagnostics, cache_folder=folder)
     assert not diagnostics.found, diagnostics.found
     return objects
 
@@ -132,7 +138,7 @@ class Node:
             generation=generation, interface_mask=0, **{**CONFIG, **config}
         )
         objects = compile_shape(*features)
-        for name in ("stub_tc", "stub_cgroup", "tc", "cgroup", "sweep"):
+        for name in ("stub_tc", "stub_cgroup", "tc", "cgroup", "sweep", "sweep_step"):
             if name + ".o" in objects:
                 self._load(name, objects[name + ".o"])
         self._fill()
@@ -248,7 +254,7 @@ class Node:
     def put_in_place(self, place: int) -> None:
         """Let the stubs jump to these programs where ``place`` is active."""
         for name, program in self.programs.items():
-            if name != "start_sweeper":
+            if name not in ("start_sweeper", "sweep_once"):
                 array = "programs_cgroup" if name in CGROUP_HOOKS else "programs_tc"
                 index = value_of("hook", name) * 2 + place
                 self.maps[array].set(_u32(index), _u32(program.fd))
@@ -290,6 +296,16 @@ class Node:
             return value == 1
         assert value in (PASS, DROP), value
         return value == PASS
+
+    def sweep(self) -> list[float]:
+        """Let the sweeper make a whole round at once; return the CPU seconds of each step."""
+        steps = []
+        is_over = 0
+        while not is_over:
+            began = time.thread_time()
+            is_over = self.programs["sweep_once"].test_run().value
+            steps.append(time.thread_time() - began)
+        return steps
 
     # ------------------------------------------------------------ looking
 

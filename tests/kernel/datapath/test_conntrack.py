@@ -65,8 +65,8 @@ class Talk:
         assert self.asks(ACK)
 
     def flow(self) -> dict[str, int | bytes]:
-        """Return the only entry, wherever it is."""
-        (flow,) = (*self.node.flows().values(), *self.node.flows("flows_new").values())
+        """Return the only living entry: one in ``flows`` may be over, and a new one there."""
+        (flow,) = (self.node.flows("flows_new") or self.node.flows()).values()
         return flow
 
     def state(self) -> str:

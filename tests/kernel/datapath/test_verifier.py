@@ -15,6 +15,7 @@ CEILINGS = {
     "tc": 40_000,
     "cgroup": 40_000,
     "sweep": 1_000,
+    "sweep_step": 1_000,
 }
 """Verified instructions for each program; the kernel's limit is a million."""
 

@@ -168,6 +168,10 @@ class Network:
         for pod in PODS.keys() - set(self.pods):
             self.add_pod(pod, *PODS[pod])
 
+    def pod(self, name: str) -> str:
+        """Return the namespace of a pod."""
+        return self._full(name)
+
     def _full(self, name: str) -> str:
         return name if name.startswith(self.name) else f"{self.name}-{name}"
 
