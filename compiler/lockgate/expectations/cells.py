@@ -1,6 +1,8 @@
 """Read verdict tables row by row: for one endpoint and one peer, what is decided for what.
 
-A row is a few decisions, each with the set of port atoms (bits) that it is about.
+A row is a few decisions, each with the set of port atoms (bits) that it is about.  Few
+different rows occur, so each has a number, and a table is a line of such numbers by
+identity class.
 """
 
 from __future__ import annotations
@@ -12,41 +14,52 @@ from typing import TYPE_CHECKING
 from lockgate.bitset import from_members
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lockgate.bitset import Bits
     from lockgate.ir.tables import Tables
 
 Row = tuple[tuple[int | None, int], ...]
 """Pairs of a decision (None: nobody judges) and the atoms that it is about."""
 
+NOBODY = 0
+"""The number of the row of those who are not judged."""
+
 
 class Cells:
-    """Rows of the tables."""
+    """Rows of the tables, by number."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self.everything: Bits = (1 << tables.atoms.count) - 1
-        self.nobody: Row = ((None, self.everything),)
-        self.row = cache(self._row)
-        self._distinct_row = cache(self._read_row)
-        self._intervals = cache(self._read_intervals)
+        everything: Bits = (1 << tables.atoms.count) - 1
+        self.rows: list[Row] = [((None, everything),)]
+        self._numbers: dict[Row, int] = {self.rows[NOBODY]: NOBODY}
+        self._nobody = [NOBODY] * tables.class_count
+        self._read = cache(self._line)
 
-    def _row(self, table: int, identity_class: int) -> Row:
-        return self._distinct_row(
-            table, self._tables.tables[table].rows[identity_class]
-        )
+    def line(self, table: int | None) -> Sequence[int]:
+        """Return the numbers of a table's rows by identity class; None is no table."""
+        return self._nobody if table is None else self._read(table)
 
-    def _read_row(self, table: int, row: int) -> Row:
+    def _line(self, table: int) -> list[int]:
         verdicts = self._tables.tables[table]
-        first = row * verdicts.interval_count
-        bits: dict[int, int] = defaultdict(int)
-        for interval, atoms in enumerate(self._intervals(table)):
-            bits[verdicts.cells[first + interval]] |= atoms
-        return tuple(sorted(bits.items()))
-
-    def _read_intervals(self, table: int) -> list[Bits]:
-        verdicts = self._tables.tables[table]
+        count = self._tables.atoms.count
         atoms: list[list[int]] = [[] for _ in range(verdicts.interval_count)]
         for atom, interval in enumerate(verdicts.intervals):
             atoms[interval].append(atom)
-        count = self._tables.atoms.count
-        return [from_members(some, count) for some in atoms]
+        intervals = [from_members(some, count) for some in atoms]
+        places = list(verdicts.rows)
+        numbers = {place: self._number(table, place, intervals) for place in {*places}}
+        return [numbers[place] for place in places]
+
+    def _number(self, table: int, place: int, intervals: Sequence[Bits]) -> int:
+        verdicts = self._tables.tables[table]
+        first = place * verdicts.interval_count
+        bits: dict[int, int] = defaultdict(int)
+        for interval, atoms in enumerate(intervals):
+            bits[verdicts.cells[first + interval]] |= atoms
+        row = tuple(sorted(bits.items()))
+        number = self._numbers.setdefault(row, len(self.rows))
+        if number == len(self.rows):
+            self.rows.append(row)
+        return number

@@ -11,15 +11,16 @@ it does not.  With a :class:`Sampler` each class is asked of the kernel, too.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lockgate.bitset import lowest
 from lockgate.expectations.cells import Cells
+from lockgate.expectations.crossing import Crossing
 from lockgate.expectations.places import Place, PlaceKind, Population
-from lockgate.expectations.sets import Members, Relation, Sets, UnknowableError
+from lockgate.expectations.sets import Members, Sets, UnknowableError
 from lockgate.expectations.traffic import Atoms, Example, PortSpan, spans_of
 from lockgate.expectations.verdicts import Decisions, Opinion, Verdicts
 from lockgate.ir.policy import NamedPortMatch
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lockgate.bitset import Bits
-    from lockgate.expectations.cells import Row
+    from lockgate.expectations.crossing import Meeting, RowPair
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.tables import Tables
     from lockgate.language import ast
@@ -98,9 +99,6 @@ class Sampler(Protocol):
         """Yield each flow that was asked for with what was decided, without opinion."""
 
 
-_Groups = dict[object, list[Place]]
-
-
 class Engine:
     """Judges the statements of tests over one set of tables."""
 
@@ -116,8 +114,8 @@ class Engine:
         self.verdicts = Verdicts(packed, requests)
         self.atoms = Atoms(tables.atoms)
         self._sets = Sets(self.population)
-        self._cells = Cells(tables)
-        self._packed = packed
+        self.cells = Cells(tables)
+        self.crossing = Crossing(self.population, self.cells)
         self.sampler = sampler
         self._named_ports = {e.key: e.named_ports for e in cluster.endpoints}
 
@@ -145,84 +143,34 @@ class Engine:
             result.why = f"in this snapshot nobody is its {' and its '.join(nobody)}"
             return result
         hearing = _Hearing(self, statement, result)
-        for pair in self._pairs(statement, *ends):
-            hearing.judge(*pair, ends)
+        for spans, destinations in self._by_traffic(statement, ends[1]):
+            for meeting in self.crossing.meetings(ends[0], destinations):
+                hearing.judge(meeting, spans, ends)
         if not result.pairs:
-            result.status, result.why = Status.EMPTY, self._why_no_pair(hearing)
+            result.status, result.why = Status.EMPTY, hearing.why_nothing()
         elif result.violations:
             result.status = Status.FAILED
         return result
 
-    def rows(self, source: Place, destination: Place) -> tuple[Row, Row]:
-        """Return what the hooks at both ends decide, by traffic."""
-        return (
-            self._row(source, destination, is_egress=True),
-            self._row(destination, source, is_egress=False),
-        )
-
-    # ------------------------------------------------------------ pairs
-
-    def _pairs(
-        self, statement: ast.Statement, sources: Members, destinations: Members
-    ) -> Iterator[tuple[list[Place], list[Place], tuple[PortSpan, ...]]]:
-        """Yield groups that hooks cannot tell apart, with the traffic asked for."""
+    def _by_traffic(
+        self, statement: ast.Statement, destinations: Members
+    ) -> Iterator[tuple[tuple[PortSpan, ...], Members]]:
+        """Yield what is asked for, by destination: each may name its ports otherwise."""
         matches = [traffic.match for traffic in statement.traffic]
-        has_names = any(isinstance(match, NamedPortMatch) for match in matches)
-        every = (*sources.places, *destinations.places)
-        by_node = any(place.kind is PlaceKind.NODE for place in every)
-
-        def spans(place: Place) -> tuple[PortSpan, ...]:
-            ports = self._named_ports.get(place.name, ()) if has_names else ()
-            return spans_of(matches, ports if place.kind is PlaceKind.POD else ())
-
-        plain = spans_of(matches)
-        from_groups = self._groups(sources.places, by_node=by_node)
-        to_groups: dict[tuple[PortSpan, ...], _Groups] = {}
-        if has_names:
-            by_spans: dict[tuple[PortSpan, ...], list[Place]] = defaultdict(list)
-            for place in destinations.places:
-                by_spans[spans(place)].append(place)
-            for some, places in by_spans.items():
-                to_groups[some] = self._groups(places, by_node=by_node)
-        else:
-            to_groups[plain] = self._groups(destinations.places, by_node=by_node)
-        for wanted, groups in to_groups.items():
-            for one in from_groups.values():
-                for other in groups.values():
-                    if _meet(one[0], other[0], sources.relation, destinations.relation):
-                        yield one, other, wanted
-
-    def _groups(self, places: Iterable[Place], *, by_node: bool) -> _Groups:
-        groups: _Groups = defaultdict(list)
-        for place in places:
-            groups[self._look(place, by_node=by_node)].append(place)
-        return groups
-
-    def _look(self, place: Place, *, by_node: bool) -> object:
-        """Return what hooks know of a place."""
-        subject = place.subject
-        tables = subject and (subject.ingress_policy, subject.egress_policy)
-        peer = self._packed.peer(place.peer)
-        hosts = peer[2:] if place.kind is PlaceKind.NODE else ()
-        node = place.node if by_node else None
-        return place.kind, place.family, tables, peer.identity_class, hosts, node
-
-    def _row(self, judging: Place, other: Place, *, is_egress: bool) -> Row:
-        subject = judging.subject
-        if subject is None:
-            return self._cells.nobody
-        table = subject.egress_policy if is_egress else subject.ingress_policy
-        peer = self._packed.peer(self.population.seen_from(other, judging))
-        return self._cells.row(table, peer.identity_class)
-
-    def _why_no_pair(self, hearing: _Hearing) -> str:
-        if hearing.without_traffic:
-            return "no destination has such traffic (a named port that nobody has?)"
-        return "no packet of ours goes from its source to its destination"
+        if not any(isinstance(match, NamedPortMatch) for match in matches):
+            yield spans_of(matches), destinations
+            return
+        by_spans: dict[tuple[PortSpan, ...], list[Place]] = defaultdict(list)
+        for place in destinations.places:
+            is_pod = place.kind is PlaceKind.POD
+            ports = self._named_ports.get(place.name, ()) if is_pod else ()
+            by_spans[spans_of(matches, ports)].append(place)
+        for spans, places in by_spans.items():
+            yield spans, replace(destinations, places=tuple(places))
 
 
 class _Hearing:
-    """Judges one statement, pair of groups by pair."""
+    """Judges one statement, meeting by meeting."""
 
     def __init__(
         self, engine: Engine, statement: ast.Statement, result: Result
@@ -231,49 +179,93 @@ class _Hearing:
         self._statement = statement
         self._result = result
         self._opinions: dict[Decisions, Opinion] = {}
-        self._wanted: dict[tuple[tuple[PortSpan, ...], int], Bits] = {}
-        self.without_traffic = False
+        self._regions: dict[object, list[tuple[Decisions, Bits]]] = {}
+        self._lacks_traffic = False
 
     def judge(
         self,
-        sources: list[Place],
-        destinations: list[Place],
+        meeting: Meeting,
         spans: tuple[PortSpan, ...],
         ends: tuple[Members, Members],
     ) -> None:
-        """Judge all flows between two groups by those between two of them."""
-        pair = _distinct(sources, destinations)
-        if pair is None:
-            return
-        family = pair[0].family
-        if (spans, family) not in self._wanted:
-            self._wanted[spans, family] = self._engine.atoms.bits(spans, family)
-        wanted = self._wanted[spans, family]
+        """Judge all flows of a meeting."""
+        family = meeting.group[0].family
+        wanted = self._engine.atoms.bits(spans, family)
         if not wanted:
-            self.without_traffic = True
+            self._lacks_traffic = True
             return
-        self._result.pairs += _count_pairs(sources, destinations)
-        egress, ingress = self._engine.rows(*pair)
-        for leaving, some in egress:
-            for entering, others in ingress:
-                atoms = some & others & wanted
-                if atoms:
-                    self._hear(Asked(*pair, atoms, spans, (leaving, entering)), ends)
+        self._result.pairs += meeting.flows
+        for pair, count in Counter(meeting.pairs).items():
+            if pair is None:
+                continue
+            for decisions, atoms in self._decided(pair, wanted):
+                if self._opinion(decisions).holds:
+                    continue
+                self._result.violations += count
+                if len(self._result.sights) < MOST_SIGHTS:
+                    ends_shown = meeting.example(meeting.pairs.index(pair))
+                    self._show(*ends_shown, decisions, atoms, spans)
+        if self._engine.sampler is not None:
+            self._sample(meeting, wanted, spans, ends)
 
-    def _hear(self, asked: Asked, ends: tuple[Members, Members]) -> None:
-        opinion = self._opinion(asked.decisions)
-        if not opinion.holds:
-            example = self._engine.atoms.example(lowest(asked.atoms), asked.spans)
-            source, destination, *_, decisions = asked
-            self._note(Sight(source, destination, example, decisions, opinion))
+    def why_nothing(self) -> str:
+        """Say why there was nothing to judge."""
+        if self._lacks_traffic:
+            return "no destination has such traffic (a named port that nobody has?)"
+        return "no packet of ours goes from its source to its destination"
+
+    # ------------------------------------------------------------ inside
+
+    def _decided(self, pair: RowPair, wanted: Bits) -> list[tuple[Decisions, Bits]]:
+        """Return what two rows decide together, and for which of the wanted atoms."""
+        key = pair, wanted
+        found = self._regions.get(key)
+        if found is None:
+            egress, ingress = (self._engine.cells.rows[number] for number in pair)
+            found = self._regions[key] = [
+                ((leaving, entering), atoms)
+                for leaving, some in egress
+                for entering, others in ingress
+                if (atoms := some & others & wanted)
+            ]
+        return found
+
+    def _show(
+        self,
+        source: Place,
+        destination: Place,
+        decisions: Decisions,
+        atoms: Bits,
+        spans: tuple[PortSpan, ...],
+    ) -> None:
+        example = self._engine.atoms.example(lowest(atoms), spans)
+        opinion = self._opinion(decisions)
+        sight = Sight(source, destination, example, decisions, opinion)
+        self._result.sights.append(sight)
+
+    def _sample(
+        self,
+        meeting: Meeting,
+        wanted: Bits,
+        spans: tuple[PortSpan, ...],
+        ends: tuple[Members, Members],
+    ) -> None:
+        """Have a packet of each kind judged by somebody else, too."""
         sampler = self._engine.sampler
-        if sampler is None:
-            return
-        for sight in sampler.ask(asked, ends):
-            self._result.packets += 1
-            if sight.decisions != asked.decisions:
-                got = self._opinion(sight.decisions)
-                self._note(sight._replace(opinion=got._replace(why=OTHERWISE)))
+        for place, pair in enumerate(meeting.pairs):
+            if pair is None or sampler is None:
+                continue
+            source, destination = meeting.example(place)
+            for decisions, atoms in self._decided(pair, wanted):
+                asked = Asked(source, destination, atoms, spans, decisions)
+                for sight in sampler.ask(asked, ends):
+                    self._result.packets += 1
+                    if sight.decisions != decisions:
+                        got = self._opinion(sight.decisions)
+                        told = sight._replace(opinion=got._replace(why=OTHERWISE))
+                        self._result.violations += 1
+                        # Before others: it puts what is judged here itself in doubt.
+                        self._result.sights.insert(0, told)
 
     def _opinion(self, decisions: Decisions) -> Opinion:
         opinion = self._opinions.get(decisions)
@@ -284,42 +276,3 @@ class _Hearing:
             if opinion.holds:
                 self._result.decisions |= {d for _, d in verdicts.deciding(decisions)}
         return opinion
-
-    def _note(self, sight: Sight) -> None:
-        self._result.violations += 1
-        if len(self._result.sights) < MOST_SIGHTS:
-            self._result.sights.append(sight)
-
-
-def _meet(one: Place, other: Place, source: Relation, destination: Relation) -> bool:
-    """Whether a packet of ours can go from one to the other, as the sets mean it."""
-    if one.family != other.family:
-        return False
-    if one.kind is PlaceKind.OUTSIDE and other.kind is PlaceKind.OUTSIDE:
-        return False
-    return _is_related(one, other, source) and _is_related(other, one, destination)
-
-
-def _is_related(place: Place, other: Place, relation: Relation) -> bool:
-    is_free = place.kind is not PlaceKind.NODE or other.kind is PlaceKind.OUTSIDE
-    if is_free or relation is Relation.ANY:
-        return True
-    return (place.node == other.node) == (relation is Relation.OWN)
-
-
-def _distinct(
-    sources: list[Place], destinations: list[Place]
-) -> tuple[Place, Place] | None:
-    """Return the first source and destination that are not the same pod or node."""
-    for source in sources:
-        for destination in destinations:
-            if (source.kind, source.name) != (destination.kind, destination.name):
-                return source, destination
-    return None
-
-
-def _count_pairs(sources: list[Place], destinations: list[Place]) -> int:
-    names = {(p.kind, p.name) for p in sources} & {
-        (p.kind, p.name) for p in destinations
-    }
-    return len(sources) * len(destinations) - len(names)

@@ -55,6 +55,11 @@ class Place:
         """The version of IP."""
         return self.address.version
 
+    @property
+    def who(self) -> tuple[PlaceKind, str]:
+        """Who stands there, at whichever address."""
+        return self.kind, self.name
+
     def __str__(self) -> str:
         return f"node {self.name}" if self.kind is PlaceKind.NODE else self.name
 
