@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from ipaddress import IPv4Address, IPv6Address
 
+    from lockgate_runtime.bpf import Program
     from lockgate_runtime.bundle import Bundle
     from lockgate_runtime.tables import Endpoint, Host
 
@@ -96,6 +97,10 @@ class PacketRuns(Probe):
     def judges_hosts(self) -> bool:
         """Whether host policies are compiled into the programs."""
         return "from_network" in self._programs
+
+    def program(self, hook: str) -> Program:
+        """Return the program of one hook."""
+        return self._programs[hook]
 
     def decisions(self) -> list[Kept]:
         """Read the decisions back from the kernel."""

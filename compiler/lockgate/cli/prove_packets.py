@@ -66,7 +66,9 @@ def send_packets(bundle: Bundle, comparison: Comparison, budget: int | None) -> 
         node: list(find_lanes(comparison, subjects))
         for node, subjects in sorted(by_node.items())
     }
-    shares = _share([lane.product for some in lanes.values() for lane in some], budget)
+    shares = share_budget(
+        [lane.product for some in lanes.values() for lane in some], budget
+    )
     try:
         for node, some in lanes.items():
             with _load(bundle, comparison, node) as runs:
@@ -102,7 +104,7 @@ def _not_run(error: BpfError | NodeError) -> Finding:
     return Finding("E6306", f"packets were not sent: {error}")
 
 
-def _share(products: list[int], budget: int | None) -> Iterator[int | None]:
+def share_budget(products: list[int], budget: int | None) -> Iterator[int | None]:
     """Yield how many packets each lane gets: the small ones all, the others alike."""
     if budget is None or sum(products) <= budget:
         yield from [None] * len(products)

@@ -194,7 +194,9 @@ class _Reader:
     def _relative(self, path: str) -> PurePosixPath | None:
         return self._repo().relative(Path(path))
 
-    def _paths_beside(self, other: _End, versioned: Sequence[str]) -> list[PurePosixPath]:
+    def _paths_beside(
+        self, other: _End, versioned: Sequence[str]
+    ) -> list[PurePosixPath]:
         """Return which paths, from the root, are meant in a revision that names none."""
         found: list[PurePosixPath] = []
         if isinstance(other, _Revision):
