@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lockgate.cli.main import main
-from lockgate.recordings.replay import Change, merge_ports
+from lockgate.recordings.ports import merge_ports
+from lockgate.recordings.replay import Change
 from tests.recordings.lines import SHOP, end, hubble, replayed, text
 
 if TYPE_CHECKING:

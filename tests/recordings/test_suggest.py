@@ -15,13 +15,27 @@ import pytest
 import yaml
 
 from lockgate.cli.main import main
+from lockgate.codegen.pack import pack_tables
 from lockgate.diagnostics import Diagnostics
+from lockgate.flows import parse_flow
+from lockgate.frontend.documents import documents_from_text, parse_documents
+from lockgate.identity_lock import IdentityLock
+from lockgate.passes.pipeline import build_tables
 from lockgate.proof.reference.evaluator import Evaluator
 from lockgate.recordings.reader import Reading, read_records
 from lockgate.recordings.replay import Change, Replay
 from lockgate.recordings.suggestion import Suggester, Suggestion
+from lockgate.recordings.suggestion_gate import print_gate
 from lockgate.recordings.suggestion_yaml import print_yaml
-from tests.conformance.compiling import compile_objects, make_options, parse_objects
+from lockgate.renderers import render_text
+from lockgate.simulation import Simulation, TableJudge
+from lockgate_runtime.tables import PackedTables
+from tests.conformance.compiling import (
+    compile_objects,
+    make_options,
+    parse_objects,
+    simulate,
+)
 from tests.properties.clusters import SERVICES
 from tests.properties.generate import generate
 from tests.recordings.lines import SHOP, hubble, text
@@ -154,6 +168,63 @@ class Recorder:
         return {"labels": ["reserved:world"]}
 
 
+def compile_native(objects: list[Object], native: str) -> Simulation:
+    """Compile a snapshot with policies in the native language."""
+    texts = {f"{i}.json": json.dumps(o) for i, o in enumerate(objects)}
+    options, diagnostics = make_options(), Diagnostics()
+    documents = documents_from_text(texts | {"suggested.gate": native})
+    parsed = parse_documents(documents, options, diagnostics)
+    tables = build_tables(
+        parsed.cluster, parsed.policies, IdentityLock(), options, diagnostics
+    )
+    assert diagnostics.ok, render_text(diagnostics)
+    packed = PackedTables(pack_tables(tables))
+    return simulate(packed, TableJudge(packed), parsed.cluster, parsed.policies)
+
+
+def test_both_formats_mean_the_same() -> None:
+    """The native language and YAML allow the same flows, recorded or not."""
+    judged = 0
+    for seed in range(EXAMPLES // 2):
+        example = generate(seed, flows=60)
+        objects = [o for o in example.objects if o["kind"] in SNAPSHOT]
+        recorder = Recorder(objects)
+        known = _known(recorder, example.flows)
+        content = text(*(line for pair in known[::3] for line in recorder.lines(*pair)))
+        suggestion = suggest(objects, content, most_addresses=seed % 4)
+        policies = list(yaml.safe_load_all(print_yaml(suggestion)))
+        one = compile_objects([*objects, *policies], make_options())
+        other = compile_native(objects, print_gate(suggestion))
+        for flow, ends in known:
+            family = recorder.family(flow, ends)
+            asked = parse_flow(
+                flow
+                | {
+                    side: _address(recorder, flow[side], end, family)
+                    for side, end in zip(("src", "dst"), ends, strict=True)
+                }
+            )
+            assert one.answer(asked).verdict == other.answer(asked).verdict, (
+                seed,
+                flow,
+            )
+            judged += 1
+    assert judged > 20 * EXAMPLES // 2, "the draw is of use"
+
+
+def _known(
+    recorder: Recorder, flows: list[Object]
+) -> list[tuple[Object, tuple[str, str]]]:
+    """Return the flows between known ends that a policy can name."""
+    found = []
+    for whole in flows:
+        flow = {k: whole[k] for k in ("src", "dst", "protocol", "port")}
+        ends = recorder.ends(flow)
+        if ends and _can_be_said(flow) and recorder.family(flow, ends):
+            found.append((flow, ends))
+    return found
+
+
 @pytest.mark.parametrize("part", range(2))
 def test_allows_what_was_recorded_and_nothing_else(part: int) -> None:
     """Random clusters: nothing breaks, and what is allowed was recorded of its like.
@@ -165,12 +236,7 @@ def test_allows_what_was_recorded_and_nothing_else(part: int) -> None:
         example = generate(seed, flows=60)
         objects = [o for o in example.objects if o["kind"] in SNAPSHOT]
         recorder = Recorder(objects)
-        known: list[tuple[Object, tuple[str, str]]] = []
-        for flow in example.flows:
-            flow = {k: flow[k] for k in ("src", "dst", "protocol", "port")}
-            ends = recorder.ends(flow)
-            if ends and _can_be_said(flow) and recorder.family(flow, ends):
-                known.append((flow, ends))
+        known = _known(recorder, example.flows)
         recorded = [pair for at, pair in enumerate(known) if at % 3 == 0]
         content = text(*(line for pair in recorded for line in recorder.lines(*pair)))
         suggestion = suggest(objects, content)
@@ -393,8 +459,6 @@ def test_a_service_is_its_backends(
     suggestion = suggest(objects, text(*lines))
     policies = list(yaml.safe_load_all(print_yaml(suggestion)))
     simulation = compile_objects([*objects, *policies], make_options())
-    from lockgate.flows import parse_flow
-
     assert simulation.answer(parse_flow(flow)).verdict == "allow"
     assert simulation.answer(parse_flow(flow | {"port": 81})).verdict == "deny"
 

@@ -28,7 +28,7 @@ EXAMPLES = """
   lockgate suggest -f cluster.yaml flows.jsonl > policies/suggested.yaml
   lockgate replay -f policies/suggested.yaml -f cluster.yaml flows.jsonl
   lockgate observe -o json --count 100000 | lockgate suggest -f cluster.yaml -
-  lockgate suggest -f cluster.yaml flows.jsonl.gz --isolate-silent
+  lockgate suggest -f cluster.yaml flows.jsonl.gz --isolate-silent --format gate
 """
 
 UNJUDGED = 2
@@ -46,9 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_recordings(parser)
     parser.add_argument(
         "--format",
-        choices=("yaml",),
+        choices=("yaml", "gate"),
         default="yaml",
-        help="yaml: CiliumNetworkPolicy objects",
+        help="CiliumNetworkPolicy objects as YAML (default), or the native language",
     )
     parser.add_argument(
         "--isolate-silent",
@@ -91,7 +91,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if diagnostics.ok else UNJUDGED
 
 
-def _print(suggestion: Suggestion, _form: str) -> str:
+def _print(suggestion: Suggestion, form: str) -> str:
+    if form == "gate":
+        from lockgate.recordings.suggestion_gate import print_gate
+
+        return print_gate(suggestion)
     from lockgate.recordings.suggestion_yaml import print_yaml
 
     return print_yaml(suggestion)

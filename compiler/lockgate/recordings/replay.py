@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate.flows import Flow, FlowError
 from lockgate.recordings.ends import EndKind, Ends
+from lockgate.recordings.ports import merge_ports
 from lockgate.recordings.record import Recorded
 from lockgate.recordings.tally import FlowKey, Tally
 from lockgate.recordings.times import print_time
@@ -292,17 +293,6 @@ def _order(row: Row) -> tuple[Any, ...]:
         row.ports,
         str(row.because),
     )
-
-
-def merge_ports(ports: Iterable[int]) -> tuple[tuple[int, int], ...]:
-    """Return sorted ports as ranges, both ends included."""
-    ranges: list[tuple[int, int]] = []
-    for port in sorted(set(ports)):
-        if ranges and ranges[-1][1] + 1 == port:
-            ranges[-1] = ranges[-1][0], port
-        else:
-            ranges.append((port, port))
-    return tuple(ranges)
 
 
 def _flow_row(flow: JudgedFlow) -> dict[str, Any]:

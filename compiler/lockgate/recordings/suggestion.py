@@ -69,6 +69,10 @@ class Outside(NamedTuple):
     networks: tuple[str, ...]
     is_widened: bool = False
 
+    def prefixes(self) -> list[IPv4Network | IPv6Network]:
+        """Return the networks as values."""
+        return [ip_network(text) for text in self.networks]
+
 
 Peer = Group | Entity | Outside
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.ir.labels import NAMESPACE
 from lockgate.ir.policy import Protocol
-from lockgate.recordings.replay import merge_ports
+from lockgate.recordings.ports import merge_ports
 from lockgate.recordings.selections import Group
 from lockgate.recordings.suggestion import Outside
 from lockgate.recordings.times import print_time
