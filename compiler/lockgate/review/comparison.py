@@ -218,20 +218,14 @@ class _Writer:
     def row(self, difference: Difference) -> Row | None:
         """Return a difference as a row; None where none of its peers can be one."""
         namer, kind, groups = self._namer, difference.kind, difference.groups
-        on = namer.node_of(groups)
-        ends = namer.ends(difference.peers, has_host=difference.has_host, on=on)
-        if ends.is_empty:
+        seen = namer.seen(difference)
+        if namer.ends(seen).is_empty:
             return None
         if self._is_complete:
-            subjects = namer.list_subjects(groups)
-            peers = namer.list_peers(
-                difference.peers, has_host=difference.has_host, on=on
-            )
+            subjects, peers = namer.list_subjects(groups), namer.list_peers(seen)
         else:
             subjects = namer.name_subjects(groups)
-            peers = namer.name_peers(
-                kind, difference.peers, has_host=difference.has_host, on=on
-            )
+            peers = namer.name_peers(kind, seen)
         return Row(
             kind.change,
             kind.cause,
@@ -267,7 +261,7 @@ class _Writer:
         kind = difference.kind
         if kind.change != GAINED or kind.direction != "ingress":
             return False
-        world = self._namer.ends(difference.peers, has_host=False).world
+        world = self._namer.ends(self._namer.seen(difference)).world
         return any(prefix.is_global for prefix in prefixes_of(world))
 
 

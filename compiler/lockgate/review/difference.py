@@ -20,6 +20,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.bitset import from_members
+from lockgate.ir.prefixes import WIDTH
 from lockgate.ir.tables import AXIS_SIZES
 from lockgate.review.joint import NOWHERE
 from lockgate.review.view import ABSENT, Table, passes
@@ -56,12 +57,14 @@ class Difference:
     """Some subjects and some peers between which the same happened.
 
     ``peers`` are numbers of ``Ground.peers``; ``has_host``: the subjects' own hosts are
-    among the peers.  Decisions are those of the cells, for the reasons.
+    among the peers.  ``families`` are the IP versions by which the subjects see those of
+    the cluster.  Decisions are those of the cells, for the reasons.
     """
 
     kind: Kind
     peers: Bits
     has_host: bool
+    families: frozenset[int]
     groups: list[Group] = field(default_factory=list)
     decisions_before: set[int] = field(default_factory=set)
     decisions_after: set[int] = field(default_factory=set)
@@ -72,8 +75,9 @@ def find_differences(
 ) -> list[Difference]:
     """Compare all groups; ``cause`` is that of everything where ``between`` is None."""
     comparer = _Comparer(ground, before, between, after, cause)
-    found: dict[tuple[Kind, Bits, bool], Difference] = {}
+    found: dict[tuple[Kind, Bits, bool, frozenset[int]], Difference] = {}
     count = len(ground.peers)
+    of_family = {version: _peers_of(ground, version) for version in WIDTH}
     for group in ground.groups:
         for kind, cells in comparer.compare(group).items():
             has_host = group.host in cells.peers
@@ -82,12 +86,29 @@ def find_differences(
             )
             if not peers and not has_host:
                 continue
-            key = kind, peers, has_host
+            families = frozenset(v for v in group.families if peers & of_family[v])
+            key = kind, peers, has_host, families
             difference = found.setdefault(key, Difference(*key))
             difference.groups.append(group)
             difference.decisions_before |= cells.before
             difference.decisions_after |= cells.after
     return list(found.values())
+
+
+def _peers_of(ground: Ground, version: int) -> Bits:
+    """Return the peers among which is somebody of the cluster who has this family."""
+    having = {
+        name
+        for peers in ground.peers
+        for name, of in (*peers.pods, *peers.nodes)
+        if of == version
+    }
+    numbers = (
+        number
+        for number, peers in enumerate(ground.peers)
+        if any(name in having for name, _ in (*peers.pods, *peers.nodes))
+    )
+    return from_members(numbers, len(ground.peers))
 
 
 def find_isolated(ground: Ground, view: View, place: int) -> set[Group]:

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockgate.ir.prefixes import WIDTH
 from lockgate.review.workloads import Member, Workloads
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ Classes = tuple[int, int, int]
 class Peers:
     """Peers that are of the same classes in all three sets of tables.
 
-    ``pods`` are (key, IP version), ``nodes`` names, ``world`` (IP version, first and last
+    ``pods`` and ``nodes`` are (key, IP version), ``world`` (IP version, first and last
     address).  ``hosts`` are nodes as hosts of their own pods; the empty name is a host
     that the snapshot does not have.
     """
 
     classes: Classes
     pods: list[tuple[str, int]] = field(default_factory=list)
-    nodes: list[str] = field(default_factory=list)
+    nodes: list[tuple[str, int]] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
     world: list[tuple[int, int, int]] = field(default_factory=list)
 
@@ -48,12 +49,14 @@ class Group(NamedTuple):
     """Subjects that are judged by the same tables, in one direction.
 
     ``tables`` are those before, between and after; ``host`` is the number of the peers
-    that the subjects' own host is among, NOWHERE for a node, which has none.
+    that the subjects' own host is among, NOWHERE for a node, which has none.  ``families``
+    are the IP versions that the subjects have.
     """
 
     direction: str
     tables: tuple[int, int, int]
     host: int
+    families: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,12 @@ def find_ground(before: View, between: View, after: View) -> Ground:
     joint = _join_pods(pods, workloads)
     peers = _PeerNumbers()
     for key, known in joint.items():
-        for version in sorted({v for pod in known if pod for v in pod.classes}):
+        for version in sorted(_families(known)):
             peers.of(_classes(known, version)).pods.append((key, version))
     for name in sorted({*nodes[0], *nodes[2]}):
         some = [found.get(name) for found in nodes]
-        for classes in sorted({_classes(some, v) for v in (4, 6)} - {_NOWHERE}):
-            peers.of(classes).nodes.append(name)
+        for version in sorted(_families(some)):
+            peers.of(_classes(some, version)).nodes.append((name, version))
     hosts = _add_hosts(peers, views, nodes)
     for version, first, last, classes in _world(views):
         peers.of(classes).world.append((version, first, last))
@@ -115,7 +118,7 @@ def find_ground(before: View, between: View, after: View) -> Ground:
     )
 
 
-_NOWHERE = (NOWHERE, NOWHERE, NOWHERE)
+_BOTH = frozenset(WIDTH)
 
 
 def _member(pod: Pod) -> Member:
@@ -164,10 +167,16 @@ def _classes(known: Sequence[Pod | Node | None], version: int) -> Classes:
 
 
 def _groups(known: Sequence[Pod | Node | None], host: int) -> Iterator[Group]:
+    families = _families(known) or _BOTH
     a, b, c = (NOWHERE if x is None else x.ingress for x in known)
-    yield Group("ingress", (a, b, c), host)
+    yield Group("ingress", (a, b, c), host, families)
     a, b, c = (NOWHERE if x is None else x.egress for x in known)
-    yield Group("egress", (a, b, c), host)
+    yield Group("egress", (a, b, c), host, families)
+
+
+def _families(known: Sequence[Pod | Node | None]) -> frozenset[int]:
+    """Return the IP versions that somebody has on either side."""
+    return frozenset(version for one in known if one for version in one.classes)
 
 
 class _PeerNumbers:

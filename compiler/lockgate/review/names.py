@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.bitset import members
 from lockgate.ir.policy import Protocol
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from lockgate.bitset import Bits
-    from lockgate.review.difference import Kind, Ports
+    from lockgate.review.difference import Difference, Kind, Ports
     from lockgate.review.joint import Ground, Group
     from lockgate.review.workloads import Workloads
 
@@ -67,14 +67,25 @@ class Ends:
         return not (self.pods or self.nodes or self.has_host or self.world)
 
 
+class Seen(NamedTuple):
+    """Peers by number, as some subjects see them.
+
+    ``families`` are the subjects' IP versions, ``on`` the one node that they are on: their
+    own host is no node to them.
+    """
+
+    peers: Bits
+    has_host: bool
+    families: frozenset[int]
+    on: str | None
+
+
 class Namer:
     """Names the sets of one comparison."""
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._universes: dict[
-            tuple[bool, bool, str | None], tuple[Ends, Workloads]
-        ] = {}
+        self._universes: dict[object, tuple[Ends, Workloads]] = {}
         self._known: dict[object, tuple[str, ...]] = {}
 
     def name_subjects(self, groups: Iterable[Group]) -> tuple[str, ...]:
@@ -104,16 +115,25 @@ class Namer:
         nodes = sorted({node for some in inside for node in some.nodes})
         return (*self._ground.workloads.list_keys(pods), *(f"node {n}" for n in nodes))
 
-    def ends(self, peers: Bits, *, has_host: bool, on: str | None = None) -> Ends:
-        """Return the peers of these numbers; ``on``: seen from pods of this node."""
-        found = Ends(has_host=has_host)
-        for number in members(peers):
+    def ends(self, seen: Seen) -> Ends:
+        """Return the peers that are seen; of the world all, whatever the family."""
+        found = Ends(has_host=seen.has_host)
+        for number in members(seen.peers):
             some = self._ground.peers[number]
-            found.pods |= set(some.pods)
-            found.nodes |= set(some.nodes)
+            found.pods |= {pod for pod in some.pods if pod[1] in seen.families}
+            found.nodes |= {name for name, v in some.nodes if v in seen.families}
             found.world += some.world
-        found.nodes.discard(on or "")
+        found.nodes.discard(seen.on or "")
         return found
+
+    def seen(self, difference: Difference) -> Seen:
+        """Return the peers of a difference as its subjects see them."""
+        return Seen(
+            difference.peers,
+            difference.has_host,
+            difference.families,
+            self.node_of(difference.groups),
+        )
 
     def node_of(self, groups: Iterable[Group]) -> str | None:
         """Return the one node that all members run on, if there is one."""
@@ -125,37 +145,34 @@ class Namer:
             nodes |= {self._ground.node_of[pod] for pod in inside.pods}
         return nodes.pop() if len(nodes) == 1 else None
 
-    def name_peers(
-        self, kind: Kind, peers: Bits, *, has_host: bool, on: str | None
-    ) -> tuple[str, ...]:
+    def name_peers(self, kind: Kind, seen: Seen) -> tuple[str, ...]:
         """Return the names of some peers among those that this could have happened to."""
         is_old, is_new = kind.before != ABSENT, kind.after != ABSENT
-        key = is_old, is_new, peers, has_host, on
+        key = is_old, is_new, seen
         found = self._known.get(key)
         if found is None:
-            every, workloads = self._universe(is_old, is_new, on)
-            chosen = self.ends(peers, has_host=has_host, on=on)
-            found = self._known[key] = tuple(_name(chosen, every, workloads))
+            every, workloads = self._universe(is_old, is_new, seen)
+            found = self._known[key] = tuple(_name(self.ends(seen), every, workloads))
         return found
 
-    def list_peers(
-        self, peers: Bits, *, has_host: bool, on: str | None
-    ) -> tuple[str, ...]:
+    def list_peers(self, seen: Seen) -> tuple[str, ...]:
         """Return every workload, node and prefix by name, without exceptions."""
-        chosen = self.ends(peers, has_host=has_host, on=on)
-        pods = {pod for pod, _ in chosen.pods}
+        every, workloads = self._universe(False, False, seen)
+        chosen = self.ends(seen)
+        pods, partly = _whole_pods(chosen, every)
         return (
-            *self._ground.workloads.list_keys(pods),
+            *workloads.list_keys(pods),
+            *partly,
             *(f"node {name}" for name in sorted(chosen.nodes)),
-            *((HOST,) if has_host else ()),
+            *((HOST,) if chosen.has_host else ()),
             *map(str, prefixes_of(chosen.world)),
         )
 
     def _universe(
-        self, is_old: bool, is_new: bool, on: str | None
+        self, is_old: bool, is_new: bool, seen: Seen
     ) -> tuple[Ends, Workloads]:
         """Return all peers that are in the snapshots which count."""
-        key = is_old, is_new, on
+        key = is_old, is_new, seen.families, seen.on
         found = self._universes.get(key)
         if found is None:
             peers = sum(
@@ -164,7 +181,7 @@ class Namer:
                 if not (is_old and some.classes[0] == NOWHERE)
                 and not (is_new and some.classes[2] == NOWHERE)
             )
-            every = self.ends(peers, has_host=True, on=on)
+            every = self.ends(seen._replace(peers=peers, has_host=True))
             pods = [pod for pod, _ in every.pods]
             found = self._universes[key] = every, self._ground.workloads.among(pods)
         return found
