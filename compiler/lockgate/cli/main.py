@@ -63,6 +63,7 @@ VERBS = {
     "convert": Verb(
         "lockgate.cli.convert", "turn YAML into the native language, and back"
     ),
+    "fmt": Verb("lockgate.cli.fmt", "write the native language in its one form"),
     "completion": Verb("lockgate.cli.completion", "print shell completions"),
     "man": Verb("lockgate.cli.man", "print the manual page"),
 }

@@ -57,16 +57,18 @@ class InputFile:
 
 
 def open_inputs(
-    arguments: Sequence[str], diagnostics: Diagnostics
+    arguments: Sequence[str],
+    diagnostics: Diagnostics,
+    suffixes: tuple[str, ...] = SUFFIXES,
 ) -> tuple[InputFile, ...]:
     """Open every file that the arguments name, in a fixed order.
 
-    A directory stands for the ``*.yaml``, ``*.yml``, ``*.json`` and ``*.gate`` files below
-    it, hidden ones left out; ``-`` is standard input.
+    A directory stands for the files below it that have one of the suffixes, hidden ones left
+    out; ``-`` is standard input.
     """
     found = []
     for argument in dict.fromkeys(arguments):
-        for name, alias in _files(argument, diagnostics):
+        for name, alias in _files(argument, suffixes, diagnostics):
             file = _open(name, alias, diagnostics)
             if file is None:
                 continue
@@ -82,7 +84,9 @@ def _is_blank(file: InputFile) -> bool:
     return len(file.data) < _BLANK and not file.data[:_BLANK].strip()
 
 
-def _files(argument: str, diagnostics: Diagnostics) -> Iterator[tuple[str, str]]:
+def _files(
+    argument: str, suffixes: tuple[str, ...], diagnostics: Diagnostics
+) -> Iterator[tuple[str, str]]:
     if not Path(argument).is_dir():
         yield argument, Path(argument).name
         return
@@ -94,11 +98,12 @@ def _files(argument: str, diagnostics: Diagnostics) -> Iterator[tuple[str, str]]
     for folder, folders, names in os.walk(argument, onerror=complain):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if name.endswith(SUFFIXES) and not name.startswith("."):
+            if name.endswith(suffixes) and not name.startswith("."):
                 path = Path(folder, name)
                 paths.append(path.relative_to(argument).parts)
     if not paths:
-        message = f"no *.yaml, *.yml, *.json or *.gate file below {quote(argument)}"
+        kinds = ", ".join(f"*{suffix}" for suffix in suffixes)
+        message = f"no file below {quote(argument)} is of {kinds}"
         diagnostics.error("E1001", message, _place(argument))
     for parts in sorted(paths):
         yield str(Path(argument, *parts)), "/".join(parts)

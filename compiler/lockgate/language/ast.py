@@ -316,11 +316,19 @@ class PolicyKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Isolation:
+    """One direction of ``isolate in, out``."""
+
+    direction: Direction
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """``policy NAME in NAMESPACE for SUBJECT { isolate in, out  audit  rules... }``.
 
     ``priority`` is that of admin and baseline policies.  ``isolates`` holds each direction of
-    ``isolate`` once, with where it stands.
+    ``isolate`` once.
     """
 
     kind: PolicyKind
@@ -328,7 +336,7 @@ class Policy:
     namespace: Name | None
     priority: int | None
     subject: PolicySubject
-    isolates: tuple[tuple[Direction, Span], ...]
+    isolates: tuple[Isolation, ...]
     is_audited: bool
     rules: tuple[Rule, ...]
     span: Span = field(compare=False)

@@ -11,6 +11,7 @@ from lockgate.language.ast import (
     CidrGroup,
     Endpoints,
     ExactSelection,
+    Isolation,
     LayerSeven,
     Name,
     Nodes,
@@ -56,7 +57,7 @@ class _Priority(NamedTuple):
 class _Isolate(NamedTuple):
     """``isolate in, out``."""
 
-    directions: tuple[tuple[Direction, Span], ...]
+    directions: tuple[Isolation, ...]
 
 
 class _Audit(NamedTuple):
@@ -111,7 +112,7 @@ def _policy(children: Children, place: Place) -> Policy | None:
         namespace and namespace.name,
         priority and priority.number,
         subject,
-        tuple({direction: (direction, at) for direction, at in isolates}.values()),
+        tuple({item.direction: item for item in isolates}.values()),
         bool(audits),
         rules,
         place.span,
@@ -174,10 +175,10 @@ def _check_statements(policy: Policy, place: Place) -> None:
         cure = "write a rule; 'isolate in' alone denies all ingress"
         place.refuse("E1809", message, policy.name.span, cure)
     if has_tier:
-        for _, span in policy.isolates:
+        for isolation in policy.isolates:
             message = f"a policy of the {policy.kind.value} tier isolates nobody"
             cure = "write a last rule 'deny in from everything', or an ordinary policy"
-            place.refuse("E1808", message, span, cure)
+            place.refuse("E1808", message, isolation.span, cure)
     for rule in policy.rules:
         check_rule(rule, policy.kind, place)
 
@@ -186,18 +187,11 @@ def _check_statements(policy: Policy, place: Place) -> None:
 
 
 def _isolate(children: Children, place: Place) -> _Isolate:
-    return _Isolate(tuple(of_type(children, _DirectionWord)))
+    return _Isolate(tuple(of_type(children, Isolation)))
 
 
-class _DirectionWord(NamedTuple):
-    """``in`` or ``out``, and where it stands."""
-
-    direction: Direction
-    span: Span
-
-
-def _direction(children: Children, place: Place) -> _DirectionWord:
-    return _DirectionWord(_DIRECTIONS[children[0].type], place.span)
+def _direction(children: Children, place: Place) -> Isolation:
+    return Isolation(_DIRECTIONS[children[0].type], place.span)
 
 
 def _audit(children: Children, place: Place) -> _Audit:

@@ -15,10 +15,13 @@ from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.frontend.inputs import MODELINE
 from lockgate.frontend.yaml_writer import write_yaml
 from lockgate.language.equivalence import normal_form
+from lockgate.language.formatting import format_text
 from lockgate.language.from_ir import kind_of, raise_group, raise_policy
 from lockgate.language.printer import print_blocks
+from lockgate.language.reading import Language
 from lockgate.language.to_yaml import group_object, policy_object
 from lockgate.options import Options
+from lockgate.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,7 +59,8 @@ def convert(
             texts.append(text)
     if target is Target.YAML:
         return "---\n".join(texts)
-    return "\n".join([f"{MODELINE.decode()}\n", *texts])
+    source = Source("converted.gate", "\n".join([f"{MODELINE.decode()}\n", *texts]))
+    return format_text(source, Language.GATE, diagnostics) or ""
 
 
 class _Writer:

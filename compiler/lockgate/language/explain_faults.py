@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean, quote
 from lockgate.language.cures import find_cure
+from lockgate.language.grammar import MOST_NESTED
 from lockgate.source import Span
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ def _report(
     match = _FOUND.match(text, offset)
     found = match[0] if match else text[offset : offset + 1]
     span = Span(source, offset, offset + len(found))
+    if fault.is_too_deep:
+        message = f"this is nested more than {MOST_NESTED} deep"
+        cure = "write several conditions, or several blocks"
+        diagnostics.error("E1800", message, span, help=cure)
+        return
     before = text[chunk.start : offset]
     known = find_cure(before, found, text[offset : chunk.end], fault.expected)
     if known is not None:

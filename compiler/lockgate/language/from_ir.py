@@ -46,7 +46,7 @@ def raise_policy(
     kind = kind_of(policy)
     writer = _Writer(policy, cluster, diagnostics)
     isolates = tuple(
-        (direction, policy.span)
+        ast.Isolation(direction, policy.span)
         for direction in ir.Direction
         if policy.section(direction).isolates
     )

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["END", "Fault", "Grammar", "Parsed", "Token", "Tree", "load_grammar"]
 
 END = "$END"
+MOST_NESTED = 100
+"""Unfinished things at once: parentheses in parentheses, ``not`` before ``not``."""
+
 MOST_FAULTS = 100
 """Faults of one block that are told of."""
 
@@ -51,12 +54,14 @@ _SYNCHRONISE = re.compile(
 class Fault:
     """Where a block could not be read on: an offset, and the terminals that could stand there.
 
-    ``before`` is the last token that was understood.
+    ``before`` is the last token that was understood.  ``is_too_deep``: nothing is wrong but
+    the depth.
     """
 
     offset: int
     expected: frozenset[str]
     before: Token | None
+    is_too_deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,10 @@ class Grammar:
         return _Parse(self._lark.parse_interactive(text), text).run()
 
 
+class _TooDeepError(Exception):
+    """The block is nested deeper than anybody writes."""
+
+
 class _Parse:
     """The reading of one block."""
 
@@ -126,6 +135,11 @@ class _Parse:
                 self._read()
                 tree = self._parser.feed_eof()  # type: ignore[no-untyped-call]  # lark's
                 break
+            except _TooDeepError:
+                last = self._tokens[-1]
+                fault = Fault(last.start_pos or 0, frozenset(), last, is_too_deep=True)
+                self._faults.append(fault)
+                break
             except UnexpectedInput as error:
                 offset = _offset(error, self._text)
                 expected = self._accepted()
@@ -144,6 +158,8 @@ class _Parse:
             elif token.type == "RBRACE":
                 self._braces.pop()
             self._tokens.append(token)
+            if len(state.state_stack) > MOST_NESTED:
+                raise _TooDeepError
 
     def _accepted(self) -> frozenset[str]:
         """Return the terminals that could stand next."""

@@ -1,4 +1,4 @@
-"""Blocks as text: one statement a line, as ``lockgate fmt`` leaves them."""
+"""Blocks as text: one statement a line, which ``formatting.py`` wraps where it is long."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"(?!ns$|ns\.)[A-Za-z0-9](?:[-\w./]*[A-Za-z0-9])?", re.ASCII)
 _METHOD = re.compile(r"[A-Z]+")
-_LINE = 96
-"""Longest line, in characters, before the ends of a rule go to lines of their own."""
 
 
 def print_blocks(blocks: Iterable[ast.Policy | ast.CidrGroup]) -> str:
@@ -52,7 +50,8 @@ def _block(block: ast.Policy | ast.CidrGroup) -> Iterator[str]:
         yield "  audit"
     if block.isolates:
         isolated = (
-            "in" if d is Direction.INGRESS else "out" for d, _ in block.isolates
+            "in" if item.direction is Direction.INGRESS else "out"
+            for item in block.isolates
         )
         yield f"  isolate {', '.join(isolated)}"
     for rule in block.rules:
@@ -73,23 +72,9 @@ def _group(group: ast.CidrGroup) -> Iterator[str]:
 
 
 def _rule(rule: ast.Rule) -> Iterator[str]:
-    head = f"  {rule.action.value} {_direction(rule.direction)} "
-    ends = [print_end(end) for end in rule.peers]
-    tail = "".join(_clauses(rule))
-    block = list(_layer_seven(rule.layer_seven))
-    after = "".join(_after(rule))
-    opening = f"{tail}{block[0] if block else ''}" + ("" if block[1:] else after)
-    line = f"{head}{', '.join(ends)}{opening}"
-    if len(line) <= _LINE or len(ends) == 1:
-        yield line
-    else:
-        yield f"{head}{ends[0]},"
-        for end in ends[1:-1]:
-            yield f"    {end},"
-        yield f"    {ends[-1]}{opening}"
-    yield from block[1:-1]
-    if block[1:]:
-        yield f"{block[-1]}{after}"
+    ends = ", ".join(map(print_end, rule.peers))
+    words = [rule.action.value, _direction(rule.direction), ends, *_clauses(rule)]
+    yield f"  {' '.join(words)}"
 
 
 def _direction(direction: Direction) -> str:
@@ -98,26 +83,23 @@ def _direction(direction: Direction) -> str:
 
 def _clauses(rule: ast.Rule) -> Iterator[str]:
     if rule.traffic is not None:
-        yield f" on {', '.join(print_traffic(t.match) for t in rule.traffic)}"
-
-
-def _after(rule: ast.Rule) -> Iterator[str]:
+        yield f"on {', '.join(print_traffic(t.match) for t in rule.traffic)}"
+    if rule.layer_seven is not None:
+        yield _layer_seven(rule.layer_seven)
     if rule.authentication is not None:
         mode = rule.authentication.text
-        yield " authenticate" + ("" if mode == "required" else f" {mode}")
+        yield "authenticate" if mode == "required" else f"authenticate {mode}"
     if rule.log is not None:
-        yield f" log {write_text(rule.log.value)}"
+        yield f"log {write_text(rule.log.value)}"
 
 
-def _layer_seven(asked: ast.LayerSeven | None) -> Iterator[str]:
-    if asked is None:
-        return
-    yield f" {asked.kind.value} {{"
-    for rule in asked.http:
-        yield f"    {_http(rule)}"
-    for name in asked.names:
-        yield f"    {write_text(name.value)}"
-    yield "  }"
+def _layer_seven(asked: ast.LayerSeven) -> str:
+    items = [_http(rule) for rule in asked.http]
+    items += [write_text(name.value) for name in asked.names]
+    if len(items) == 1:
+        return f"{asked.kind.value} {{ {items[0]} }}"
+    listed = "".join(f"    {item}\n" for item in items)
+    return f"{asked.kind.value} {{\n{listed}  }}"
 
 
 def _http(rule: ast.HttpRule) -> str:

@@ -27,6 +27,15 @@ class Language(Enum):
     TESTS = "gatetest"
 
 
+def language_of(name: str, text: str) -> Language:
+    """Return the language of a file: by its name, else by its first word."""
+    if name.endswith((".gate", ".gatetest")):
+        return Language(name.rpartition(".")[2])
+    chunks = split_blocks(text)
+    is_test = bool(chunks) and text.startswith("test", chunks[0].start)
+    return Language.TESTS if is_test else Language.GATE
+
+
 def read_file(source: Source, language: Language, diagnostics: Diagnostics) -> File:
     """Return what a file says; every mistake in it is told of.
 

@@ -89,7 +89,7 @@ class _Lowering:
         self._policy = policy
         self._namespace = policy.namespace.text if policy.namespace else None
         self._cluster = options.cluster_name
-        self._isolated = {direction for direction, _ in policy.isolates}
+        self._isolated = {item.direction for item in policy.isolates}
 
     def section(self, direction: ir.Direction) -> ir.Section:
         """Return the rules of a direction."""
