@@ -101,7 +101,7 @@ def test_a_pod_that_is_gone_is_judged_by_its_labels() -> None:
         (
             end("web") | {"labels": ["k8s:io.cilium.k8s.policy.cluster=other"]},
             "10.9.9.9",
-            "is one of the cluster 'other'",
+            "shop/web is one of the cluster 'other'",
         ),
     ],
 )
@@ -115,6 +115,18 @@ def test_unknown_ends_are_not_guessed(
     assert outcome.same == 0
     ((told, count),) = outcome.not_judged.items()
     assert (reason in told, count) == (True, 1)
+
+
+def test_a_cluster_of_another_name_is_the_one_that_was_recorded() -> None:
+    """Names of clusters matter only beside each other: who recorded is at home."""
+    home = ["k8s:io.cilium.k8s.policy.cluster=kind"]
+    line = hubble("web", "api", 8080, source=end("web") | {"labels": home})
+    line["flow"]["node_name"] = "kind/node-1"
+    outcome, _, _ = replayed(line)
+    assert (outcome.same, outcome.not_judged) == (1, {})
+    line["flow"]["node_name"] = "other/node-1"
+    outcome, _, _ = replayed(line)
+    assert outcome.same == 0
 
 
 def test_nodes_are_found_by_role_and_address() -> None:

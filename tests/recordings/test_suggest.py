@@ -367,7 +367,10 @@ def test_a_policy_for_each_workload(
     }
     assert "# 6 recorded, last 2026-11-20T10:00:00Z\n" in out
     assert "known as api.example.com" in out
-    assert not err
+    assert err.splitlines() == [
+        "not suggested: 1",
+        "          1  flows that were denied",
+    ]
 
 
 def test_silent_workloads_are_named(

@@ -68,6 +68,9 @@ class Ends:
             f"{pod.namespace}/{pod.name}": pod.node for pod in cluster.host_pods
         }
         self._look_of = look_of
+        self._cluster = next(
+            (_value(pod.labels, CLUSTER) for pod in cluster.endpoints), None
+        )
         self._owners: dict[Address, Owner] = {}
         owners: list[Owner] = [*cluster.services, *cluster.nodes, *cluster.endpoints]
         for owner in owners:
@@ -82,15 +85,25 @@ class Ends:
         """Return the pod that an end is."""
         return self._pods.get(end.name) if end.kind is EndKind.POD else None
 
-    def _find(self, end: RecordedEnd, family: int | None, node: str | None) -> End:
+    def _find(
+        self,
+        end: RecordedEnd,
+        family: int | None,
+        node: str | None,
+        cluster: str | None,
+    ) -> End:
         """Return the end; :class:`UnknownEndError` where nobody is known to be it.
 
-        ``family`` is the IP version of the flow, ``node`` where it was recorded.
+        ``family`` is the IP version of the flow, ``node`` and ``cluster`` where it was
+        recorded.
         """
         labels = [_parse_label(text) for text in end.labels]
         reserved = {label.key for label in labels if label.source == "reserved"}
         address = _address(end.address)
         owner = self._owners.get(address) if address else None
+        own = _value(labels, CLUSTER)
+        if own is not None and own != (cluster or self._cluster or own):
+            raise UnknownEndError(f"{end.pod or 'a pod'} is one of the cluster '{own}'")
         if end.pod is not None:
             return self._find_pod(end.pod, labels, family)
         if end.node is not None or reserved & {"host", "remote-node"}:
@@ -120,9 +133,6 @@ class Ends:
         pod = self._pods.get(name)
         if pod is None:
             return self._by_label_set(f"pod {name}", labels, family)
-        cluster = _value(labels, CLUSTER)
-        if cluster is not None and cluster != _value(pod.labels, CLUSTER):
-            raise UnknownEndError(f"pod {name} is one of the cluster '{cluster}'")
         return _of_pod(pod, family)
 
     def _by_label_set(self, who: str, labels: list[Label], family: int | None) -> End:

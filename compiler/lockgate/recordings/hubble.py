@@ -127,7 +127,9 @@ def _record(flow: dict[str, Any], whole: dict[str, Any]) -> Record | SetAside:
         return NEIGHBOURS
     direction = flow.get("traffic_direction")
     addresses = _object(flow, "IP")
-    node = flow.get("node_name") or whole.get("node_name")
+    # `cluster/node` since Cilium 1.10, before that the node alone.
+    place = flow.get("node_name") or whole.get("node_name")
+    where, _, node = place.rpartition("/") if isinstance(place, str) else ("", "", "")
     return Record(
         normalise_time(flow.get("time") or whole.get("time")),
         _RECORDED[flow["verdict"]],
@@ -136,8 +138,8 @@ def _record(flow: dict[str, Any], whole: dict[str, Any]) -> Record | SetAside:
         port,
         _end(flow, "source", addresses),
         _end(flow, "destination", addresses),
-        # `cluster/node`, since Cilium 1.10
-        node.rpartition("/")[2] if isinstance(node, str) else None,
+        node or None,
+        where or None,
         _request(_object(flow, "l7")),
     )
 

@@ -42,8 +42,8 @@ class Record(NamedTuple):
 
     ``time`` is UTC, ISO 8601 without its Z (so that text sorts as time does), empty where it
     is not known; ``direction`` that of the hook that judged, None where it is not told; ``port``
-    the destination port, for ICMP the type; ``node`` where it was recorded; ``request`` the
-    fields ``http`` or ``dns`` as ``simulate`` takes them.
+    the destination port, for ICMP the type; ``node`` and ``cluster`` where it was recorded;
+    ``request`` the fields ``http`` or ``dns`` as ``simulate`` takes them.
     """
 
     time: str
@@ -54,6 +54,7 @@ class Record(NamedTuple):
     source: RecordedEnd
     destination: RecordedEnd
     node: str | None = None
+    cluster: str | None = None
     request: Mapping[str, Any] | None = None
 
 

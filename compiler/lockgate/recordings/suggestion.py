@@ -160,7 +160,10 @@ class Suggester:
                 for end in (key.source, key.destination)
                 if end.kind is EndKind.POD
             }
-            if seen.passed:
+            why = _why_not(key, seen)
+            if why is not None:
+                self._not_judged[why] += seen.counts.total()
+            else:
                 self._allow(key, seen)
         heard |= self._rules.keys()
         chosen = set(self._groups.members) if isolate_silent else heard
@@ -197,11 +200,6 @@ class Suggester:
     # ------------------------------------------------------------ from flows to rules
 
     def _allow(self, key: FlowKey, seen: Seen) -> None:
-        if key.protocol not in SPOKEN or (key.protocol in PORTS and key.port == 0):
-            port = " port 0" if key.protocol in PORTS else ""
-            why = f"flows of {key.protocol.name}{port}, which no policy can name"
-            self._not_judged[why] += seen.counts.total()
-            return
         targets = self._targets(key)
         if not targets:
             why = f"flows to service {key.destination.name} on ports without backends"
@@ -293,6 +291,19 @@ class Suggester:
             for traffic, evidence in by_traffic.items():
                 outside[traffic][peer.networks[0]] = evidence
         return tuple(sorted([*found, *_outside(outside)], key=_order))
+
+
+def _why_not(key: FlowKey, seen: Seen) -> str | None:
+    """Say why a flow asks for no rule; None where it does."""
+    if not seen.passed:
+        return "flows that were denied"
+    if EndKind.POD not in (key.source.kind, key.destination.kind):
+        return "flows in which no pod takes part"
+    if key.protocol not in SPOKEN:
+        return f"flows of {key.protocol.name}, which the suggested kind cannot name"
+    if key.protocol in PORTS and key.port == 0:
+        return f"flows of {key.protocol.name} to port 0, which no policy can name"
+    return None
 
 
 def _allowance(peer: Peer, by_traffic: Mapping[Traffic, Evidence]) -> Allowance:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.diagnostics import Diagnostics
 from lockgate.ir.labels import Operator
 from lockgate.ir.policy import Entity, IcmpMatch, PortMatch, PortRange, Protocol, Scope
 from lockgate.language import ast
+from lockgate.language.formatting import format_text
 from lockgate.language.printer import print_end, print_subject, print_traffic
+from lockgate.language.reading import Language
 from lockgate.language.texts import write_name
 from lockgate.recordings.ports import merge_ports
 from lockgate.recordings.selections import Group
@@ -26,12 +29,16 @@ _NOWHERE = Span(Source("suggested", ""), 0, 0)
 
 
 def print_gate(suggestion: Suggestion) -> str:
-    """Return the policies as one file of the language."""
+    """Return the policies as one file of the language, in its form."""
     texts = (
         "".join(f"{line}\n" for line in _policy(policy, suggestion))
         for policy in suggestion.policies
     )
-    return "\n".join(texts)
+    source = Source("suggested.gate", "\n".join(texts))
+    formatted = format_text(source, Language.GATE, Diagnostics())
+    if formatted is None:
+        raise AssertionError("what is printed here is of the language")
+    return formatted
 
 
 def _policy(policy: Suggested, suggestion: Suggestion) -> Iterator[str]:

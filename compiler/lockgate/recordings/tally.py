@@ -118,7 +118,7 @@ class Tally:
     def _key(self, record: Record) -> FlowKey:
         family = _family(record)
         source, destination = (
-            self.ends.find(_plain(end), family, record.node)
+            self.ends.find(_plain(end), family, record.node, record.cluster)
             for end in (record.source, record.destination)
         )
         key = FlowKey(source, destination, record.protocol, record.port)
