@@ -39,6 +39,7 @@ class Ignore(NamedTuple):
     codes: frozenset[str]
     until: date | None
     reason: str
+    names: str
     fault: str | None = None
 
     def concerns(self, code: str, span: Span | None) -> bool:
@@ -76,7 +77,7 @@ def _read(comment: str, span: Span, first: int, last: int) -> Ignore:
     match = _IGNORE.fullmatch(comment)
     if match is None:
         form = "write '# lockgate: ignore[NAME] until 2027-01-31: reason'"
-        return Ignore(span, first, last, frozenset(), None, "", form)
+        return Ignore(span, first, last, frozenset(), None, "", "", form)
     names = [name.strip() for name in match["names"].split(",")]
     codes: frozenset[str] = frozenset()
     fault: str | None = None
@@ -93,7 +94,8 @@ def _read(comment: str, span: Span, first: int, last: int) -> Ignore:
         until = read_date(match["until"])
         if until is None:
             fault = f"'{match['until']}' is not a date such as 2027-01-31"
-    return Ignore(span, first, last, codes, until, match["reason"] or "", fault)
+    reason = match["reason"] or ""
+    return Ignore(span, first, last, codes, until, reason, ", ".join(names), fault)
 
 
 # ---------------------------------------------------------------- which lines

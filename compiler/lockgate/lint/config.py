@@ -236,10 +236,13 @@ def _read_end(fields: Fields, name: str, diagnostics: Diagnostics) -> End | None
         return None
     if text in ("nodes", "world") or text.startswith("node/"):
         return End(text, None)
-    try:
-        return End(text, ip_network(text))
-    except ValueError:
-        pass
+    network = _read_network(text)
+    if network is not None and str(network) != text and "/" in text:
+        message = f"{quote(text)} has bits beyond its length"
+        diagnostics.error("E6034", message, fields.span(name), help=f"write {network}")
+        return None
+    if network is not None:
+        return End(text, network)
     if re.fullmatch(r"[-a-z0-9.*?]+/[-a-z0-9.*?]+", text):
         return End(text, None)
     message = f"{quote(text)} names nobody"
@@ -248,3 +251,10 @@ def _read_end(fields: Fields, name: str, diagnostics: Diagnostics) -> End | None
     )
     diagnostics.error("E6034", message, fields.span(name), help=cure)
     return None
+
+
+def _read_network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None

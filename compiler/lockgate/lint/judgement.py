@@ -77,6 +77,7 @@ def judge_policies(
         left_out.append(check.name)
         if check.without_snapshot and _can_run(Needs.SET, scene):
             found += check.without_snapshot(scene)
+    found = _without_echoes(found)
     found += _notes(scene, left_out)
     ignores = find_ignores(_sources(compilation))
     found, ignored = _except(found, config.settings, ignores, today, not left_out)
@@ -96,6 +97,12 @@ def _told(finding: Finding) -> Finding:
     if not finding.code.startswith(_UNENFORCED):
         return finding
     return replace(finding, code=f"E{finding.code[1:]}", severity=Level.UNSUPPORTED)
+
+
+def _without_echoes(found: Sequence[Finding]) -> list[Finding]:
+    """Leave out that a peer matches nobody where it is said why."""
+    said = {finding.span for finding in found if finding.code == "W6010"}
+    return [f for f in found if f.code != "W6001" or f.span not in said]
 
 
 # ---------------------------------------------------------------- what can be judged
@@ -229,7 +236,7 @@ def _about(ignore: Ignore, today: date, *, is_used: bool) -> Iterator[Finding]:
             ignore.span,
         )
     elif _is_over(ignore.until, today):
-        yield _expired(ignore.span, ignore.until, "what is ignored here")
+        yield _expired(ignore.span, ignore.until, ignore.names)
     elif not ignore.reason.strip():
         yield Finding(
             "W6021",

@@ -69,7 +69,8 @@ def find_of_names(scene: Scene) -> Iterator[Finding]:
             isolating.setdefault(key, subject.isolating)
             cut_off += some
     for (policy, talks), endpoints in sorted(found.items()):
-        yield _finding(policy, talks, isolating[policy, talks], endpoints, service)
+        door = _door(service, targets)
+        yield _finding(policy, talks, isolating[policy, talks], endpoints, door)
     yield from _denied_there(scene, service, targets, cut_off)
 
 
@@ -78,7 +79,7 @@ def _finding(
     talks: bool,
     isolating: tuple[tuple[str, Span], ...],
     endpoints: list[Endpoint],
-    service: str,
+    door: str,
 ) -> Finding:
     what = (
         "may talk to others, and cannot look up their names"
@@ -89,13 +90,19 @@ def _finding(
     return Finding(
         "W6012" if talks else "N6012",
         Level.WARNING if talks else Level.NOTE,
-        f"{names_of(endpoints)} {what}: egress is isolated, and nothing allows UDP "
-        f"{_DNS} to {service}",
+        f"{names_of(endpoints)} {what}: egress is isolated, and nothing allows {door}",
         isolating[0][1],
         _CURES.get(kind, _CURES["NetworkPolicy"]),
         tuple((span, f"{key} isolates, too") for key, span in isolating[1:3]),
         key=f"{policy} names {'talks' if talks else 'silent'}",
     )
+
+
+def _door(service: str, targets: list[_Target]) -> str:
+    """Say what would have to be allowed: traffic is judged behind the service."""
+    port = targets[0].port
+    behind = "" if port == _DNS else f", the port behind {_DNS} of the service"
+    return f"UDP {port} to {service}{behind}"
 
 
 _CURES = {
@@ -200,10 +207,10 @@ def _denied_there(
         yield Finding(
             "W6012",
             Level.WARNING,
-            f"{names_of(kept_out)} can look up no names: {service} takes no UDP {_DNS} "
-            "from there",
+            f"{names_of(kept_out)} can look up no names: their egress allows it, and "
+            f"ingress of the name service does not ({_door(service, targets)})",
             keys[0][1],
-            "allow ingress on port 53 from every endpoint of the cluster",
+            "allow ingress on that port from every endpoint of the cluster",
             key=f"{keys[0][0]} name service",
         )
 

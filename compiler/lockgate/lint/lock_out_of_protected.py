@@ -53,15 +53,16 @@ def _cut(
     sources: list[_Party],
     destinations: list[_Party],
 ) -> Iterator[Finding]:
-    denied: dict[int, list[str]] = {}
+    denied: dict[int, dict[str, None]] = {}
     for source in sources:
         for destination in destinations:
             if source is not destination and source.name != destination.name:
                 rule = _denying(scene, protected, source, destination)
                 if rule is not None:
                     pair = f"{source.name} → {destination.name}"
-                    denied.setdefault(rule, []).append(pair)
-    for number, pairs in sorted(denied.items()):
+                    denied.setdefault(rule, {})[pair] = None
+    for number, found in sorted(denied.items()):
+        pairs = list(found)
         entry: RuleEntry = scene.passed.tables.rules[number]
         shown = ", ".join(pairs[:_MOST_NAMED])
         if len(pairs) > _MOST_NAMED:
@@ -97,24 +98,26 @@ def _denying(
 
 def _parties(scene: Scene, end: End) -> Iterator[_Party]:
     reach, tables = scene.reach, scene.passed.tables
-    if end.network is not None:
-        address = end.network.network_address
-        number, node = reach.endpoint_at(address), reach.node_at(address)
-        if number is None and node is None:
-            yield _Party(end.text, *_NOBODY, reach.of_address(address))
-    elif end.text == "world":
+    number = node = None
+    if end.text == "world":
         yield _Party("world", *_NOBODY, reach.world[:1])
         return
-    else:
-        number = node = None
+    if end.network is not None:
+        address = end.network.network_address
+        if end.network.num_addresses == 1:
+            number, node = reach.endpoint_at(address), reach.node_at(address)
+        if number is None and node is None:
+            # Each part of the network that rules tell apart must get through.
+            for identity_class in reach.of_network(end.network):
+                yield _Party(end.text, *_NOBODY, (identity_class,))
+            return
     for place, host in enumerate(tables.hosts):
         is_named = end.text in ("nodes", f"node/{host.node}") or node == place
         if is_named and (classes := reach.of_node(place)):
-            yield _Party(
-                f"node {host.node}", host.ingress_table, host.egress_table, classes
-            )
+            tables_of = host.ingress_table, host.egress_table
+            yield _Party(f"node {host.node}", *tables_of, classes)
     for place, entry in enumerate(tables.endpoints):
         key = f"{entry.namespace}/{entry.name}"
         if number == place or fnmatchcase(key, end.text):
-            classes = reach.of_endpoint(place)
-            yield _Party(key, entry.ingress_table, entry.egress_table, classes)
+            tables_of = entry.ingress_table, entry.egress_table
+            yield _Party(key, *tables_of, reach.of_endpoint(place))

@@ -11,7 +11,7 @@ from lockgate.lint.points import real_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from ipaddress import IPv4Address, IPv6Address
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.policy import Protocol
@@ -90,6 +90,18 @@ class Reach:
             return self.of_node(number)
         prefix = self._space.tree.find(address.version, int(address))
         return self._classes((self._space.first_prefix + prefix,))
+
+    def of_network(self, network: IPv4Network | IPv6Network) -> tuple[int, ...]:
+        """Return the classes of the world's addresses in a network."""
+        tree, first = self._space.tree, self._space.first_prefix
+        value = int(network.network_address)
+        found = [tree.find(network.version, value)]
+        last = int(network.broadcast_address)
+        for number, prefix in enumerate(tree.prefixes):
+            if prefix.version == network.version and value <= prefix.value <= last:
+                found += (number, tree.find(prefix.version, prefix.last))
+        real = real_points(self._space)
+        return self._classes(tuple(first + n for n in found if real >> first + n & 1))
 
     def _classes(self, points: tuple[int, ...]) -> tuple[int, ...]:
         of_point = self._middle.classes.of_point

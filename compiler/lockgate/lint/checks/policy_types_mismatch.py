@@ -28,10 +28,12 @@ def _find(scene: Scene) -> Iterator[Finding]:
             section = policy.section(direction)
             if not section.isolates or section.rules or not policy.section(other).rules:
                 continue
-            types = scene.places.node(policy, "spec.policyTypes")
-            if types is None or allows_beside(scene, number, direction):
-                continue
             name = direction.value
+            types = scene.places.node(policy, "spec.policyTypes")
+            if types is None or scene.places.node(policy, f"spec.{name}") is not None:
+                continue  # an empty list says that it is meant
+            if allows_beside(scene, number, direction):
+                continue
             yield Finding(
                 "W6005",
                 Level.WARNING,
