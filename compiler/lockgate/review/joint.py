@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 NOWHERE = -1
 """The class of a peer, and the table of a subject, in a snapshot that does not have it."""
 
+FIRST_TABLE = 2
+"""Tables 0 and 1 are "no policy"."""
+
 Classes = tuple[int, int, int]
 """A peer's identity class before, between and after."""
 
@@ -105,7 +108,8 @@ def find_ground(before: View, between: View, after: View) -> Ground:
             groups.setdefault(group, Members()).pods.append(key)
     for name in sorted({*nodes[0], *nodes[2]}):
         for group in _groups([found.get(name) for found in nodes], NOWHERE):
-            groups.setdefault(group, Members()).nodes.append(name)
+            if max(group.tables) >= FIRST_TABLE:  # no host policy: nobody judges there
+                groups.setdefault(group, Members()).nodes.append(name)
     there = [{workloads.of_pod(key).key for key in found} for found in pods]
     return Ground(
         workloads,
