@@ -125,6 +125,11 @@ class Probe:
         for one in (*self._maps.values(), *self._programs.values()):
             one.close()
 
+    @property
+    def decision_numbers(self) -> Sequence[int]:
+        """The bundle's number of each decision in the kernel's map."""
+        return self._numbers
+
     def decide(self, asked: Asked) -> int:
         """Return the number (in the bundle) of the decision that a packet met."""
         hook, program = self._point_at(asked)

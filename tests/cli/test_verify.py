@@ -249,6 +249,24 @@ def test_a_flipped_cell_is_seen(
     assert "the tables say" in told
 
 
+@pytest.mark.kernel
+def test_wrong_only_together(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Packets that are right alone and wrong after others are no acceptance."""
+    from lockgate_runtime.packet_runs import PacketRuns
+
+    send: Callable[..., Any] = PacketRuns.send
+
+    def count_one_less(*arguments: object) -> Any:  # noqa: ANN401  # what send returns
+        wrong, counted = send(*arguments)
+        return wrong, {number: count - 1 for number, count in counted.items()}
+
+    monkeypatch.setattr(PacketRuns, "send", count_one_less)
+    assert main(["verify", str(bundle), "--packets", "100"]) == 1
+    assert "right when sent alone" in capsys.readouterr().out
+
+
 @pytest.mark.vm
 @pytest.mark.skipif(bool(missing(SERIES[0])), reason="no kernel for a machine is here")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")

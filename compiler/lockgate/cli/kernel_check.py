@@ -6,23 +6,26 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lockgate.cli.kernel_judge import KernelJudge
+from lockgate.cli.kernel_judge import NOWHERE, KernelJudge
 from lockgate.cli.verify import is_object
 from lockgate.faults import Fault
 from lockgate.packet_set import choose_packets
 from lockgate.simulation import TableJudge, UnaskedError
 from lockgate_runtime.bundle import Bundle
 from lockgate_runtime.errors import BpfError
+from lockgate_runtime.packet_runs import DROPPED, PASSED, Aim, PacketRuns, Shot
 from lockgate_runtime.probe import NotJudgedError, WrongProgramError
-from lockgate_runtime.tables import Host, PackedTables
+from lockgate_runtime.tables import Endpoint, Host, PackedTables
 from lockgate_runtime.verify import verify_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from lockgate.packet_set import PacketSet
     from lockgate.simulation import Question
+
+PASSING = ("allow", "audit")
+"""Outcomes with which the program lets a packet through."""
 
 _SHOWN = 20
 """Packets that differ are counted; so many are described."""
@@ -63,10 +66,14 @@ def judge_packets(bundle: Bundle, budget: int) -> dict[str, Any]:
     tables = PackedTables.open(bundle.tables)
     chosen = choose_packets(tables, budget)
     unasked: Counter[str] = Counter()
-    differences = []
-    for question, difference in _judged(bundle, tables, chosen, unasked):
-        if difference:
-            differences.append(_describe(question) | difference)
+    differences: list[dict[str, Any]] = []
+    for questions in _by_node(chosen.questions):
+        node = questions[0].subject.node
+        with _load(bundle, tables, node) as runs:
+            suspects = list(_suspects(runs, tables, questions, _judging(tables, node)))
+        with KernelJudge(bundle, tables) as judge:
+            for batch in suspects:
+                differences += _ask_again(judge, tables, batch, unasked)
     sent = len(chosen.questions) - unasked.total()
     if not sent:
         raise Fault(
@@ -83,28 +90,92 @@ def judge_packets(bundle: Bundle, budget: int) -> dict[str, Any]:
     }
 
 
-def _judged(
-    bundle: Bundle, tables: PackedTables, chosen: PacketSet, unasked: Counter[str]
-) -> Iterator[tuple[Question, dict[str, Any] | None]]:
-    """Yield each question that was asked, with the difference if there is one."""
+def _load(bundle: Bundle, tables: PackedTables, node: str | None) -> PacketRuns:
+    host = next((host for host in tables.hosts if host.node == node), NOWHERE)
+    endpoints = [one for one in tables.endpoints if one.node == node]
+    return PacketRuns(bundle, host, endpoints)
+
+
+def _judging(tables: PackedTables, node: str | None) -> frozenset[object]:
+    """Return the addresses at which a node itself judges as well."""
+    hosts = (host for host in tables.hosts if host.node == node and host.is_enforced)
+    return frozenset(address for host in hosts for address in host.addresses)
+
+
+def _suspects(
+    runs: PacketRuns,
+    tables: PackedTables,
+    questions: Iterable[Question],
+    judging: frozenset[object],
+) -> Iterator[list[Question]]:
+    """Send packets of one end and one decision together; yield batches that came out otherwise.
+
+    A packet that two judge, between an endpoint and its own node, is a batch of one and
+    always yielded: it is to be asked by itself.
+    """
     expected_of = TableJudge(tables)
-    for questions in _by_node(chosen.questions):
-        with KernelJudge(bundle, tables) as judge:
-            for question in questions:
-                expected = expected_of.decide(question)
-                try:
-                    taken = judge.decide(question)
-                except UnaskedError as reason:
-                    unasked[str(reason)] += 1
-                    continue
-                except (NotJudgedError, WrongProgramError, BpfError) as error:
-                    yield question, _difference(tables, expected, str(error))
-                    continue
-                if taken == expected:
-                    yield question, None
-                else:
-                    said = _decision(tables, taken)
-                    yield question, _difference(tables, expected, said)
+    own_number = {number: n for n, number in enumerate(runs.decision_numbers)}
+    batches: dict[tuple[Aim, int], list[Question]] = {}
+    for question in questions:
+        subject, local = question.subject, question.local
+        is_endpoint = isinstance(subject, Endpoint)
+        if local is None or (is_endpoint and question.remote in judging):
+            yield [question]
+            continue
+        aim = Aim(
+            subject if isinstance(subject, Endpoint) else None,
+            local,
+            question.direction == "ingress",
+        )
+        batches.setdefault((aim, expected_of.decide(question)), []).append(question)
+    for (aim, expected), batch in batches.items():
+        shots = [
+            Shot(one.remote, int(one.protocol), one.port) for one in batch if one.remote
+        ]
+        passes = tables.decision(expected).outcome in PASSING
+        runs.forget_flows()
+        wrong, counted = runs.send(aim, shots, PASSED if passes else DROPPED)
+        if wrong or counted != {own_number.get(expected): len(batch)}:
+            yield batch
+
+
+def _ask_again(
+    judge: KernelJudge,
+    tables: PackedTables,
+    batch: list[Question],
+    unasked: Counter[str],
+) -> list[dict[str, Any]]:
+    """Ask the questions of a batch one by one, and return what differs.
+
+    Where all agree by themselves, and none was left out, they were wrong together.
+    """
+    before = unasked.total()
+    found = [_ask(judge, tables, question, unasked) for question in batch]
+    differences = [one for one in found if one is not None]
+    if not differences and len(batch) > 1 and unasked.total() == before:
+        expected = _decision(tables, TableJudge(tables).decide(batch[0]))
+        said = f"otherwise, after {len(batch)} packets like it; right when sent alone"
+        differences = [_describe(batch[0]) | {"expected": expected, "taken": said}]
+    return differences
+
+
+def _ask(
+    judge: KernelJudge, tables: PackedTables, question: Question, unasked: Counter[str]
+) -> dict[str, Any] | None:
+    """Ask one question by itself; return the difference if there is one."""
+    expected = TableJudge(tables).decide(question)
+    try:
+        taken = judge.decide(question)
+        said = None if taken == expected else _decision(tables, taken)
+    except UnaskedError as reason:
+        unasked[str(reason)] += 1
+        return None
+    except (NotJudgedError, WrongProgramError, BpfError) as error:
+        said = str(error)
+    if said is None:
+        return None
+    expectation = {"expected": _decision(tables, expected), "taken": said}
+    return _describe(question) | expectation
 
 
 def _by_node(questions: Iterable[Question]) -> Iterable[list[Question]]:
@@ -126,10 +197,6 @@ def _describe(question: Question) -> dict[str, Any]:
         "protocol": question.protocol.name,
         "port": question.port,
     }
-
-
-def _difference(tables: PackedTables, expected: int, taken: str) -> dict[str, str]:
-    return {"expected": _decision(tables, expected), "taken": taken}
 
 
 def _decision(tables: PackedTables, number: int) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lockgate_runtime.bundle import Bundle
     from lockgate_runtime.tables import PackedTables
 
-_NOWHERE = Host("", 1, (), 0, 1, is_api_server=False, is_enforced=False)
+NOWHERE = Host("", 1, (), 0, 1, is_api_server=False, is_enforced=False)
 """The host of endpoints whose node the snapshot does not name."""
 
 _UNASKED = {
@@ -79,7 +79,7 @@ class KernelJudge:
     def _probe(self, node: str | None) -> Probe:
         probe = self._probes.get(node)
         if probe is None:
-            host = self._hosts.get(node or "", _NOWHERE)
+            host = self._hosts.get(node or "", NOWHERE)
             endpoints = self._endpoints.get(node, [])
             probe = self._probes[node] = Probe(self._bundle, host, endpoints)
         return probe
