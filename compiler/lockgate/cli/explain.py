@@ -23,9 +23,11 @@ EXAMPLES = """
   lockgate explain a/client @host 8/ICMP bundle/ -o json
   lockgate explain 192.0.2.7 @host 22/TCP bundle/ --node worker-3
   lockgate explain E1004
+  lockgate explain gate           the language of policies on one page; gatetest: of tests
 """
 
 _CODE = re.compile(r"[EWN]\d{4}", re.IGNORECASE)
+_LANGUAGES = ("gate", "gatetest")
 _PORT = re.compile(r"(?:(\d+)/([A-Za-z0-9]+)|([A-Za-z0-9]+)/(\d+))")
 MOST_LOSERS = 10
 """So many rules that did not decide are printed as text; JSON has all."""
@@ -36,14 +38,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
         "lockgate explain SRC DST PORT/PROTOCOL (-f PATH ... | BUNDLE) [--node NAME] "
         "[-o json]\n"
-        "       lockgate explain CODE"
+        "       lockgate explain CODE\n"
+        "       lockgate explain gate | gatetest"
     )
     parser.description = (
         "Say for both ends of a flow which rule decided, where it stands, on which way "
         "through the tiers, and which rules lost.  SRC and DST are namespace/pod, an "
         "address, @host (the node of the other end, or --node) or @remote-node; the port of "
         "ICMP is its type.  With one word, "
-        "a diagnostic's code: what it means and how to mend it."
+        "a diagnostic's code: what it means and how to mend it; or a language of ours on "
+        "one page."
     )
     parser.add_argument(
         "words",
@@ -60,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     words = arguments.words
     if len(words) == 1 and _CODE.fullmatch(words[0]):
         return _explain_code(words[0])
+    if len(words) == 1 and words[0] in _LANGUAGES:
+        return _explain_language(words[0])
     flow, bundle = _read_words(words)
     try:
         judged = read_judged(arguments, bundle)
@@ -76,6 +82,13 @@ def _explain_code(code: str) -> int:
     except KeyError as error:
         print(f"lockgate: there is no code {code}: {error.args[0]}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _explain_language(language: str) -> int:
+    from lockgate.language.page import read_page
+
+    print(read_page(language), end="")
     return 0
 
 

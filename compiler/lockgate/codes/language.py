@@ -166,4 +166,13 @@ EXPLANATIONS = (
         "that matches nobody, and isolates nobody) has nothing to be said.",
         "Nothing has to be done.",
     ),
+    Explanation(
+        "N1835",
+        "allows-without-isolating",
+        "rules allow what nothing denies",
+        "The policy allows some traffic in a direction that it does not isolate.  Unless "
+        "another policy isolates the same pods there, all other traffic passes, too.",
+        "Write 'isolate in' or 'isolate out' if this is to be all that is allowed.",
+        _example("  allow in from app=client\n"),
+    ),
 )

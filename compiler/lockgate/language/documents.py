@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.objects import Found, Outcome
 from lockgate.language import ast
+from lockgate.language.notes import note_open_directions
 from lockgate.language.reading import Language, read_file
 from lockgate.language.to_ir import KINDS, lower_group, lower_policy
 from lockgate.language.unenforced import report_block
@@ -62,7 +63,9 @@ def _find(block: ast.Block, options: Options, diagnostics: Diagnostics) -> list[
         name = block.name
         namespace = block.namespace.text if block.namespace else ""
         kind = KINDS[block.kind]
-        values: tuple[object, ...] = (lower_policy(block, options),)
+        policy = lower_policy(block, options)
+        note_open_directions(block, policy, diagnostics)
+        values: tuple[object, ...] = (policy,)
     elif isinstance(block, ast.CidrGroup):
         name, namespace, kind = block.name, "", "CiliumCIDRGroup"
         values = (lower_group(block),)
