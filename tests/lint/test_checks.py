@@ -585,3 +585,32 @@ def test_json_is_judged_as_yaml() -> None:
     (found,) = find(text, "N6010")
     assert found.span is not None
     assert found.span.line == 4
+
+
+def test_places_in_lists_and_in_rows_of_values() -> None:
+    """A peer is found in an item of a List, and in the second of two JSON values."""
+    policy = (
+        '{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",\n'
+        '"metadata": {"name": "NAME"}, "spec": {"podSelector": {}, "ingress": [{"from": [\n'
+        '{"namespaceSelector": {"matchLabels": {"team": "a"}}},\n'
+        '{"podSelector": {"matchLabels": {"app": "b"}}}]}]}}\n'
+    )
+    row = policy.replace("NAME", "one") + policy.replace("NAME", "two")
+    listed = (
+        '{"apiVersion": "v1", "kind": "List", "items": [\n'
+        + policy.replace("NAME", "one")
+        + ","
+        + policy.replace("NAME", "two")
+        + "]}"
+    )
+    assert [f.span and f.span.line for f in find(row, "N6010")] == [4, 8]
+    assert [f.span and f.span.line for f in find(listed, "N6010")] == [5, 9]
+    yaml = "apiVersion: v1\nitems:\n" + "".join(
+        "- apiVersion: networking.k8s.io/v1\n  kind: NetworkPolicy\n"
+        f"  metadata: {{name: {name}}}\n  spec:\n    podSelector: {{}}\n    ingress:\n"
+        "    - from:\n      - namespaceSelector: {matchLabels: {team: a}}\n"
+        "      - podSelector: {matchLabels: {app: b}}\n"
+        for name in ("one", "two")
+    )
+    yaml += 'kind: List\nmetadata:\n  resourceVersion: ""\n'
+    assert [f.span and f.span.line for f in find(yaml, "N6010")] == [11, 20]

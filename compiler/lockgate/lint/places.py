@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import Diagnostics
-from lockgate.frontend.json_reader import read_json
+from lockgate.frontend.json_reader import read_json, skip_space
 from lockgate.frontend.nodes import Mapping, Node, Sequence
 from lockgate.frontend.yaml_reader import read_yaml
 
@@ -73,14 +73,19 @@ class Places:
 
 
 def _read(source: Source) -> list[Node]:
-    """Read a document that was read without errors before."""
-    text = source.text.lstrip()
-    unheard = Diagnostics()
-    if text[:1] in ("{", "["):
-        offset = len(source.text) - len(text)
-        read = read_json(source, unheard, offset)
-        return [] if read is None else [read[0]]
-    return read_yaml(source, unheard)
+    """Read a text that was read without errors before: documents, or values in a row."""
+    text, unheard = source.text, Diagnostics()
+    at = skip_space(text, 0)
+    if text[at : at + 1] not in ("{", "["):
+        return read_yaml(source, unheard)
+    found: list[Node] = []
+    while at < len(text):
+        read = read_json(source, unheard, at)
+        if read is None:
+            break
+        found.append(read[0])
+        at = skip_space(text, read[1])
+    return found
 
 
 def _objects(node: Node) -> Iterator[Mapping]:
