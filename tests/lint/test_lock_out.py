@@ -154,6 +154,29 @@ def test_the_backends_port_counts() -> None:
     assert find(documents(right, WEB, DNS, COREDNS), "W6012") == []
 
 
+def test_a_rule_denies_names() -> None:
+    """Without isolation, too: a denial of a whole namespace is often one of names."""
+    denial = """
+    apiVersion: policy.networking.k8s.io/v1alpha2
+    kind: ClusterNetworkPolicy
+    metadata: {{name: system}}
+    spec:
+      tier: Admin
+      priority: 1
+      subject: {{namespaces: {{}}}}
+      egress:
+      - {{action: Deny, to: [{{namespaces: {{}}}}], protocols: [{port}]}}
+    """
+    port = "{{udp: {{destinationPort: {{number: {}}}}}}}"
+    text = documents(denial.format(port=port.format(5353)), WEB, DNS, COREDNS)
+    (found,) = find(text, "W6012")
+    assert found.span is not None
+    assert found.span.line == 9
+    assert "this denies UDP 5353" in found.message
+    text = documents(denial.format(port=port.format(53)), WEB, DNS, COREDNS)
+    assert find(text, "W6012") == []
+
+
 def test_a_cache_on_the_node() -> None:
     """Where node-local DNS runs, pods ask their node, and nothing is said."""
     cache = ETCD.format(node="node-1", address="192.168.0.2").replace(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _UNENFORCED = "W30"
 """What the codes begin with of what is read, checked and not enforced yet."""
 
-_OF_SNAPSHOT = frozenset({"W2051", "W2052"})
+_OF_SNAPSHOT = frozenset({"W2051", "W2052", "W2055"})
 """What the compiler misses in a snapshot; without one it misses everything."""
 
 

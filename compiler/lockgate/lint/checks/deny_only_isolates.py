@@ -27,7 +27,8 @@ def _find(scene: Scene) -> Iterator[Finding]:
                 rule.action is not Action.DENY for rule in section.rules
             ):
                 continue
-            if policy.tier is Tier.NORMAL and section.isolates:
+            # In our own language isolation is written, and so it is meant.
+            if policy.kind.startswith("Cilium") and section.isolates:
                 if not allows_beside(scene, number, direction):
                     yield _isolates(policy, direction)
             elif policy.tier is Tier.ADMIN and scene.has_snapshot:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.lint.lock_out_of_hosts import find_of_hosts
-from lockgate.lint.lock_out_of_names import find_of_names, find_without_snapshot
+from lockgate.lint.lock_out_of_names import find_of_names
 from lockgate.lint.lock_out_of_protected import find_of_protected
+from lockgate.lint.lock_out_unseen import find_without_snapshot
 from lockgate.lint.scene import Check, Needs, Scene
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.findings import Finding, Level
-from lockgate.ir.policy import Action, Tier
+from lockgate.ir.policy import Action
 from lockgate.lint.scene import Check, Needs, Scene
 
 if TYPE_CHECKING:
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 _MOST = 3
 """Rules that are shown as the reason."""
+
+_KEPT = {
+    "NetworkPolicy": "[]",
+    "CiliumNetworkPolicy": "[{}]",
+    "CiliumClusterwideNetworkPolicy": "[{}]",
+}
+"""What isolates without a rule, where a rule is what isolates."""
 
 
 def _find(scene: Scene) -> Iterator[Finding]:
@@ -81,9 +88,8 @@ def _verb(rule: ResolvedRule) -> str:
 
 
 def _cure(rule: ResolvedRule) -> str:
-    section = rule.policy.section(rule.direction)
-    if rule.policy.tier is Tier.NORMAL and len(section.rules) == 1 and section.isolates:
-        kept = "[]" if rule.policy.kind == "NetworkPolicy" else "[{}]"
+    section, kept = rule.policy.section(rule.direction), _KEPT.get(rule.policy.kind)
+    if kept is not None and len(section.rules) == 1 and section.isolates:
         name = rule.direction.value
         return (
             f"take it away, and leave '{name}: {kept}' for the isolation; or correct it"
