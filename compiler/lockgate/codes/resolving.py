@@ -57,6 +57,19 @@ EXPLANATIONS = (
         "Write the rule so that it selects all pods behind the service.",
     ),
     Explanation(
+        "W2055",
+        "no-host-selected",
+        "a host policy that selects no node",
+        "The nodeSelector of a host policy matches the labels of no node of the snapshot, so "
+        "the policy judges nobody: hosts that it is meant for stay open.",
+        "Correct the selector, or add the nodes to the snapshot as kubectl prints them.",
+        cilium_example(
+            "ingress:\n- fromEntities: [cluster]\n",
+            kind="CiliumClusterwideNetworkPolicy",
+            subject="  nodeSelector: {matchLabels: {role: edge}}",
+        ),
+    ),
+    Explanation(
         "E2060",
         "lock-unreadable",
         "the lock file of identities cannot be read",

@@ -102,7 +102,13 @@ def run_passes(
 
     # 2. Whom they judge, and what nobody can tell apart.
     subjects = select_subjects(
-        plain, cluster, census, space, resolver.resolve, options.enforcement_mode
+        plain,
+        cluster,
+        census,
+        space,
+        resolver.resolve,
+        options.enforcement_mode,
+        diagnostics,
     )
     rules = gather_rules(resolution, subjects, options.audit)
     used = {term.peers for some in rules for term in some.terms}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from lockgate.bitset import Bits
+    from lockgate.diagnostics import Diagnostics
     from lockgate.ir.cluster import Cluster, NamedPort
     from lockgate.ir.labels import Labels, Requirement, Selector
     from lockgate.ir.policy import Policy
@@ -42,8 +43,12 @@ def select_subjects(
     space: PeerSpace,
     resolve: Callable[[Selector], Bits],
     mode: EnforcementMode,
+    diagnostics: Diagnostics,
 ) -> Subjects:
-    """Return all subjects of a cluster, numbered in the order of endpoints, then hosts."""
+    """Return all subjects of a cluster, numbered in the order of endpoints, then hosts.
+
+    A host policy that selects no node is a warning.
+    """
     nobody = (NO_POLICY, NO_POLICY)
     if mode is EnforcementMode.NEVER:
         return Subjects(
@@ -67,13 +72,18 @@ def select_subjects(
         if policy.subject_kind is SubjectKind.HOST
     ]
     hosts = []
+    unused = dict(of_hosts)
     for node in cluster.nodes:
         selected = tuple(
             number
             for number, selector in of_hosts
             if _matches(selector, (*node.labels, reserved("host")))
         )
+        for number in selected:
+            unused.pop(number, None)
         hosts.append(found.of_host(selected) if selected else nobody)
+    for number in unused:
+        _report_unused(policies[number], cluster, diagnostics)
     return Subjects(tuple(found.subjects), endpoints, hosts)
 
 
@@ -181,6 +191,17 @@ class _Subjects:
 
 
 # ---------------------------------------------------------------- nodes
+
+
+def _report_unused(policy: Policy, cluster: Cluster, diagnostics: Diagnostics) -> None:
+    count = len(cluster.nodes)
+    what = f"none of the {count} nodes" if count else "a node, and there is none"
+    diagnostics.warning(
+        "W2055",
+        f"{policy.key} judges nobody: its nodeSelector selects {what} in the snapshot",
+        policy.span,
+        help="correct the selector, or add the nodes with their labels (kubectl get nodes)",
+    )
 
 
 def _matches(selector: Selector, labels: Labels) -> bool:
