@@ -118,6 +118,16 @@ POLICIES = [
                 {"fromEndpoints": [{"matchLabels": {"app": "web"}}]},
                 {"fromEndpoints": [{"matchLabels": {"app": "db"}}]},
                 {"fromEntities": ["remote-node"], "icmps": [{"fields": [{"type": 8}]}]},
+                {
+                    "fromEndpoints": [
+                        {
+                            "matchExpressions": [
+                                {"key": "reserved:world", "operator": "Exists"},
+                                {"key": "cidr:198.51.100.0/24", "operator": "Exists"},
+                            ]
+                        }
+                    ]
+                },
             ],
             "ingressDeny": [
                 {"fromEntities": ["all"], "toPorts": [{"ports": [{"port": "22"}]}]}

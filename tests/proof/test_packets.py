@@ -15,11 +15,11 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.proof.compare import Comparison
 from lockgate.proof.packets import Coverage, find_lanes, plan
 from lockgate.toolchain.clang import compile_c
-from lockgate_runtime import probe
 from lockgate_runtime.bpf import RepeatedRun
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.bundle import Bundle
 from lockgate_runtime.errors import BpfError
+from lockgate_runtime.node_part import take_policies
 from lockgate_runtime.packet_runs import PacketRuns
 from tests.proof.cluster import CACHE, OBJECTS, compile_bundle, pack, read
 
@@ -171,15 +171,14 @@ def test_a_flipped_cell_in_the_kernel_is_noticed(
     compiled: artifact.Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bundle is right, and what is loaded of it is not."""
-    take = probe.take_policies
 
     def flipped(directory: Path, used: Iterable[int]) -> PolicyPart:
-        part = take(directory, used)
+        part = take_policies(directory, used)
         cells = bytearray(b"".join(part.cells))
         cells[-4:] = cells[:4] if cells[-4:] != cells[:4] else cells[8:12]
         return replace(part, cells=[bytes(cells)])
 
-    monkeypatch.setattr(probe, "take_policies", flipped)
+    monkeypatch.setattr("lockgate_runtime.probe.take_policies", flipped)
     trial = proof_of(compiled, folder, "flipped")
     assert {finding.code for finding in trial.findings} == {"E6305"}
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lockgate.proof.reference.evaluator import Evaluator
     from lockgate.proof.reference.flow import End
     from lockgate.proof.reference.matrix import Judgement
+    from lockgate.proof.reference.opinion import Statement
     from lockgate.proof.reference.tribunal import Verdict
     from lockgate.proof.words import Because, Said
     from lockgate_runtime.tables import PackedTables
@@ -124,10 +125,18 @@ class Comparison:
             self._classes.__getitem__,
             self._atoms.__getitem__,
         )
-        self._seen = bytearray(len(self.read.cells))
-        self._agreed: dict[tuple[int, int], bool] = {}
-        self._said: dict[Said, int] = {}
+        self._group_classes = tuple(
+            self._classes[first] for first in self.matrix.peer_groups.firsts
+        )
+        self._group_atoms = tuple(
+            self._atoms[first] for first in self.matrix.traffic_groups.firsts
+        )
+        self.seen = bytearray(len(self.read.cells))
+        self._said: dict[int, tuple[Verdict, Said]] = {}
+        self._distinct: dict[Said, Said] = {}
+        self._agreements: dict[frozenset[Said], _Agreement] = {}
         self.services: dict[int, ServiceAddress] = {}
+        self._distinct_services: list[ServiceAddress] = []
         self.subjects: list[Subject] = []
         self._judgements = Judgements(evaluator, self.matrix)
         self._expectations: dict[int, Expectation] = {}
@@ -139,10 +148,15 @@ class Comparison:
         counts = self.proof.counts
         counts.tables = self.read.table_count
         counts.peer_atoms, counts.traffic_atoms = len(self.peers), len(self.traffic)
-        counts.cells = len(self._seen)
+        counts.cells = len(self.seen)
         if not self.peers or not self.traffic:
             return self.proof
         self.services = dict(self._find_services())
+        distinct = {
+            (self._group_classes[one.peer], tuple(one.ports.items())): one
+            for one in self.services.values()
+        }
+        self._distinct_services = list(distinct.values())
         subjects, faults = find_subjects(self.read.tables, self.evaluator)
         self.subjects = subjects
         self.proof.differences += [Difference(*fault) for fault in faults]
@@ -194,14 +208,8 @@ class Comparison:
         if not 0 <= table < self.read.table_count:
             yield Difference("", direction, "", "", "a table", f"table {table}")
             return
-        rows = [
-            self.read.row(table, self._classes[first])
-            for first in self.matrix.peer_groups.firsts
-        ]
-        columns = [
-            self.read.column(table, self._atoms[first])
-            for first in self.matrix.traffic_groups.firsts
-        ]
+        rows = self.read.rows(table, self._group_classes)
+        columns = self.read.columns(table, self._group_atoms)
         cells = _Cells(self, table, rows, columns)
         apart = self.matrix.services if direction == "egress" else 0
         for block in judgement.blocks():
@@ -218,8 +226,8 @@ class Comparison:
         direction: str,
         verdicts: Collection[Verdict],
     ) -> Iterator[Difference]:
-        expected = " or ".join(sorted(str(say_verdict(v)) for v in verdicts))
         for peer, traffic, found in wrong:
+            expected = " or ".join(sorted(str(say_verdict(v)) for v in verdicts))
             yield Difference(
                 "",
                 direction,
@@ -229,22 +237,22 @@ class Comparison:
                 found,
             )
 
-    def agrees(self, verdicts: Collection[Verdict], decision: int) -> bool:
-        """Whether a decision says what one of the verdicts says."""
-        for verdict in verdicts:
-            said = say_verdict(verdict)
-            key = self._said.setdefault(said, len(self._said)), decision
-            agreed = self._agreed.get(key)
-            if agreed is None:
-                agreed = self._agreed[key] = said == self._decisions.say(decision)
-            if agreed:
-                return True
-        return False
+    def agreement(self, verdicts: Collection[Verdict]) -> _Agreement:
+        """Return which decisions say what one of the verdicts says."""
+        said = frozenset(map(self._words, verdicts))
+        agreement = self._agreements.get(said)
+        if agreement is None:
+            agreement = self._agreements[said] = _Agreement(said, self._decisions)
+        return agreement
 
-    def look(self, at: int) -> int:
-        """Visit one cell."""
-        self._seen[at] = 1
-        return self.read.cells[at]
+    def _words(self, verdict: Verdict) -> Said:
+        """Put a verdict into words; the same words are the same value."""
+        said = self._said.get(id(verdict))
+        if said is None:
+            words = say_verdict(verdict)
+            said = verdict, self._distinct.setdefault(words, words)
+            self._said[id(verdict)] = said  # the verdict is kept, and so is its number
+        return said[1]
 
     def say(self, decision: int) -> str:
         """Return what a decision says, for a message."""
@@ -276,7 +284,12 @@ class Comparison:
                             (peer_group[place], there) for place in self._views(address)
                         )
             served = {p: frozenset(behind) for p, behind in sorted(ports.items())}
-            yield index, ServiceAddress(peer_group[index], served)
+            rest = [
+                group
+                for group, bits in enumerate(self.matrix.traffic_groups.members)
+                if not served.keys() >= set(members(bits))
+            ]
+            yield index, ServiceAddress(peer_group[index], served, rest)
 
     def _views(self, address: Address) -> Iterator[int]:
         """Yield the atoms that a backend may be: a node may be the subject's own."""
@@ -293,13 +306,8 @@ class Comparison:
     ) -> Iterator[Difference]:
         tribunal = judgement.tribunal
         known: dict[frozenset[tuple[int, int]], set[Verdict]] = {}
-        asked = set()
         of = self.matrix.traffic_groups.of
-        for service in self.services.values():
-            key = cells.rows[service.peer], tuple(service.ports.items())
-            if key in asked:
-                continue
-            asked.add(key)
+        for service in self._distinct_services:
             for port, behind in service.ports.items():
                 verdicts = known.get(behind)
                 if verdicts is None:
@@ -307,14 +315,8 @@ class Comparison:
                     verdicts = known[behind] = tribunal.worst(found)
                 wrong = cells.wrong([service.peer], [of[port]], verdicts)
                 yield from self._differences(wrong, direction, verdicts)
-            served = set(service.ports)
-            rest = [
-                group
-                for group, bits in enumerate(self.matrix.traffic_groups.members)
-                if not served.issuperset(members(bits))
-            ]
             verdicts = tribunal.worst(())
-            wrong = cells.wrong([service.peer], rest, verdicts)
+            wrong = cells.wrong([service.peer], service.rest, verdicts)
             yield from self._differences(wrong, direction, verdicts)
 
     # ------------------------------------------------------------ what no subject has
@@ -335,13 +337,13 @@ class Comparison:
 
     def _find_unvisited(self) -> None:
         proof = self.proof
-        proof.counts.visited_cells = sum(self._seen)
+        proof.counts.visited_cells = sum(self.seen)
         missing = [
             (table, row, left)
             for table, row, left in self._unseen_rows()
             if row in self._live_rows(table)
         ]
-        proof.counts.dead_cells = len(self._seen) - proof.counts.visited_cells
+        proof.counts.dead_cells = len(self.seen) - proof.counts.visited_cells
         if missing:
             count = sum(left for _, _, left in missing)
             proof.counts.dead_cells -= count
@@ -362,7 +364,7 @@ class Comparison:
             done.add(place)
             for row in range(place.rows):
                 start = place.first + row * place.columns
-                left = self._seen.count(0, start, start + place.columns)
+                left = self.seen.count(0, start, start + place.columns)
                 if left:
                     yield table, row, left
 
@@ -372,10 +374,10 @@ class Comparison:
         if found is None:
             place = self.read.places[table]
             found = self._live[table] = {
-                self.read.row(other, one)
+                row
                 for other, there in enumerate(self.read.places)
                 if there == place
-                for one in self.read.live_classes
+                for row in self.read.rows(other, self.read.live_classes)
             }
         return found
 
@@ -409,10 +411,14 @@ class Comparison:
 
 
 class ServiceAddress(NamedTuple):
-    """A service's address: its group, and for each port (an atom) what is behind it."""
+    """A service's address: its group, and for each port (an atom) what is behind it.
+
+    ``rest``: the groups of traffic with an atom that is not served.
+    """
 
     peer: int
     ports: Mapping[int, frozenset[tuple[int, int]]]
+    rest: Sequence[int]
 
 
 class _Cells:
@@ -439,15 +445,29 @@ class _Cells:
         rows = {self.rows[peer]: peer for peer in reversed(peers)}
         columns = {self._columns[some]: some for some in reversed(traffic)}
         place, comparison = self._place, self._comparison
+        agrees, cells = comparison.agreement(verdicts), comparison.read.cells
         for row, peer in rows.items():
+            start = place.first + row * place.columns
             for column, some in columns.items():
                 if row >= place.rows or column >= place.columns:
                     yield peer, some, "a cell outside of its table"
                     continue
-                at = place.first + row * place.columns + column
-                decision = comparison.look(at)
-                if not comparison.agrees(verdicts, decision):
+                comparison.seen[start + column] = 1
+                decision = cells[start + column]
+                if not agrees[decision]:
                     yield peer, some, comparison.say(decision)
+
+
+class _Agreement(dict[int, bool]):
+    """Decision → whether it says one of some things; asked once for each."""
+
+    def __init__(self, said: frozenset[Said], decisions: Decisions) -> None:
+        super().__init__()
+        self._said, self._decisions = said, decisions
+
+    def __missing__(self, decision: int) -> bool:
+        agrees = self[decision] = self._decisions.say(decision) in self._said
+        return agrees
 
 
 class Judgements:
@@ -456,24 +476,20 @@ class Judgements:
     def __init__(self, evaluator: Evaluator, matrix: Matrix) -> None:
         self._evaluator = evaluator
         self._matrix = matrix
-        self._selected: dict[object, tuple[int, ...]] = {}
+        self._selecting: dict[object, list[Statement]] = {}
         self._known: dict[object, Judgement] = {}
 
     def of(self, end: End, direction: str) -> Judgement:
         """Return the judgement of a subject in one direction."""
         looks = looks_of(end)
-        selected = self._selected.get(looks)
-        if selected is None:
-            selected = self._selected[looks] = tuple(
-                number
-                for number, statement in enumerate(self._evaluator.statements)
-                if statement.selects(end)
-            )
+        selecting = self._selecting.get(looks)
+        if selecting is None:
+            selecting = self._selecting[looks] = self._evaluator.selecting(end)
         ports = tuple(end.pod.ports) if end.pod and direction == "ingress" else ()
-        key = selected, end.kind, ports, direction
+        key = tuple(map(id, selecting)), end.kind, ports, direction
         judgement = self._known.get(key)
         if judgement is None:
-            tribunal = self._evaluator.tribunal(direction, end)
+            tribunal = self._evaluator.tribunal(direction, end, selecting)
             judgement = self._matrix.judge(tribunal, direction, end)
             self._known[key] = judgement
         return judgement

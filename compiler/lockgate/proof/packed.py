@@ -42,8 +42,8 @@ class ReadBack:
         self._intervals = tables.halves("intervals.bin")
         self._directory = tables.words("peer_directory.bin")
         self._pages = tables.halves("peer_pages.bin")
-        words = tables.words("policies.bin")
-        self.table_count = len(words) // 4
+        self._rows: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+        self.table_count = len(tables.words("policies.bin")) // 4
 
     # ------------------------------------------------------------ from packet to cell
 
@@ -58,15 +58,23 @@ class ReadBack:
                 return peer
         return 0
 
-    def row(self, table: int, identity_class: int) -> int:
-        """Return the row of an identity class in a verdict table."""
-        page, place = divmod(identity_class, layout.PEER_PAGE)
-        number = self._directory[self.tables.policy(table).peer_directory + page]
-        return self._pages[number * layout.PEER_PAGE + place]
+    def rows(self, table: int, classes: tuple[int, ...]) -> list[int]:
+        """Return the rows of identity classes in a verdict table."""
+        key = self.tables.policy(table).peer_directory, classes
+        found = self._rows.get(key)
+        if found is None:
+            directory, pages = key[0], self._pages
+            places = [divmod(one, layout.PEER_PAGE) for one in classes]
+            found = self._rows[key] = [
+                pages[self._directory[directory + page] * layout.PEER_PAGE + place]
+                for page, place in places
+            ]
+        return found
 
-    def column(self, table: int, atom: int) -> int:
-        """Return the interval of a port atom in a verdict table."""
-        return self._intervals[self.tables.policy(table).intervals + atom]
+    def columns(self, table: int, atoms: tuple[int, ...]) -> list[int]:
+        """Return the intervals of port atoms in a verdict table."""
+        start = self.tables.policy(table).intervals
+        return [self._intervals[start + atom] for atom in atoms]
 
     @cached_property
     def places(self) -> list[Place]:
@@ -102,14 +110,14 @@ class ReadBack:
             )
 
     @cached_property
-    def live_classes(self) -> set[int]:
+    def live_classes(self) -> tuple[int, ...]:
         """Every class that some address leads to, also as one of the node's own."""
         peers = {peer for _, peer in self._segments_v4(0, 0, 24)}
         peers |= {peer for _, _, peer in self._records_v6()} | {0}
         found = [self.tables.peer(peer) for peer in peers]
         found += [self.tables.peer(peer.host) for peer in found]
         own = [self.tables.peer(peer.api_server_host) for peer in found]
-        return {peer.identity_class for peer in (*found, *own)}
+        return tuple(sorted({peer.identity_class for peer in (*found, *own)}))
 
     # ------------------------------------------------------------ where answers change
 

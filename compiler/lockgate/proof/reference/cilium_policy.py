@@ -39,7 +39,6 @@ PEERS = (
     "FQDNs",
     "Groups",
 )
-_BY_ADDRESS = ("CIDR", "CIDRSet", "Services")
 
 
 def read(policy: Policy, setting: Setting) -> Iterator[Statement]:
@@ -60,6 +59,7 @@ def read(policy: Policy, setting: Setting) -> Iterator[Statement]:
             selects=partial(_selects, spec, namespace),
             isolates={d: _isolates(spec, d) for d in DIRECTIONS},
             rules={d: tuple(reader.rules(d)) for d in DIRECTIONS},
+            namespace=namespace,
             audited=setting.is_audited(policy),
         )
 
@@ -193,11 +193,30 @@ class _Spec:
             PeerTest(
                 f"{self._home()} {name} {peer!r}",
                 partial(getattr(self, "_" + name.lower()), peer),
-                sees_address=name in _BY_ADDRESS,
+                within=self._within(name, peer),
             )
             for name, peers in given.items()
             for peer in peers
         )
+
+    def _within(self, name: str, peer: Any) -> tuple[str, ...] | None:  # noqa: ANN401  # any item
+        """Return where the addresses of a peer are; None where it is not about addresses."""
+        cluster = self.setting.cluster
+        match name:
+            case "CIDR":
+                return (peer,)
+            case "CIDRSet" if peer.get("cidr"):
+                return (peer["cidr"],)
+            case "CIDRSet":
+                groups = cluster.groups.values()
+                return tuple(
+                    text
+                    for g in groups
+                    for text in g["spec"].get("externalCIDRs") or []
+                )
+            case "Services":
+                return tuple(str(a) for s in cluster.services for a in s.backends)
+        return None
 
     def _home(self) -> str:
         return f"{self.namespace} {self._subject_is_init()}"

@@ -108,22 +108,22 @@ def read_cluster(objects: list[Object]) -> Cluster:
     _make_way(by_kind.get("Pod", []), cluster)
     for o in by_kind.get("Service", []):
         _read_service(o, by_kind, cluster)
-    keys = {key for o in objects if "Policy" in o["kind"] for key in _words(o)}
+    keys = {key for o in objects if "Policy" in o["kind"] for key in _label_keys(o)}
     cluster.named_prefixes = tuple(sorted(filter(_is_prefix, keys)))
     return cluster
 
 
-def _words(value: object) -> Iterator[str]:
-    """Yield every key and every text in an object, without the source of a label."""
+def _label_keys(value: object) -> Iterator[str]:
+    """Yield whatever may be the key of a label in an object, without its source."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield split_key(key)[1]
-            yield from _words(inner)
+            if key == "key" and isinstance(inner, str):
+                yield split_key(inner)[1]
+            yield from _label_keys(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _words(inner)
-    elif isinstance(value, str):
-        yield split_key(value)[1]
+            yield from _label_keys(inner)
 
 
 def _is_prefix(text: str) -> bool:

@@ -68,7 +68,7 @@ def _peer_test(peer: Policy, setting: Setting) -> PeerTest:
     return PeerTest(
         f"ClusterNetworkPolicy {peer!r}",
         partial(_peer, peer, setting=setting),
-        sees_address=bool(peer.get("networks")),
+        within=tuple(peer["networks"]) if peer.get("networks") else None,
     )
 
 

@@ -59,10 +59,21 @@ class Evaluator:
         ]
         self.ends = Ends(self.cluster, self.cluster_name)
 
-    def tribunal(self, direction: str, subject: End) -> Tribunal:
-        """Return who judges a subject in one direction."""
+    def selecting(self, subject: End) -> list[Statement]:
+        """Return the statements that select a subject."""
+        namespace = subject.pod.namespace if subject.pod else None
+        return [
+            statement
+            for statement in self.statements
+            if statement.namespace in (None, namespace) and statement.selects(subject)
+        ]
+
+    def tribunal(
+        self, direction: str, subject: End, selecting: list[Statement] | None = None
+    ) -> Tribunal:
+        """Return who judges a subject in one direction; ``selecting`` if that is known."""
         return Tribunal(
-            [s for s in self.statements if s.selects(subject)],
+            self.selecting(subject) if selecting is None else selecting,
             direction,
             is_pod=subject.kind is Kind.POD,
             mode=self.enforcement_mode,

@@ -6,10 +6,11 @@ is used.  A mapping or list remembers its node, so that a rule can be named by i
 
 from __future__ import annotations
 
+from json import JSONDecoder
 from typing import TYPE_CHECKING, Any
 
 from lockgate.frontend.json_reader import read_json
-from lockgate.frontend.nodes import Mapping, Scalar, Sequence, plain_value
+from lockgate.frontend.nodes import Mapping, Sequence, plain_value
 from lockgate.frontend.yaml_reader import read_yaml
 
 if TYPE_CHECKING:
@@ -77,46 +78,55 @@ def place(value: object, key: str | None = None) -> str:
     return (value.node if entry is None else entry.key).span.place
 
 
+POLICY_KINDS = frozenset(
+    {kind for _, kind in KINDS if "Policy" in kind} | {"CiliumCIDRGroup"}
+)
+"""Whose places matter; of the rest of a cluster only the values do."""
+
+
 def read_objects(sources: Iterable[Source], diagnostics: Diagnostics) -> list[Object]:
     """Read every object that decides verdicts, in the order of the sources."""
-    return [
-        found
-        for source in sources
-        for root in _roots(source, diagnostics)
-        for found in _objects(root, None)
-    ]
+    return [found for source in sources for found in _read(source, diagnostics)]
 
 
-def _roots(source: Source, diagnostics: Diagnostics) -> Iterator[Node]:
-    """Yield the documents: JSON begins with a brace or bracket, as for kubectl."""
-    if not source.text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
-        yield from read_yaml(source, diagnostics)
+def _read(source: Source, diagnostics: Diagnostics) -> Iterator[Object]:
+    """Read one text: JSON begins with a brace or bracket, as for kubectl."""
+    text = source.text
+    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        for root in read_yaml(source, diagnostics):
+            yield from _objects(_value(root), None)
         return
-    offset = len(source.text) - len(source.text.lstrip("\ufeff"))
+    if not any(kind in text for kind in POLICY_KINDS):
+        yield from _read_snapshot(text)
+        return
+    offset = 0
     while (read := read_json(source, diagnostics, offset)) is not None:
         root, offset = read
-        yield root
+        yield from _objects(_value(root), None)
 
 
-def _objects(node: Node, implied: tuple[str, str] | None) -> Iterator[Object]:
+def _read_snapshot(text: str) -> Iterator[Object]:
+    """Read JSON in which no policy stands: large, and nobody asks for places."""
+    decoder, offset = JSONDecoder(), 0
+    while offset < len(text.rstrip()):
+        offset = len(text) - len(text[offset:].lstrip())
+        value, offset = decoder.raw_decode(text, offset)
+        yield from _objects(value, None)
+
+
+def _objects(value: object, implied: tuple[str, str] | None) -> Iterator[Object]:
     """Yield an object, or those of a List; a ``PodList`` says what its items are."""
-    if not isinstance(node, Mapping):
+    if not isinstance(value, dict):
         return
-    version, kind = _text(node, "apiVersion"), _text(node, "kind")
-    items = node.get("items")
-    if kind and kind.endswith("List") and isinstance(items, Sequence):
-        own = None if kind == "List" else (version or "", kind.removesuffix("List"))
-        for item in items.items:
+    version, kind = value.get("apiVersion"), value.get("kind")
+    items = value.get("items")
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
+        own = None if kind == "List" else (str(version), kind.removesuffix("List"))
+        for item in items:
             yield from _objects(item, own)
         return
     if version is None and kind is None and implied is not None:
         version, kind = implied
     if (version, kind) in KINDS:
-        found = LocatedMapping(node)
-        found["kind"] = kind
-        yield found
-
-
-def _text(node: Mapping, name: str) -> str | None:
-    value = node.get(name)
-    return value.text if isinstance(value, Scalar) else None
+        value["kind"] = kind
+        yield value

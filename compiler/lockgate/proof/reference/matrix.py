@@ -7,9 +7,11 @@ not tell apart either, are one group; a subject's verdicts are worked out for gr
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockgate.proof.reference.addresses import edges
 from lockgate.proof.reference.flow import End, Kind
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class _Answers:
         for index, atom in enumerate(peers):
             alike.setdefault(looks(atom.end), []).append(index)
         self._alike = [(peers[some[0]].end, _bits(some)) for some in alike.values()]
+        self._positions = [atom.end.position for atom in peers]
         self.everyone = (1 << len(peers)) - 1
         self.everything = (1 << len(traffic)) - 1
 
@@ -85,14 +88,22 @@ class _Answers:
             bits |= known
         return bits
 
+    def _inside(self, prefixes: Iterable[str]) -> set[int]:
+        """Return the atoms in some prefixes; atoms are sorted by their addresses."""
+        found: set[int] = set()
+        for text in dict.fromkeys(prefixes):
+            version, first, last = edges(text)
+            start = bisect_left(self._positions, (version, first))
+            found.update(range(start, bisect_right(self._positions, (version, last))))
+        return found
+
     def _ask(self, test: PeerTest) -> Bits:
-        if test.sees_address:
-            return _bits(
-                index
-                for index, atom in enumerate(self._peers)
-                if test.matches(atom.end)
-            )
         bits = 0
+        if test.within is not None:
+            for index in self._inside(test.within):
+                if test.matches(self._peers[index].end):
+                    bits |= 1 << index
+            return bits
         for end, some in self._alike:
             if test.matches(end):
                 bits |= some

@@ -52,6 +52,7 @@ def read(policy: Policy, setting: Setting) -> Iterator[Statement]:
             else ()
             for direction, is_in_force in in_force.items()
         },
+        namespace=namespace,
         audited=setting.is_audited(policy),
     )
 
@@ -85,7 +86,7 @@ def _peer_test(peer: Policy, namespace: str, setting: Setting) -> PeerTest:
     return PeerTest(
         f"{namespace} {peer!r}",
         lambda other: _peer(peer, namespace, other, setting),
-        sees_address=bool(peer.get("ipBlock")),
+        within=(peer["ipBlock"]["cidr"],) if peer.get("ipBlock") else None,
     )
 
 

@@ -47,13 +47,14 @@ class Redirect:
 class PeerTest(NamedTuple):
     """One item of a rule's peers.
 
-    ``key``: tests with equal keys give equal answers.  ``sees_address``: the answer depends
-    on the address; else on labels, pod and node alone.
+    ``key``: tests with equal keys give equal answers.  ``within``: prefixes (or addresses)
+    outside of which it matches nobody; without them the answer depends on labels, pod and
+    node alone, and on no address.
     """
 
     key: str
     matches: Callable[[End], bool]
-    sees_address: bool = False
+    within: tuple[str, ...] | None = None
 
 
 class TrafficTest(NamedTuple):
@@ -87,7 +88,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Statement:
-    """One spec of one policy.  ``order`` counts within the tiers that have an order."""
+    """One spec of one policy.
+
+    ``order`` counts within the tiers that have an order.  ``namespace``: it selects nobody
+    outside of it; None where it is of the whole cluster.
+    """
 
     policy: str
     part: str
@@ -95,6 +100,7 @@ class Statement:
     selects: Callable[[End], bool]
     isolates: Mapping[str, bool]
     rules: Mapping[str, tuple[Rule, ...]]
+    namespace: str | None = None
     tier: str = "normal"
     order: int = 0
     audited: bool = False
