@@ -17,6 +17,7 @@ from lockgate.cli.inputs import add_inputs, read_options
 from lockgate.driver import Settings, compile_policies
 from lockgate.ir.printer import print_policies
 from lockgate.renderers import render_text
+from lockgate.review.golden import print_golden
 from lockgate_runtime.manifest import print_manifest
 
 if TYPE_CHECKING:
@@ -52,9 +53,11 @@ def test_case(case: str, golden: Callable[[str, str], None], objects: Path) -> N
     assert compilation.ok, render_text(compilation.diagnostics)
     assert compilation.bundle is not None
     text = compilation.bundle.files
+    assert compilation.tables is not None
     outputs = {
+        # What `lockgate golden` writes for everybody.
+        **print_golden(compilation.tables, compilation.policies),
         "ir.txt": print_policies(compilation.policies),
-        "verdicts.txt": text["tables/policies.txt"].decode(),
         "decisions.txt": text["tables/decisions.txt"].decode(),
         "peers.txt": text["tables/peers.txt"].decode(),
         "shape.h": text["source/shape.h"].decode(),

@@ -35,6 +35,7 @@ VERBS = {
     "compile": Verb("lockgate.cli.compile", "compile policies into a bundle"),
     "lint": Verb("lockgate.cli.lint", "find what was probably not meant"),
     "diff": Verb("lockgate.cli.diff", "say who gains and who loses by a change"),
+    "golden": Verb("lockgate.cli.golden", "keep text beside policies that shows them"),
     "simulate": Verb("lockgate.cli.simulate", "judge flows without a network"),
     "explain": Verb("lockgate.cli.explain", "say why a flow is allowed or denied"),
     "test": Verb("lockgate.cli.test", "run the tests of policies"),

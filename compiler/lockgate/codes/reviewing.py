@@ -46,11 +46,9 @@ EXPLANATIONS = (
         "E6510",
         "golden-without-inputs",
         "the folder says nothing of which policies its golden files are",
-        "A folder of golden files holds lockgate-golden.yaml, which names the inputs, or "
-        "the inputs themselves (*.yaml, *.yml, *.json, *.gate).  This one has neither.",
-        "Write lockgate-golden.yaml into it:\n\n"
-        "    apiVersion: lockgate.dev/v1\n"
-        "    kind: Golden\n"
+        "A folder of golden files holds .lockgate-golden.yaml, which names the inputs, or "
+        "the inputs themselves (*.yaml, *.yml, *.gate).  This one has neither.",
+        "Write .lockgate-golden.yaml into it, with paths relative to the folder:\n\n"
         "    inputs: [../policies, ../cluster.yaml]",
     ),
     Explanation(

@@ -88,35 +88,27 @@ def find_ground(before: View, between: View, after: View) -> Ground:
     views = (before, between, after)
     pods = [{pod.key: pod for pod in view.pods} for view in views]
     nodes = [{node.name: node for node in view.nodes} for view in views]
-    workloads = Workloads.of(*(map(_member, (before, after)[i].pods) for i in (0, 1)))
-    joint = _join_pods(pods, workloads)
+    workloads = Workloads.of(*(map(_member, view.pods) for view in (before, after)))
+    joint_pods = _join_pods(pods, workloads)
+    joint_nodes = {
+        name: [found.get(name) for found in nodes]
+        for name in sorted({*nodes[0], *nodes[2]})
+    }
     peers = _PeerNumbers()
-    for key, known in joint.items():
-        for version in sorted(_families(known)):
-            peers.of(_classes(known, version)).pods.append((key, version))
-    for name in sorted({*nodes[0], *nodes[2]}):
-        some = [found.get(name) for found in nodes]
-        for version in sorted(_families(some)):
-            peers.of(_classes(some, version)).nodes.append((name, version))
-    hosts = _add_hosts(peers, views, nodes)
+    for key, version, classes in _addresses(joint_pods):
+        peers.of(classes).pods.append((key, version))
+    for name, version, classes in _addresses(joint_nodes):
+        peers.of(classes).nodes.append((name, version))
+    hosts = _add_hosts(peers, views, joint_nodes)
     for version, first, last, classes in _world(views):
         peers.of(classes).world.append((version, first, last))
-    groups: dict[Group, Members] = {}
-    for key, known in joint.items():
-        host = hosts.get(_node_of(known) or "", hosts[""])
-        for group in _groups(known, host):
-            groups.setdefault(group, Members()).pods.append(key)
-    for name in sorted({*nodes[0], *nodes[2]}):
-        for group in _groups([found.get(name) for found in nodes], NOWHERE):
-            if max(group.tables) >= FIRST_TABLE:  # no host policy: nobody judges there
-                groups.setdefault(group, Members()).nodes.append(name)
     there = [{workloads.of_pod(key).key for key in found} for found in pods]
     return Ground(
         workloads,
         peers.peers,
-        groups,
+        _group_subjects(joint_pods, joint_nodes, hosts),
         _common_atoms(views),
-        {key: _node_of(known) for key, known in joint.items()},
+        {key: _node_of(known) for key, known in joint_pods.items()},
         tuple(sorted(there[0] - there[2])),
         tuple(sorted(there[2] - there[0])),
     )
@@ -178,6 +170,33 @@ def _groups(known: Sequence[Pod | Node | None], host: int) -> Iterator[Group]:
     yield Group("egress", (a, b, c), host, families)
 
 
+def _addresses(
+    joint: Mapping[str, Sequence[Pod | Node | None]],
+) -> Iterator[tuple[str, int, Classes]]:
+    """Yield each end and family with its classes."""
+    for name, known in joint.items():
+        for version in sorted(_families(known)):
+            yield name, version, _classes(known, version)
+
+
+def _group_subjects(
+    pods: Mapping[str, Sequence[Pod | None]],
+    nodes: Mapping[str, Sequence[Node | None]],
+    hosts: Mapping[str, int],
+) -> dict[Group, Members]:
+    """Group the subjects; a node that no host policy selects is none."""
+    groups: dict[Group, Members] = {}
+    for key, known in pods.items():
+        host = hosts.get(_node_of(known) or "", hosts[""])
+        for group in _groups(known, host):
+            groups.setdefault(group, Members()).pods.append(key)
+    for name, some in nodes.items():
+        for group in _groups(some, NOWHERE):
+            if max(group.tables) >= FIRST_TABLE:
+                groups.setdefault(group, Members()).nodes.append(name)
+    return groups
+
+
 def _families(known: Sequence[Pod | Node | None]) -> frozenset[int]:
     """Return the IP versions that somebody has on either side."""
     return frozenset(version for one in known if one for version in one.classes)
@@ -202,17 +221,19 @@ class _PeerNumbers:
 
 
 def _add_hosts(
-    peers: _PeerNumbers, views: Sequence[View], nodes: Sequence[Mapping[str, Node]]
+    peers: _PeerNumbers,
+    views: Sequence[View],
+    nodes: Mapping[str, Sequence[Node | None]],
 ) -> dict[str, int]:
     """Add the nodes as hosts of their own pods; return which peers each is among.
 
     A node that one snapshot lacks is as a host what an unknown one is there.
     """
     found = {}
-    for name in ["", *sorted({*nodes[0], *nodes[2]})]:
+    for name, known in [("", [None] * len(views)), *nodes.items()]:
         a, b, c = (
-            some[name].as_host if name in some else view.host
-            for view, some in zip(views, nodes, strict=True)
+            view.host if node is None else node.as_host
+            for view, node in zip(views, known, strict=True)
         )
         found[name] = peers.number((a, b, c))
         peers.peers[found[name]].hosts.append(name)

@@ -197,7 +197,9 @@ def _name(chosen: Ends, every: Ends, workloads: Workloads) -> list[str]:
     if missing.is_empty:
         return [EVERYTHING]
     negative = _name_inside(missing, every, workloads)
-    if len(negative) <= min(_LONGEST_EXCEPTION, len(positive) - 1):
+    if EVERY not in negative and len(negative) <= min(
+        _LONGEST_EXCEPTION, len(positive) - 1
+    ):
         return [f"{EVERYTHING} except {', '.join(negative)}"]
     return positive
 
