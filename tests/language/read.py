@@ -34,6 +34,15 @@ def read_policies(text: str, *others: str) -> tuple[Policy, ...]:
     return parsed.policies
 
 
+def read_yaml_policies(text: str) -> tuple[Policy, ...]:
+    """Return the policies of a YAML text."""
+    diagnostics = Diagnostics()
+    documents = documents_from_text({"p.yaml": text})
+    policies = parse_documents(documents, Options(), diagnostics).policies
+    assert diagnostics.ok, render_text(diagnostics)
+    return policies
+
+
 def diagnose(text: str, name: str = "p.gate") -> Diagnostics:
     """Return all that the user is told of a file."""
     diagnostics = Diagnostics()

@@ -1,7 +1,7 @@
 """Conversion keeps every verdict: random policies, and those of the conformance cases.
 
 The judge is the reference evaluator, which reads the YAML by itself and knows nothing of the
-language.  ``LOCKGATE_CONVERSIONS`` is how many random clusters are drawn (60).
+language.  ``LOCKGATE_CONVERSIONS`` is how many random clusters are drawn (40).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lockgate.options import Options
     from tests.properties.generate import Example
 
-EXAMPLES = int(os.environ.get("LOCKGATE_CONVERSIONS", "60"))
+EXAMPLES = int(os.environ.get("LOCKGATE_CONVERSIONS", "40"))
 PARTS = 4
 
 
