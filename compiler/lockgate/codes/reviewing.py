@@ -28,7 +28,7 @@ EXPLANATIONS = (
     ),
     Explanation(
         "E6502",
-        "no-snapshot",
+        "nobody-is-judged",
         "there is nobody whom the policies could judge",
         "Reachability is between pods and nodes, and neither side has any.  Two sets "
         "of policies that judge nobody would always be called identical.",
