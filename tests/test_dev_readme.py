@@ -9,6 +9,9 @@ import sys
 import textwrap
 from pathlib import Path
 
+from lockgate.cli.main import VERBS, build_parser
+from tests.ci.sample import SHOP, make_repository
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -38,6 +41,52 @@ def test_the_error_that_it_shows(tmp_path: Path) -> None:
     shown = README.partition("    error[E1004]")[2].partition("\n\n")[0]
     assert done.returncode == 1
     assert textwrap.dedent("    error[E1004]" + shown) in done.stderr
+
+
+def test_the_comment_that_it_shows(tmp_path: Path) -> None:
+    """The change beside it gives this comment, and the test beside it fails."""
+    (removed,), (added,) = (
+        re.findall(rf"(?m)^    {sign}( +- from: .*)$", README) for sign in ("-", r"\+")
+    )
+    policies = (SHOP / "policies.yaml").read_text()
+    assert policies.count(removed) == 1
+    base = make_repository(tmp_path)
+    assert (tmp_path / "policies/shop.yaml").read_text() == policies.replace(
+        removed, added
+    )
+    inputs = ("-f", "policies", "-f", "cluster.yaml")
+    done = _lockgate(
+        "diff", f"{base}..HEAD", *inputs, "-o", "markdown", folder=tmp_path
+    )
+    shown = re.findall(r"(?m)^> ?(.*\n)", README)
+    assert "".join(shown) == done.stdout
+    block = README.partition('    test "the database"')
+    (tmp_path / "readme.gatetest").write_text(
+        textwrap.dedent(block[1] + block[2].partition("\n\n")[0])
+    )
+    done = _lockgate("test", *inputs, "readme.gatetest", folder=tmp_path)
+    assert done.returncode == 1
+    assert "1 passed, 1 failed" in done.stdout + done.stderr
+    assert "policies/shop.yaml:45" in done.stdout + done.stderr
+
+
+def test_its_commands_exist() -> None:
+    """Every `lockgate ...` with arguments is one that the command line understands."""
+    in_blocks = re.findall(r"(?m)^    (?:sudo )?lockgate (.*)$", README)
+    in_text = re.findall(r"`lockgate ([^`]*)`", README)
+    assert len(in_blocks) > 12
+    parser = build_parser()
+    for line in [*in_blocks, *in_text]:
+        # Behind two spaces stands what it is for; VERB | VERB names several.
+        for words in re.split(r"\s{2,}", line)[0].split(" | "):
+            verb, *rest = shlex.split(words)
+            if verb.isupper() or (line in in_text and not rest):
+                assert verb in (*VERBS, "ARGS...", "VERB"), words
+                continue
+            try:
+                parser.parse_args([verb, *rest])
+            except SystemExit:
+                raise AssertionError(f"lockgate {words}") from None
 
 
 def _without_hash(text: str) -> str:
