@@ -328,3 +328,46 @@ def test_a_policy_without_hooks() -> None:
     """It would do nothing, and says so."""
     assert read("podSelector: {}\n")[1].found[0].code == "E1104"
     assert read("lists: []\n")[1].found[0].code == "E1104"
+
+
+# ---------------------------------------------------------------- classic mistakes
+
+
+FILTER = "{matchBinaries: [{operator: In, values: [/bin/nc]}]}"
+KILL = "{matchActions: [{action: Sigkill}]}"
+
+
+def test_an_action_beside_its_filter_hits_everyone() -> None:
+    """The '-' too many; one selector with both, or no filter at all, is meant so."""
+    hook = "kprobes:\n- call: tcp_connect\n  syscall: false\n  selectors: "
+    assert codes(f"{hook}[{FILTER}, {KILL}]\n") == [f"W1114 {KILL}"]
+    both = FILTER[:-1] + ", " + KILL[1:]
+    assert codes(f"{hook}[{both}]\n") == []
+    assert codes(f"{hook}[{KILL}]\n") == []
+    assert codes(f"{hook}[{FILTER}, {{matchActions: [{{action: NoPost}}]}}]\n") == []
+
+
+PATHS = "{index: 1, operator: Prefix, values: [/etc/]}"
+
+
+@pytest.mark.parametrize(
+    ("call", "action", "mode", "wanted"),
+    [
+        ("sys_openat", "Sigkill", "enforce", [f"E1115 {PATHS}"]),
+        ("sys_openat", "Post", "enforce", [f"W1115 {PATHS}"]),
+        ("sys_openat", "Sigkill", "monitor", [f"W1115 {PATHS}"]),
+    ],
+)
+def test_memory_of_the_program_is_no_ground_for_a_decision(
+    call: str, action: str, mode: str, wanted: list[str]
+) -> None:
+    """An error where it enforces; the cure names the hook with the kernel's copy."""
+    spec = (
+        f"options: [{{name: policy-mode, value: {mode}}}]\n"
+        f"kprobes:\n- call: {call}\n  args: [{{index: 1, type: string}}]\n"
+        f"  selectors: [{{matchArgs: [{PATHS}], matchActions: [{{action: {action}}}]}}]\n"
+    )
+    assert codes(spec) == wanted
+    assert "file_open" in (read(spec)[1].found[0].help or "")
+    kernel = spec.replace(f"call: {call}", "call: do_filp_open\n  syscall: false")
+    assert codes(kernel) == []

@@ -7,14 +7,19 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate.diagnostics import Severity
 from lockgate.faults import Fault
+from lockgate.ir.placement import Result
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from lockgate.diagnostics import Diagnostic
     from lockgate.ir.placement import Placement
     from lockgate.targets.target import Target
+
+USAGE = 2
 
 EXAMPLES = """
   sudo lockgate target record targets/worker
@@ -66,16 +71,18 @@ def run(arguments: argparse.Namespace) -> int:
     documents = read_documents(arguments.files, None, diagnostics)
     policies = parse_documents(documents, Options(), diagnostics).tracing_policies
     print_diagnostics(diagnostics)
-    if not diagnostics.ok:
-        return exit_code(diagnostics)
+    refused = [d for d in diagnostics.found if d.severity is Severity.ERROR]
+    if exit_code(diagnostics) == USAGE:
+        return USAGE
     placements = [
         placement
         for policy in sorted(policies, key=lambda policy: policy.key)
         for target in targets
         for placement in place_policy(policy, target)
     ]
-    counts = Counter(placement.result.value for placement in placements)
     rows = [_row(placement) for placement in placements]
+    rows += [_error_row(error, target.name) for error in refused for target in targets]
+    counts = Counter(str(row["result"]) for row in rows)
     if arguments.output == "json":
         print(print_results(rows, dict(sorted(counts.items()))), end="")
     else:
@@ -83,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(line)
         total = ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
         print(f"{len(policies)} policies: {total or 'no hooks'}", file=sys.stderr)
-    return 1 if any(p.code.startswith("E") for p in placements) else 0
+    return 1 if any(str(row["code"]).startswith("E") for row in rows) else 0
 
 
 def _read_target(text: str) -> Target:
@@ -115,6 +122,22 @@ def _row(placement: Placement) -> dict[str, Any]:
         "suggestion": placement.suggestion,
         "file": placement.hook.span.source.name,
         "line": placement.hook.span.line,
+    }
+
+
+def _error_row(error: Diagnostic, target: str) -> dict[str, Any]:
+    """Return the row of a mistake in a policy, which stands nowhere on any target."""
+    return {
+        "policy": "",
+        "target": target,
+        "hook": "",
+        "result": Result.REFUSED.value,
+        "lowered_to": "",
+        "code": error.code,
+        "reason": error.message,
+        "suggestion": error.help or "",
+        "file": error.span and error.span.source.name,
+        "line": error.span and error.span.line,
     }
 
 

@@ -1,4 +1,4 @@
-"""E1100-E1113: what tracing policies refuse; E3101: their targets; E3009: not run yet."""
+"""E1100-E1115: what tracing policies refuse; E3101: their targets; E3009: not run yet."""
 
 from __future__ import annotations
 
@@ -201,6 +201,48 @@ EXPLANATIONS = (
         "none: nothing would be enforced.",
         "Add 'enforcers', or use Override or Signal at this hook.",
         _action("{action: NotifyEnforcer, argSig: 9}"),
+    ),
+    Explanation(
+        "W1114",
+        "action-without-filter",
+        "an action that hits everyone",
+        "Selectors of a hook are alternatives: the first one that matches acts.  A selector "
+        "that has actions and no filter matches every call that the others leave, which is "
+        "what a '-' too many before 'matchActions' makes of a filter and its action.",
+        "Write filters and actions into one selector.",
+        _hook(
+            "selectors:\n- matchBinaries: [{operator: In, values: [/bin/nc]}]\n"
+            "- matchActions: [{action: Sigkill}]"
+        ),
+    ),
+    Explanation(
+        "E1115",
+        "racy-argument",
+        "an enforcing decision upon memory that another thread can rewrite",
+        "Where a system call begins, paths and addresses are still in the memory of the "
+        "program that is judged.  A second thread can rewrite them after they were judged and "
+        "before the kernel copies them, so that the decision is about something else than "
+        "what is done.",
+        "Judge the kernel's own copy: a hook of the security modules (lsmhooks) or a function "
+        "security_*; or only report: {name: policy-mode, value: monitor}.",
+        _example(
+            "kprobes:\n- call: sys_openat\n  args: [{index: 1, type: string}]\n  selectors:\n"
+            "  - matchArgs: [{index: 1, operator: Equal, values: [/etc/shadow]}]\n"
+            "    matchActions: [{action: Sigkill}]"
+        ),
+    ),
+    Explanation(
+        "W1115",
+        "racy-argument",
+        "a filter on memory that another thread can rewrite",
+        "Where a system call begins, paths and addresses are still in the memory of the "
+        "program that is watched: what is reported need not be what is done.",
+        "Watch a place where the kernel has its own copy: a function security_*, or a hook "
+        "of the security modules.",
+        _example(
+            "kprobes:\n- call: sys_openat\n  args: [{index: 1, type: string}]\n  selectors:\n"
+            "  - matchArgs: [{index: 1, operator: Equal, values: [/etc/shadow]}]"
+        ),
     ),
     Explanation(
         "E3101",

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockgate.ir.tracing import ActionKind
-from lockgate.lowering.denials import DENIABLE
 from lockgate.lowering.refusal import RefusalError
+from lockgate.targets.denials import DENIABLE
 
 if TYPE_CHECKING:
     from lockgate.ir.placement import Placement

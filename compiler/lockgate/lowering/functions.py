@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
 from lockgate.ir.tracing import KernelFunction, KernelFunctions, ListKind
-from lockgate.lowering.denials import RENAMED
+from lockgate.targets.denials import RENAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

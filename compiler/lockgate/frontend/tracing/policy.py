@@ -15,6 +15,7 @@ from lockgate.frontend.metadata import read_metadata
 from lockgate.frontend.schema import Fields
 from lockgate.frontend.selectors import parse_label_selector
 from lockgate.frontend.tracing.hooks import LIST, Policy, parse_call, parse_hook
+from lockgate.frontend.tracing.mistakes import report_mistakes
 from lockgate.frontend.tracing.selectors import (
     SELECTOR_FIELDS,
 )
@@ -84,8 +85,8 @@ def parse(
         span = spec.key_span("hostSelector")
         diagnostics.error("E1111", message, span, help=cure)
     lists = _parse_lists(spec, diagnostics)
-    policy = Policy(lists, _parse_macros(spec, diagnostics))
-    hooks = tuple(_parse_hooks(spec, policy, diagnostics))
+    around = Policy(lists, _parse_macros(spec, diagnostics))
+    hooks = tuple(_parse_hooks(spec, around, diagnostics))
     enforcers = tuple(_parse_enforcers(spec, lists, diagnostics))
     _check_lists(hooks, lists, diagnostics)
     _check_enforced(hooks, enforcers, diagnostics)
@@ -95,7 +96,7 @@ def parse(
         diagnostics.error("E1104", message, spec.node.span, help=cure)
     node_selector = spec.get("nodeSelector")
     options = _parse_options(spec, diagnostics)
-    return TracingPolicy(
+    policy = TracingPolicy(
         kind=context.kind,
         namespace=metadata.namespace,
         name=metadata.name,
@@ -112,6 +113,8 @@ def parse(
         override_method=options.override_method,
         sleepable_preload_size=options.preload_size,
     )
+    report_mistakes(policy, diagnostics)
+    return policy
 
 
 # ---------------------------------------------------------------- hooks
