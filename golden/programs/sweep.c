@@ -3,9 +3,12 @@
 
 #include "sweep.h"
 
-/* Run once by user space; from then on the timer runs as long as its map is pinned. */
-SEC("syscall")
-int start_sweeper(void *context)
+/*
+ * Run once by user space; from then on the timer runs as long as its map is pinned.  Programs
+ * of type syscall are made for this, but on Linux 6.1 they may not use queues.
+ */
+SEC("tc")
+int start_sweeper(struct __sk_buff *skb)
 {
 	return start();
 }

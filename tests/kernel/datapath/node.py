@@ -303,7 +303,7 @@ class Node:
         is_over = 0
         while not is_over:
             began = time.thread_time()
-            is_over = self.programs["sweep_once"].test_run().value
+            is_over = self.programs["sweep_once"].test_run(bytes(64)).value
             steps.append(time.thread_time() - began)
         return steps
 

@@ -4,8 +4,8 @@
 #include "sweep.h"
 
 /* Returns 1 where the round is over. */
-SEC("syscall")
-int sweep_once(void *context)
+SEC("tc")
+int sweep_once(struct __sk_buff *skb)
 {
 	u32 zero = 0;
 	struct sweeper *element = bpf_map_lookup_elem(&sweeper, &zero);
