@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from enum import StrEnum
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.ir.cluster import Endpoint, Node, Service
 from lockgate.ir.labels import CLUSTER, NAMESPACE, Label
+from lockgate.recordings.addresses import Address, parse_address
 from lockgate.recordings.selections import stable_labels
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lockgate.ir.cluster import Cluster
     from lockgate.recordings.record import RecordedEnd
 
-Address = IPv4Address | IPv6Address
 Owner = Endpoint | Node | Service
 
 _REMEMBERED = 1 << 16
@@ -198,10 +197,10 @@ def _in_family(addresses: Iterable[Address], family: int | None) -> str | None:
 def _address(text: str | None) -> Address | None:
     if text is None:
         return None
-    try:
-        return ip_address(text)
-    except ValueError:
-        raise UnknownEndError("an end whose address is none") from None
+    address = parse_address(text)
+    if address is None:
+        raise UnknownEndError("an end whose address is none")
+    return address
 
 
 def _parse_label(text: str) -> Label:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import ip_address
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate.flows import Flow, FlowError
+from lockgate.recordings.addresses import parse_address
 from lockgate.recordings.ends import EndKind, Ends
 from lockgate.recordings.ports import merge_ports
 from lockgate.recordings.record import Recorded
@@ -116,6 +117,7 @@ class Replay:
         self._looks = {e.key: e for e in simulation.tables.endpoints}
         self._workloads = workloads_of(cluster)
         self._outside: dict[tuple[int, int], End] = {}
+        self._peer_of = lru_cache(1 << 16)(simulation.tables.peer_of)
         self._answers: dict[FlowKey, Answer | None] = {}
         self.tally = Tally(Ends(cluster, self._look_of), self._refine)
 
@@ -165,8 +167,10 @@ class Replay:
         """Let one address stand for all outside that no rule tells from it."""
         if end.kind is not EndKind.OUTSIDE:
             return end
-        address = ip_address(end.place)
-        number = self._tables.peer_of(address)
+        address = parse_address(end.place)
+        if address is None:
+            raise AssertionError("an end outside is placed at its address")
+        number = self._peer_of(address)
         known = self._outside.get((address.version, number))
         if known is None:
             identity = self._tables.identities[self._tables.peer(number).identity]

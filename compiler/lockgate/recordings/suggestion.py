@@ -136,6 +136,7 @@ class Suggester:
             for service in cluster.services
             for address in service.addresses
         }
+        self._workloads = workloads_of(cluster)
         self._clients: dict[object, set[str]] = defaultdict(set)
         self._rules: _Rules = defaultdict(
             lambda: {
@@ -275,9 +276,8 @@ class Suggester:
 
     def _people(self, groups: set[Group]) -> list[str]:
         """Return what people call the pods of some groups."""
-        workloads = workloads_of(self._cluster)
         pods = [pod.key for group in groups for pod in self._groups.members[group]]
-        return sorted({workloads.of_pod(pod).key for pod in pods})
+        return sorted({self._workloads.of_pod(pod).key for pod in pods})
 
     def _allowances(
         self, rules: Mapping[Peer, Mapping[Traffic, Evidence]]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockgate.recordings.addresses import parse_address
 from lockgate.recordings.ends import UnknownEndError
 from lockgate.recordings.record import Record, Recorded
 
@@ -128,11 +128,9 @@ class Tally:
 def _family(record: Record) -> int | None:
     """Return the IP version of a flow."""
     for end in (record.source, record.destination):
-        if end.address is not None:
-            try:
-                return ip_address(end.address).version
-            except ValueError:
-                return None
+        address = parse_address(end.address) if end.address else None
+        if address is not None:
+            return address.version
     return None
 
 
