@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate_runtime.environment import check_btf
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.libbpf import mount
 
@@ -63,12 +64,7 @@ OPTIONS = (
 
 def read_types() -> dict[str, bytes]:
     """Return the BTF of the kernel (``vmlinux``) and of each module that has it."""
-    if not (_BTF / "vmlinux").exists():
-        raise NodeError(
-            "E5009",
-            "this kernel has no type information (/sys/kernel/btf/vmlinux)",
-            "use a kernel with CONFIG_DEBUG_INFO_BTF, as distributions build it",
-        )
+    check_btf()
     return {path.name: path.read_bytes() for path in sorted(_BTF.iterdir())}
 
 
