@@ -10,6 +10,7 @@ by what an earlier one left behind.
 from __future__ import annotations
 
 import struct
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate_runtime import layout
@@ -44,6 +45,7 @@ FRESH_FROM, FRESH_TO = 20_000, 60_000
 
 _FRESH = 4096
 _PORT, _PORTS = struct.Struct("!H"), struct.Struct("!HH")
+_WITH_PORTS = frozenset((TCP, UDP, SCTP))
 _CHECKSUM_BEFORE = 10
 """So many bytes before the transport header the IPv4 header has its checksum."""
 
@@ -102,8 +104,9 @@ class PacketRuns(Probe):
         """Return the program of one hook."""
         return self._programs[hook]
 
+    @cached_property
     def decisions(self) -> list[Kept]:
-        """Read the decisions back from the kernel."""
+        """The decisions, read back from the kernel."""
         data, size = self._maps["decisions"].read_array(), self._maps["decisions"].width
         found = []
         for at in range(0, len(data), size):
@@ -139,10 +142,11 @@ class PacketRuns(Probe):
         for shot in shots:
             remote, protocol, port = shot
             turn = turn + 1 if turn + 1 < len(free) else 0
-            if (protocol, port) != before:
-                before = protocol, port
+            kind = protocol if protocol in _WITH_PORTS else (protocol, port)
+            if kind != before:
+                before = kind
                 choose(protocol, port)
-            aim_at(remote, free[turn])
+            aim_at(remote, port, free[turn])
             value = one()
             if value != expected:
                 wrong.append((shot, value))
@@ -180,26 +184,27 @@ class _Frames:
         self._until = self._at + size
         self._is_v4 = version == 4  # IP
         self._base = 0
+        self._has_ports = False
         self._fresh_at: int | None = None
 
     def choose(self, protocol: int, port: int) -> None:
-        """Take the frame of an IP protocol and a port or type."""
+        """Take the frame of an IP protocol, for ICMP of a type."""
         aim = self._aim
         nobody = type(aim.local)(0)
         ends = (nobody, aim.local) if aim.is_ingress else (aim.local, nobody)
+        self._has_ports = protocol in _WITH_PORTS
         self._fresh_at = None
-        if protocol in (TCP, UDP, SCTP, ICMP, ICMPV6):
+        if self._has_ports or protocol in (ICMP, ICMPV6):
             frame = build_frame(*ends, protocol, port, 0)
-            is_query = protocol in (ICMP, ICMPV6)
-            self._fresh_at = self._transport + (4 if is_query else 0)
+            self._fresh_at = self._transport + (0 if self._has_ports else 4)
         else:
             frame = build_bare_frame(*ends, protocol)
         self._run.load(frame)
         (checksum,) = _PORT.unpack_from(frame, self._transport - _CHECKSUM_BEFORE)
         self._base = ~checksum & 0xFFFF
 
-    def aim_at(self, remote: Address, fresh: int) -> None:
-        """Put in the other end, and what makes the flow a new one."""
+    def aim_at(self, remote: Address, port: int, fresh: int) -> None:
+        """Put in the other end and the port, and what makes the flow a new one."""
         packet, packed = self._run.packet, remote.packed
         packet[self._at : self._until] = packed
         if self._is_v4:
@@ -208,5 +213,7 @@ class _Frames:
             total = (total & 0xFFFF) + (total >> 16)
             total = (total & 0xFFFF) + (total >> 16)
             _PORT.pack_into(packet, self._transport - _CHECKSUM_BEFORE, ~total & 0xFFFF)
-        if self._fresh_at is not None:
+        if self._has_ports:
+            _PORTS.pack_into(packet, self._transport, fresh, port)
+        elif self._fresh_at is not None:
             _PORT.pack_into(packet, self._fresh_at, fresh)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
+    from lockgate.cli.prove_packets import Sent
     from lockgate.diagnostics import Diagnostics
     from lockgate.proof.compare import Comparison
     from lockgate.proof.sources import Sources
@@ -171,12 +172,13 @@ class Trial:
                 f"compared {proof.counts.cells:,} cells in {seconds:.1f} s"
             )
 
-    def send(self) -> None:
-        """Send packets through the programs."""
+    def send(self) -> Sent | None:
+        """Send packets through the programs; None where none are to be sent."""
         if self.comparison is None or self.budget == 0 or self.findings:
-            return
+            return None
         from lockgate.cli.prove_packets import send_packets
 
+        sent: Sent | None = None
         with self._failing("sending packets"):
             sent = send_packets(self.bundle, self.comparison, self.budget)
             self.findings += sent.findings
@@ -187,6 +189,7 @@ class Trial:
                     f"sent {sent.count:,} packets in {sent.seconds:.1f} s "
                     f"({rate:,.0f} a second)"
                 )
+        return sent
 
     def attest(self) -> Path | None:
         """Write the certificate where the proof holds, and take away one that held once."""

@@ -53,6 +53,7 @@ class Sent:
     row: dict[str, Any] | None = None
     count: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 def send_packets(bundle: Bundle, comparison: Comparison, budget: int | None) -> Sent:
@@ -76,9 +77,10 @@ def send_packets(bundle: Bundle, comparison: Comparison, budget: int | None) -> 
                     chosen, covered = plan(lane, next(shares), place * 7)
                     coverage.add(covered)
                     sender = _Sender(comparison, runs, lane)
-                    began = time.monotonic()
+                    began, cpu = time.monotonic(), time.process_time()
                     differences += sender.send(chosen)
                     sent.seconds += time.monotonic() - began
+                    sent.cpu_seconds += time.process_time() - cpu
                     sent.count += len(chosen)
                     if len(differences) >= _ENOUGH:
                         break
@@ -141,7 +143,7 @@ class _Sender:
         self._expectation = comparison.expectation(lane.subject, lane.direction)
         self._host = self._host_expectation()
         self._kept: dict[Kept, set[int]] = {}
-        for number, kept in enumerate(runs.decisions()):
+        for number, kept in enumerate(runs.decisions):
             self._kept.setdefault(kept, set()).add(number)
 
     def send(self, chosen: Sequence[Planned]) -> list[Difference]:
