@@ -138,6 +138,7 @@ def test_a_comparison_can_fail(tmp_path: Path) -> None:
     made = runner(tmp_path, diff_fail_on="gained", lint_fail_on="note")
     assert made.run("Lint").returncode == 1
     assert made.run("Test").returncode == 0, "there are no tests"
+    assert made.run("Golden files").returncode == 0, "nor golden files"
     assert made.run("Compare").returncode == 1
     assert made.run("Comment").returncode == 0
     assert "--method POST" in made.log
@@ -173,6 +174,17 @@ def test_kernels(tmp_path: Path) -> None:
     assert re.search(r"sudo apt-get install .*qemu-system-x86", made.log)
     assert (made.temporary / "bundle/manifest.json").exists()
     assert f"bundle={made.temporary}/bundle" in made.files["GITHUB_OUTPUT"].read_text()
+
+
+def test_golden_files(tmp_path: Path) -> None:
+    """Golden files that are not what the policies come to fail the step."""
+    made = runner(tmp_path, golden="golden\n")
+    (made.workspace / "golden").mkdir()
+    config = made.workspace / "golden/.lockgate-golden.yaml"
+    config.write_text("inputs: [../policies, ../cluster.yaml]\n")
+    done = made.run("Golden files")
+    assert done.returncode == 1
+    assert "reachability.txt" in done.stdout + done.stderr
 
 
 def test_unreadable_policies_fail(tmp_path: Path) -> None:

@@ -88,6 +88,28 @@ def test_fmt(repository: Path) -> None:
     assert file.read_text() == text
 
 
+def test_golden(repository: Path) -> None:
+    """A change of policies whose golden files were not updated stops the commit."""
+    folder = repository / "policies/golden"
+    folder.mkdir()
+    (folder / ".lockgate-golden.yaml").write_text(
+        "inputs: [../shop.yaml, ../../cluster.yaml]\n"
+    )
+    update = ["update", "policies/golden"]
+    subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "lockgate.cli", "golden", *update],
+        cwd=repository,
+        check=True,
+        capture_output=True,
+    )
+    assert run_hook("lockgate-golden", repository).returncode == 0
+    policies = repository / "policies/shop.yaml"
+    policies.write_text(policies.read_text().replace(", {namespaceSelector: {}}", ""))
+    done = run_hook("lockgate-golden", repository)
+    assert done.returncode == 1
+    assert "shop/db" in done.stdout
+
+
 @pytest.mark.parametrize("name", HOOKS)
 def test_hook(name: str) -> None:
     """A hook is a verb with a description, and installs as Python does."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastjsonschema
 import pytest
 
 from lockgate.diagnostics import Diagnostics
+from lockgate.faults import Fault
 from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.lint.config import read_config
 from lockgate.options import Options
+from lockgate.review.golden import CONFIG, read_setting
 from lockgate.schemas import SCHEMAS
-from lockgate.source import Source
+from lockgate.source import Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +58,13 @@ LINT: dict[str, Any] = {
     ],
     "exposed": ["shop/ingress*"],
 }
+GOLDEN: dict[str, Any] = {
+    "inputs": ["../policies", "../cluster.yaml"],
+    "semantics": "cilium",
+    "enforcement-mode": "always",
+    "audit": ["NetworkPolicy/shop/db"],
+    "cluster-name": "blue",
+}
 
 
 def read_documents(text: str) -> Diagnostics:
@@ -67,6 +78,19 @@ def read_lint(text: str) -> Diagnostics:
     """Read as `lockgate lint` does."""
     diagnostics = Diagnostics()
     read_config(Source("d.yaml", text), diagnostics)
+    return diagnostics
+
+
+def read_golden(text: str) -> Diagnostics:
+    """Read as `lockgate golden` does; a folder without inputs is a fault there."""
+    diagnostics = Diagnostics()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / CONFIG).write_text(text)
+        try:
+            read_setting(Path(folder), diagnostics)
+        except Fault as fault:
+            source = Source("d.yaml", text)
+            diagnostics.error(fault.code, fault.message, Span(source, 0, 0))
     return diagnostics
 
 
@@ -90,6 +114,7 @@ SUBJECTS = {
     "Endpoint with a cgroup": Subject(
         "Endpoint", CGROUP, read_documents, frozenset({"E1018", "E1021", "E1023"})
     ),
+    "golden": Subject("golden", GOLDEN, read_golden, frozenset()),
     "lint": Subject("lint", LINT, read_lint, frozenset({"E6031", "E6034"})),
 }
 VALUES: tuple[Any, ...] = (
@@ -145,7 +170,7 @@ def _is_valid(validate: Callable[[Any], object], document: dict[str, Any]) -> bo
 
 def _is_another_kind(subject: Subject, document: dict[str, Any]) -> bool:
     """Whether a document says that it is something else: not for this schema to judge."""
-    if subject.read is read_lint:
+    if subject.read is not read_documents:
         return not document
     return any(document.get(key) != ENDPOINT[key] for key in ("apiVersion", "kind"))
 

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from lockgate.schemas.build import JsonSchema
 from lockgate.schemas.endpoint import endpoint_schema
+from lockgate.schemas.golden_config import golden_config_schema
 from lockgate.schemas.lint_config import lint_config_schema
 
 __all__ = ["SCHEMAS", "JsonSchema"]
 
-SCHEMAS = {"Endpoint": endpoint_schema, "lint": lint_config_schema}
+SCHEMAS = {
+    "Endpoint": endpoint_schema,
+    "golden": golden_config_schema,
+    "lint": lint_config_schema,
+}
 """What has a schema: a kind by its name, a configuration file by its verb's."""
