@@ -127,6 +127,23 @@ def test_about_nobody(judged: Judged, statement: str, why: str) -> None:
     assert why in result.why
 
 
+@pytest.mark.parametrize(
+    ("statement", "help_"),
+    [
+        ("never pod shop/wep-0 -> pods", "did you mean 'shop/web-0'?"),
+        ("never node N1 -> pods", "did you mean 'n1'?"),
+        ("never ns shoop -> pods", "did you mean 'shop'?"),
+        ("never shop:app=wbe -> pods", "did you mean 'web'?"),
+        ("never pods -> apps=web", "did you mean 'app'?"),
+        ("never pods -> app=web & app=db", ""),
+    ],
+)
+def test_names_that_are_off(judged: Judged, statement: str, help_: str) -> None:
+    """A set without members asks for what is nearly so called."""
+    result = judged.one(statement)
+    assert (result.status, result.help) == (Status.EMPTY, help_)
+
+
 def test_a_name_is_not_known_beforehand(judged: Judged) -> None:
     """What a name's addresses are, no snapshot says."""
     result = judged.one('never app=web -> fqdn "a.example" on tcp/443')

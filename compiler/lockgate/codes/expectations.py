@@ -14,7 +14,8 @@ EXPLANATIONS = (
         "everything that their sets mean: every pod and node of the snapshot, every kind of "
         "address outside, both families, all ports asked for.  One flow that comes out "
         "otherwise is named, with what decided it.  For `never` a flow passes, too, where it is "
-        "denied in audit mode only, or where L7 rules decide.",
+        "denied in audit mode only, or where L7 rules decide.  `by` asks that a rule of that "
+        "policy decided at one end at least; for a default deny, that the policy causes it.",
         "Mend the policy at the place that decided; or the test, if it asks for too much "
         "(a narrower set, `cidr` instead of @world, the port).",
     ),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from lockgate.bitset import lowest
 from lockgate.expectations.cells import Cells
 from lockgate.expectations.crossing import Crossing
+from lockgate.expectations.near import near_names
 from lockgate.expectations.places import Place, PlaceKind, Population
 from lockgate.expectations.sets import Members, Sets, UnknowableError
 from lockgate.expectations.traffic import Atoms, Example, PortSpan, spans_of
@@ -65,16 +66,17 @@ class Sight(NamedTuple):
 class Result:
     """What one statement comes to.
 
-    ``why`` says why nothing was judged; ``sights`` are flows for which it does not hold, one of
-    each kind, and ``violations`` how many kinds there are.  ``pairs`` counts pairs of addresses
-    that were judged, ``decisions`` are those that made it hold, ``packets`` were asked of the
-    kernel.
+    ``why`` says why nothing was judged, ``help`` what may have been meant; ``sights`` are
+    flows for which it does not hold, one of each kind, and ``violations`` how many kinds there
+    are.  ``pairs`` counts pairs of addresses that were judged, ``decisions`` are those that
+    made it hold, ``packets`` were asked of the kernel.
     """
 
     test: ast.Test
     statement: ast.Statement
     status: Status = Status.PASSED
     why: str = ""
+    help: str = ""
     sights: list[Sight] = field(default_factory=list)
     violations: int = 0
     pairs: int = 0
@@ -141,6 +143,10 @@ class Engine:
         if nobody:
             result.status = Status.EMPTY
             result.why = f"in this snapshot nobody is its {' and its '.join(nobody)}"
+            asked = statement.source, statement.destination
+            for one, members in zip(asked, ends, strict=True):
+                if not members.places and not result.help:
+                    result.help = near_names(one, self.population) or ""
             return result
         hearing = _Hearing(self, statement, result)
         for spans, destinations in self._by_traffic(statement, ends[1]):

@@ -50,7 +50,7 @@ class Teller:
         span = result.statement.span
         if result.status is Status.EMPTY:
             message = f"this tests nothing: {result.why}"
-            cure = "correct the names, or take the statement away"
+            cure = result.help or "correct the names, or take the statement away"
             return Diagnostic("E6201", Severity.ERROR, message, span, cure)
         if result.status is Status.UNKNOWN:
             message = f"this cannot be judged: {result.why}"
