@@ -131,7 +131,7 @@ def test_about_nobody(judged: Judged, statement: str, why: str) -> None:
     ("statement", "help_"),
     [
         ("never pod shop/wep-0 -> pods", "did you mean 'shop/web-0'?"),
-        ("never node N1 -> pods", "did you mean 'n1'?"),
+        ("never node nn1 -> pods", "did you mean 'n1'?"),
         ("never ns shoop -> pods", "did you mean 'shop'?"),
         ("never shop:app=wbe -> pods", "did you mean 'web'?"),
         ("never pods -> apps=web", "did you mean 'app'?"),
