@@ -39,16 +39,23 @@ def pack_tables(tables: Tables) -> dict[str, bytes]:
     Before: ``tables.atoms.count`` is at most ``MOST_ATOMS``.
     """
     return {
+        **pack_maps(tables),
+        "decisions.json": print_lines(map(print_decision, tables.decisions)),
+        "rules.json": print_lines(map(print_rule, tables.rules)),
+        "identities.json": print_lines(map(print_identity, tables.identities)),
+        "endpoints.json": print_endpoints(tables),
+    }
+
+
+def pack_maps(tables: Tables) -> dict[str, bytes]:
+    """Return what maps hold, without the names beside."""
+    return {
         "addresses_v4.bin": pack_addresses_v4(tables.addresses),
         "addresses_v6.bin": pack_addresses_v6(tables.addresses),
         "peers.bin": pack_peers(tables.peers),
         "ports.bin": pack_ports(tables.atoms),
         **pack_policies(tables.tables),
         "decisions.bin": pack_decisions(tables),
-        "decisions.json": print_lines(map(print_decision, tables.decisions)),
-        "rules.json": print_lines(map(print_rule, tables.rules)),
-        "identities.json": print_lines(map(print_identity, tables.identities)),
-        "endpoints.json": print_endpoints(tables),
     }
 
 

@@ -115,30 +115,23 @@ def find_isolated(ground: Ground, view: View, place: int) -> set[Group]:
     """Return the groups that are denied something by default; ``place`` is the view's."""
     found = set()
     numbers = sorted({peers.classes[place] for peers in ground.peers} - {NOWHERE})
-    of_table: dict[int, bool] = {}
+    gather = _gatherer(numbers)
+    of_table: dict[int, bool] = {NOWHERE: False}
     for group in ground.groups:
         number = group.tables[place]
-        if number == NOWHERE:
-            continue
         if number not in of_table:
             table = view.table(number)
-            of_table[number] = _has_default(table, numbers, view.defaults)
+            rows = _rows_with(table, view.defaults)
+            of_table[number] = not rows.isdisjoint(gather(table.rows))
         if of_table[number]:
             found.add(group)
     return found
 
 
-def _has_default(
-    table: Table, classes: Sequence[int], defaults: frozenset[int]
-) -> bool:
-    if defaults.isdisjoint(table.cells):
-        return False
+def _rows_with(table: Table, decisions: frozenset[int]) -> set[int]:
+    """Return the rows of a table that have one of some decisions."""
     width = table.interval_count
-    rows = {table.rows[number] for number in classes}
-    return any(
-        not defaults.isdisjoint(table.cells[row * width : (row + 1) * width])
-        for row in rows
-    )
+    return {place // width for place, d in enumerate(table.cells) if d in decisions}
 
 
 # ---------------------------------------------------------------- cells

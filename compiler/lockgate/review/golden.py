@@ -18,7 +18,7 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.artifact import describe_tables
-from lockgate.codegen.pack import pack_tables
+from lockgate.codegen.pack import pack_maps
 from lockgate.codegen.table_text import print_tables
 from lockgate.collection import without_collection
 from lockgate.exchange import replaced_file
@@ -180,7 +180,7 @@ def _nothing_to_read(folder: Path) -> Fault:
 
 def _print_budget(tables: Tables) -> str:
     """Return entries and bytes of each map that tables fill, for the whole cluster."""
-    described = describe_tables(pack_tables(tables))
+    described = describe_tables(pack_maps(tables))
     rows = [(t.kind, t.records, t.records * t.record_bytes) for t in described]
     rows.append(("total", sum(row[1] for row in rows), sum(row[2] for row in rows)))
     lines = [f"{'map':16}{'entries':>10}{'bytes':>12}"]

@@ -125,22 +125,27 @@ def _join_pods(
     pods: Sequence[Mapping[str, Pod]], workloads: Workloads
 ) -> dict[str, list[Pod | None]]:
     """Return for each pod what it is in each set of tables, or what stands for it."""
-    stand_ins = [_stand_ins(found, workloads) for found in pods]
-    joint = {}
-    for key in sorted({*pods[0], *pods[2]}):
-        workload = workloads.of_pod(key).key
-        joint[key] = [
-            found.get(key) or other.get(workload)
+    keys = sorted({*pods[0], *pods[2]})
+    stand_ins = [_stand_ins(found, keys, workloads) for found in pods]
+    return {
+        key: [
+            found.get(key) or other.get(workloads.of_pod(key).key)
             for found, other in zip(pods, stand_ins, strict=True)
         ]
-    return joint
+        for key in keys
+    }
 
 
-def _stand_ins(pods: Mapping[str, Pod], workloads: Workloads) -> dict[str, Pod]:
-    """Return for each workload the first of those pods that most others are like."""
+def _stand_ins(
+    pods: Mapping[str, Pod], keys: Sequence[str], workloads: Workloads
+) -> dict[str, Pod]:
+    """Return for each workload that lacks a pod here the first that most others are like."""
+    lacking = {workloads.of_pod(key).key for key in keys if key not in pods}
     by_workload: dict[str, list[Pod]] = defaultdict(list)
-    for key in sorted(pods):
-        by_workload[workloads.of_pod(key).key].append(pods[key])
+    for key in sorted(pods) if lacking else ():
+        workload = workloads.of_pod(key).key
+        if workload in lacking:
+            by_workload[workload].append(pods[key])
     found = {}
     for workload, some in by_workload.items():
         kinds = Counter(map(_kind, some))

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.artifact import describe_tables
-from lockgate.codegen.pack import pack_tables
+from lockgate.codegen.pack import pack_maps
 from lockgate.diagnostics import Diagnostics
 from lockgate.faults import Fault
 from lockgate.frontend.documents import Documents, parse_documents
@@ -239,7 +239,7 @@ def read_bundle_set(directory: Path) -> PolicySet:
 
 def measure_tables(tables: Tables) -> Sizes:
     """Return what tables need in the kernel's maps, without programs."""
-    return measure_described(describe_tables(pack_tables(tables)))
+    return measure_described(describe_tables(pack_maps(tables)))
 
 
 def measure_described(tables: Iterable[Table]) -> Sizes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lockgate.collection import without_collection
+from lockgate.collection import keep_to_the_end, without_collection
 from lockgate.frontend.audit import report_unknown_audited
 from lockgate.frontend.priorities import report_equal_priorities
 from lockgate.review.arguments import read_sides
@@ -53,6 +53,7 @@ def review(
         sets = _compile_sides(sides, options, cache, diagnostics, progress)
         if sets is None:
             return None
+        keep_to_the_end(sets)
         progress("comparing")
         return compare_sets(*sets, options, is_complete=is_complete)
 
