@@ -48,6 +48,7 @@ ANSWER: dict[str, Any] = {
     "packets": {
         "sent": 7,
         "possible": 9,
+        "through": ["tc/to_endpoint"],
         "different": 0,
         "unasked": {},
         "differences": [],
@@ -218,6 +219,7 @@ def test_this_kernel(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert result["kernel"] == os.uname().release
     assert result["packets"]["sent"] == 500
     assert result["packets"]["different"] == 0
+    assert result["packets"]["through"] == ["tc/from_endpoint", "tc/to_endpoint"]
     assert {row["object"] for row in result["programs"]} == {
         "stub_tc",
         "sweep",

@@ -84,6 +84,7 @@ def judge_packets(bundle: Bundle, budget: int) -> dict[str, Any]:
     return {
         "sent": sent,
         "possible": chosen.possible,
+        "through": sorted({_hook(question) for question in chosen.questions}),
         "different": len(differences),
         "unasked": dict(sorted(unasked.items())),
         "differences": differences[:_SHOWN],
@@ -184,6 +185,14 @@ def _by_node(questions: Iterable[Question]) -> Iterable[list[Question]]:
     for question in questions:
         nodes.setdefault(question.subject.node, []).append(question)
     return nodes.values()
+
+
+def _hook(question: Question) -> str:
+    """Name the program that is asked; cgroups' programs have the verifier's word alone."""
+    is_ingress = question.direction == "ingress"
+    if isinstance(question.subject, Host):
+        return "tc/from_network" if is_ingress else "tc/to_network"
+    return "tc/to_endpoint" if is_ingress else "tc/from_endpoint"
 
 
 def _describe(question: Question) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def print_result(result: dict[str, Any]) -> str:
 def _print_packets(packets: dict[str, Any]) -> list[str]:
     sent, different = packets["sent"], packets["different"]
     lines = [
-        f"{sent} packets of {packets['possible']} kinds: "
+        f"{sent} packets of {packets['possible']} kinds through "
+        f"{', '.join(packets['through'])}: "
         f"{sent - different} decided as the tables say, {different} otherwise"
     ]
     lines += [
