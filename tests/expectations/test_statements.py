@@ -44,6 +44,9 @@ def judged() -> Judged:
         "expect allow ns tools -> app=db udp/53 by CiliumNetworkPolicy/shop/items",
         "expect deny app=db -> app=web tcp/8999",
         "never remote nodes -> ns shop",
+        'never labels "reserved:remote-node" -> ns shop',
+        'always labels "reserved:host" -> ns shop',
+        'never labels "k8s:app"=web -> labels "reserved:world"',
         "always @world -> ns tools",
     ],
 )

@@ -46,6 +46,9 @@ class UnknowableError(Exception):
     """A set that nobody can know from a snapshot; says why."""
 
 
+_ROLES = (Label("reserved", "host"), Label("reserved", "remote-node"))
+
+
 class Sets:
     """Finds the members of sets."""
 
@@ -177,11 +180,16 @@ class Sets:
             if place.kind is PlaceKind.POD:
                 return self._labels[place.name]
             identity = identities[population.packed.peer(place.peer).identity]
-            return [_parse(text) for text in identity.labels]
+            found = [_parse(text) for text in identity.labels]
+            # A node is the host of its own pods, and a remote node to those of others.
+            is_node = place.kind is PlaceKind.NODE
+            return (
+                [*found, *_ROLES, *self._node_labels[place.name]] if is_node else found
+            )
 
         places = (*population.pods, *population.nodes, *outside)
         found = [p for p in places if all(_meets(r, labels(p)) for r in requirements)]
-        return Members(tuple(found), EVERYWHERE)
+        return Members(tuple(found), EVERYWHERE, _relation(requirements))
 
     def _exact_labels(self, wanted: Sequence[Label]) -> Members:
         return self._only(
@@ -253,6 +261,16 @@ def _compare(operator: Operator, value: str | None, wanted: Sequence[str]) -> bo
             return value is not None
         case Operator.DOES_NOT_EXIST:
             return value is None
+
+
+def _relation(requirements: Iterable[Requirement]) -> Relation:
+    """Return which nodes are meant where their role is asked for."""
+    asked = {
+        r.key for r in requirements if r.operator in (Operator.EXISTS, Operator.IN)
+    }
+    if "host" in asked:
+        return Relation.OWN
+    return Relation.REMOTE if "remote-node" in asked else Relation.ANY
 
 
 def _meets(requirement: Requirement, labels: Iterable[Label]) -> bool:
