@@ -28,8 +28,9 @@ spec:
 
 def _covered(world: World) -> list[str]:
     rules = sorted(world.rules.values(), key=lambda rule: rule.place)
-    found = find_covered(as_written(rules, world.policies))
-    return [covered.rule.name for covered in found]
+    coverage = find_covered(as_written(rules, world.policies))
+    assert not coverage.skipped
+    return [covered.rule.name for covered in coverage.found]
 
 
 def _matching(world: World) -> set[str]:
@@ -196,3 +197,11 @@ def test_a_host_policy_shadows_no_pods() -> None:
     two = policy.format(name="pods", selector="endpointSelector")
     assert find(documents(one, two), "W6002") == []
     assert len(find(documents(two, two.replace("pods", "again")), "W6002")) == 1
+
+
+def test_giving_up_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where too many rules overlap, a note says that not all were compared."""
+    monkeypatch.setattr("lockgate.lint.coverage.MOST_STEPS", 1)
+    (note,) = find(_policy(*UNIONS["ports"]), "N6016", "W6002")
+    assert note.code == "N6016"
+    assert note.message.startswith("1 rules were not compared")

@@ -313,6 +313,15 @@ EXPLANATIONS = (
             'ingress:\n- fromEndpoints: [{matchLabels: {"reserved:world": ""}}]'
         ),
     ),
+    Explanation(
+        "N6016",
+        "too-many-overlap",
+        "some rules were not compared with all others",
+        "To find out whether many rules together cover another one can take very long.  "
+        "After a second or so it is given up: nothing is said of those rules' being shadowed "
+        "for every label set.  What the snapshot shows is said of all.",
+        "Lint fewer policies at a time.",
+    ),
     # ---------------------------------------------------------------- exceptions
     Explanation(
         "W6020",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lockgate.ir.policy import Policy, Rule
     from lockgate.ir.resolution import ResolvedRule, SubjectRules
     from lockgate.lint.config import Config
-    from lockgate.lint.coverage import Covered
+    from lockgate.lint.coverage import Coverage
     from lockgate.lint.redundancy import Redundant
     from lockgate.options import Options
     from lockgate.passes.pipeline import Middle
@@ -119,14 +119,14 @@ class Scene:
         return found
 
     @cached_property
-    def covered(self) -> list[Covered]:
+    def coverage(self) -> Coverage:
         """Rules that others cover for every label set."""
         return find_covered(as_written(self.resolved, self.policies))
 
     @cached_property
     def redundant(self) -> list[Redundant]:
         """Rules that decide nothing in the snapshot, besides those that are covered."""
-        names = {covered.rule.name for covered in self.covered}
+        names = {covered.rule.name for covered in self.coverage.found}
         return find_redundant(self.passed, self.options, names)
 
     @cached_property

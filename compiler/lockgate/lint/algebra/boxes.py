@@ -25,7 +25,10 @@ Box = dict[Variable, Values]
 
 _WHOLE: Mapping[str, Values] = {"address": ADDRESSES, "traffic": TRAFFIC}
 
-MOST_STEPS = 4000
+_FEW = 6
+"""Of a cover of so many boxes each is tried whether it is needed."""
+
+MOST_STEPS = 1000
 """After so many steps a question is given up; what is not known is not said."""
 
 
@@ -78,40 +81,65 @@ def meets(one: Box, other: Box) -> bool:
 def find_cover(box: Box, covers: Sequence[tuple[Box, int]]) -> set[int] | None:
     """Return the tags of boxes that together cover one; None where they do not.
 
-    Exact as far as variables are independent: a cover that is found holds for every label
-    set.  Raises :class:`TooHardError`.
+    None of them can be left out.  Exact as far as variables are independent: a cover that
+    is found holds for every label set.  Raises :class:`TooHardError`.
     """
     used: set[int] = set()
-    steps = [MOST_STEPS]
-    found = _cover(box, covers, used, steps)
-    return used if found else None
+    if not _cover(box, covers, used, [MOST_STEPS]):
+        return None
+    for tag in sorted(used, reverse=True) if len(used) <= _FEW else ():
+        fewer = used - {tag}
+        few = [pair for pair in covers if pair[1] in fewer]
+        if fewer and _cover(box, few, set(), [MOST_STEPS]):
+            used = fewer
+    return used
 
 
 def _cover(
     box: Box, covers: Sequence[tuple[Box, int]], used: set[int], steps: list[int]
 ) -> bool:
-    steps[0] -= 1
-    if steps[0] < 0:
-        raise TooHardError
-    left = [pair for pair in covers if meets(box, pair[0])]
-    best: tuple[int, Variable, Box] | None = None
-    for cover, tag in left:
-        edges = [v for v, values in cover.items() if _exceeds(box, v, values)]
-        if not edges:
-            used.add(tag)
-            return True
-        if best is None or len(edges) < best[0]:
-            best = (len(edges), edges[0], cover)
+    """Take away what single boxes hold, and split what is left."""
+    left = covers
+    while True:
+        steps[0] -= 1
+        if steps[0] < 0:
+            raise TooHardError
+        kept: list[tuple[Box, int]] = []
+        best: tuple[int, Variable, Box] | None = None
+        has_shrunk = False
+        for pair in left:
+            cover, tag = pair
+            if not meets(box, cover):
+                continue
+            edges = [v for v, values in cover.items() if _exceeds(box, v, values)]
+            if not edges:
+                used.add(tag)
+                return True
+            if len(edges) == 1:
+                # Of the box, it holds all within this one edge.
+                (variable,) = edges
+                used.add(tag)
+                box = {**box, variable: _outside(box, variable, cover)}
+                has_shrunk = True
+                continue
+            kept.append(pair)
+            if best is None or len(edges) < best[0]:
+                best = len(edges), edges[0], cover
+        left = kept
+        if not has_shrunk:
+            break
     if best is None:
         return False
     _, variable, cover = best
-    here = box.get(variable) or whole(variable)
+    inside = meet_values(box.get(variable) or whole(variable), cover[variable])
     # What the cover does not hold is asked first: it most often ends the question.
-    outside = {**box, variable: _without(here, cover[variable])}
-    if not _cover(outside, [p for p in left if p[0] is not cover], used, steps):
-        return False
-    inside = {**box, variable: meet_values(here, cover[variable])}
-    return _cover(inside, left, used, steps)
+    return _cover(
+        {**box, variable: _outside(box, variable, cover)}, left, used, steps
+    ) and _cover({**box, variable: inside}, left, used, steps)
+
+
+def _outside(box: Box, variable: Variable, cover: Box) -> Values:
+    return _without(box.get(variable) or whole(variable), cover[variable])
 
 
 def _exceeds(box: Box, variable: Variable, values: Values) -> bool:

@@ -21,7 +21,7 @@ def _find(scene: Scene) -> Iterator[Finding]:
     yield from _selectors(scene)
     if scene.middle is None:
         return
-    for covered in scene.covered:
+    for covered in scene.coverage.found:
         if covered.is_denied:
             yield Finding(
                 "W6003",

@@ -30,7 +30,7 @@ _KEPT = {
 
 
 def _find(scene: Scene) -> Iterator[Finding]:
-    for covered in scene.covered:
+    for covered in scene.coverage.found:
         if covered.is_denied:
             continue  # told as a contradiction
         yield Finding(
@@ -41,6 +41,16 @@ def _find(scene: Scene) -> Iterator[Finding]:
             _cure(covered.rule),
             _related(covered.by),
             key=covered.rule.name,
+        )
+    if scene.coverage.skipped:
+        yield Finding(
+            "N6016",
+            Level.NOTE,
+            f"{scene.coverage.skipped} rules were not compared with all others: too many "
+            "overlap",
+            None,
+            "lint fewer policies at a time to compare them all",
+            key="too many",
         )
     if scene.has_snapshot:
         for redundant in scene.redundant:
