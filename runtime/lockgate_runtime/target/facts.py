@@ -30,6 +30,8 @@ _FIELD = re.compile(
 )
 _NAME = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<array>\[.*\])?$")
 _SYMBOL = re.compile(r"\S+ (?P<kind>[TtWw]) (?P<name>\S+)(?:\s+\[(?P<module>\S+)\])?")
+_MADE_AT_RUN_TIME = ("bpf", "__builtin__ftrace", "__builtin__kprobes")
+"""What kallsyms calls the code of programs and trampolines that are loaded just now."""
 
 OPTIONS = (
     "BPF",
@@ -90,7 +92,7 @@ def read_symbols() -> tuple[str, ...]:
     with Path("/proc/kallsyms").open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             match = _SYMBOL.match(line)
-            if match is not None:
+            if match is not None and match["module"] not in _MADE_AT_RUN_TIME:
                 module = match["module"]
                 found[match["name"] + (f" [{module}]" if module else "")] += 1
     return tuple(
