@@ -8,7 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from lockgate.cli.inputs import add_inputs, compile_settings, read_options
+from lockgate.cli.inputs import (
+    add_cache,
+    add_inputs,
+    add_meaning,
+    compile_settings,
+    read_options,
+)
 from lockgate.cli.messages import print_diagnostics
 from lockgate.faults import Fault
 
@@ -69,6 +75,28 @@ def add_judged(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the node that @host means where the other end is outside the cluster",
     )
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of verbs that only judge files: nothing is written or enforced."""
+    parser.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        required=True,
+        metavar="PATH",
+        dest="files",
+        help="file or directory of policies and snapshot, - for standard input; may be "
+        "repeated",
+    )
+    add_cache(parser)
+    parser.set_defaults(lock=None, locked=False, node=None)
+
+
+def add_judged_files(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name policy files, and what changes their meaning."""
+    add_files(parser)
+    add_meaning(parser)
 
 
 def read_judged(arguments: argparse.Namespace, bundle: str | None) -> Judged:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lockgate.cli.judged import RefusedError, add_judged, read_judged
+from lockgate.cli.judged import RefusedError, add_judged_files, read_judged
 from lockgate.cli.messages import print_diagnostics
 from lockgate.cli.recorded import (
     SHOWN,
@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="json: one object; jsonl: the results alone, one a line",
     )
-    add_judged(parser)
+    add_judged_files(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,8 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate.simulation import Simulation, TableJudge
 
     check_recordings(arguments)
-    # What is not enforced yet is a warning here: its rules are judged all the same.
-    arguments.allow_unenforced = True
     try:
         judged = read_judged(arguments, None)
     except RefusedError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from lockgate.cli.inputs import add_inputs, compile_settings, read_options
+from lockgate.cli.inputs import compile_settings
+from lockgate.cli.judged import add_files
 from lockgate.cli.messages import print_diagnostics
 from lockgate.cli.recorded import (
     SHOWN,
@@ -63,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="addresses outside that are named for one port of a workload; where there "
         "are more, all of the address family is (default: %(default)s)",
     )
-    add_inputs(parser)
+    add_files(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -106,11 +107,11 @@ def _read_snapshot(
 ) -> Cluster | None:
     """Return the snapshot; None if it has errors."""
     from lockgate.frontend.documents import parse_documents, read_documents
+    from lockgate.options import Options
 
     with compile_settings(arguments) as settings:
         documents = read_documents(arguments.files, settings.cache, diagnostics)
-        options = read_options(arguments)
-        parsed = parse_documents(documents, options, diagnostics)
+        parsed = parse_documents(documents, Options(), diagnostics)
     count = len(parsed.policies)
     if count:
         diagnostics.note(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate.cli.judged import (
     RefusedError,
-    add_judged,
+    add_judged_files,
     compiled_bundle,
     read_judged,
 )
@@ -77,7 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="exit with 1 if fewer of the rules are exercised",
     )
     parser.add_argument("-o", "--output", choices=_FORMS, default="text")
-    add_judged(parser)
+    add_judged_files(parser)
 
 
 class _Run(NamedTuple):
@@ -97,8 +97,6 @@ def run(arguments: argparse.Namespace) -> int:
     if not diagnostics.ok:
         print_diagnostics(diagnostics)
         return UNJUDGED
-    # What is not enforced yet is a warning here: its rules are judged all the same.
-    arguments.allow_unenforced = True
     try:
         with _engine(arguments) as (engine, judged, sampler):
             done = _judge(tests, engine, judged, sampler)
