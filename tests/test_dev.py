@@ -197,12 +197,20 @@ def test_newest_plain_kernel(
         "linux-image-6.12.111+deb12-rt-amd64",
         "linux-image-6.12.111+deb12-amd64-unsigned",
         "linux-image-6.12.111+deb12-amd64-dbg",
+        "linux-image-6.8.0-9-generic",
+        "linux-image-6.8.0-88-generic",
+        "linux-image-6.8.0-89-lowlatency",
+        "linux-modules-6.8.0-88-generic",
     )
-    fetched: list[str] = []
+    fetched: list[tuple[str, ...]] = []
     monkeypatch.setattr(packages, "_run", lambda *_: "\n".join(offered))
-    monkeypatch.setattr(packages, "fetch_package", fetched.append)
+    monkeypatch.setattr(packages, "fetch_package", lambda *names: fetched.append(names))
     packages.fetch_kernel("6.12")
-    assert fetched == ["linux-image-6.12.107+deb12-amd64"]
+    packages.fetch_kernel("6.8")
+    assert fetched == [
+        ("linux-image-6.12.107+deb12-amd64",),
+        ("linux-image-6.8.0-88-generic", "linux-modules-6.8.0-88-generic"),
+    ]
     monkeypatch.setattr(packages, "_run", lambda *_: "")
     with pytest.raises(packages.FetchError, match=r"offer no linux-image-6\.1\."):
         packages.fetch_kernel("6.1")

@@ -54,27 +54,29 @@ def fetch_kernel(series: str) -> None:
     names = _run("apt-cache", "pkgnames", "linux-image-" + series).split()
     offered = sorted((n for n in names if _is_plain(n, series)), key=order)
     if not offered:
-        raise FetchError(f"the apt sources offer no linux-image-{series}.*-amd64")
+        raise FetchError(f"the apt sources offer no linux-image-{series}.*")
     problems = []
     for name in offered[: -_ATTEMPTS - 1 : -1]:
+        # Debian's image package has the modules, Ubuntu's has them beside it.
+        modules = name.replace("linux-image-", "linux-modules-")
+        has_modules = modules in _run("apt-cache", "pkgnames", modules).split()
         try:
-            return fetch_package(name)
+            return fetch_package(name, *([modules] if has_modules else []))
         except FetchError as error:
             problems.append(str(error))
     raise FetchError("; ".join(problems))
 
 
-def fetch_package(name: str) -> None:
-    """Download a package and unpack it into a folder of its name, whole or not at all.
+def fetch_package(name: str, *more: str) -> None:
+    """Download packages and unpack them into a folder of the first one's name.
 
-    Raises :class:`FetchError` with what apt said.
+    It is there whole or not at all.  Raises :class:`FetchError` with what apt said.
     """
     folder = cache_folders()[0] / "packages"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-        _run("apt-get", "download", "--quiet", name, folder=Path(work))
-        package = next(Path(work).glob("*.deb"))
-        _unpack([package], folder / name)
+        _run("apt-get", "download", "--quiet", name, *more, folder=Path(work))
+        _unpack(sorted(Path(work).glob("*.deb")), folder / name)
 
 
 def unpacked(folder: Path) -> Path:
@@ -129,11 +131,15 @@ def _unpack(packages: list[Path], target: Path) -> None:
 
 
 def _is_plain(name: str, series: str) -> bool:
-    """Tell whether it is the ordinary amd64 kernel (the cloud flavour has no 9p)."""
-    version = rf"{re.escape(series)}\.[0-9][0-9a-z.+~-]*"
-    return bool(re.fullmatch(rf"linux-image-{version}-amd64", name)) and not re.search(
-        r"-(cloud|rt)-", name
-    )
+    """Tell whether it is the ordinary kernel of Debian or Ubuntu.
+
+    The flavours for clouds have no 9p.
+    """
+    version = rf"linux-image-{re.escape(series)}\.[0-9]"
+    debian, ubuntu = r"[0-9a-z.+~-]*-amd64", r"[0-9]*-[0-9]+-generic"
+    return bool(
+        re.fullmatch(f"{version}(?:{debian}|{ubuntu})", name)
+    ) and not re.search(r"-(cloud|rt)-", name)
 
 
 def _run(*command: str, folder: Path | None = None) -> str:
