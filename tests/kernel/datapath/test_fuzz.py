@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import struct
+import tempfile
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from lockgate.vm.kernels import cache_folders
 from lockgate_runtime.errors import BpfError
 from tests.kernel.datapath.conftest import MEMBERS
 from tests.kernel.datapath.frames import (
@@ -29,14 +33,21 @@ from tests.kernel.datapath.frames import (
 )
 from tests.kernel.datapath.node import PASS
 from tests.kernel.datapath.oracle import Oracle
+from tests.kernel.e2e.network import IS_EMULATED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.kernel.datapath.node import Node
 
 pytestmark = pytest.mark.kernel
 
 PACKETS = int(os.environ.get("LOCKGATE_FUZZ_PACKETS", "1000000"))
 """The virtual machines run fewer: emulation is slow."""
+
+KEPT = 60_000
+"""So many packets the host keeps, with what the plain reader says: drawing and reading them
+costs a virtual machine more than running the program."""
 
 V4 = ("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.9.0.1", "8.8.8.8", "192.0.2.3")
 V6 = ("fd00::1", "fd00::2", "fd00::3", "fd00:9::1", "2001:db8::8", "fe80::1")
@@ -155,31 +166,104 @@ def mutate(chance: random.Random, frame: bytes) -> bytes:
     return bytes(damaged)
 
 
-def test_nothing_passes_that_must_not(node: Node) -> None:
-    """The kernel's passes are among the plain reader's; and there are many of them."""
+class Packet(NamedTuple):
+    """A packet to send, and whether the plain reader would let it pass."""
+
+    is_egress: bool
+    may_pass: bool
+    frame: bytes
+
+
+def judged_packets(
+    count: int, is_refused: Callable[[bool, bytes], bool]
+) -> Iterator[Packet]:
+    """Draw packets, and judge those that are not refused.
+
+    The reader is asked about each: a first fragment is remembered even when it is denied.
+    """
     chance = random.Random(7)  # noqa: S311  # not for secrets
     own = frozenset(map(ip_address, MEMBERS["web"].addresses))
     oracle = Oracle(own, {"ingress": "web-ingress", "egress": "web-egress"})
-    stubs = {
-        "ingress": node.stubs["to_endpoint"],
-        "egress": node.stubs["from_endpoint"],
-    }
-    passed = refused = 0
-    context = bytes(192)
-    for _ in range(PACKETS):
+    for _ in range(count):
         frame = mutate(chance, build(chance))
-        direction = "egress" if chance.random() < 0.5 else "ingress"
-        try:
-            value = stubs[direction].test_run(frame, context).value
-        except BpfError:
-            refused += 1  # too short for BPF_PROG_TEST_RUN: no verdict
+        is_egress = chance.random() < 0.5
+        if is_refused(is_egress, frame):
             continue
-        if value == PASS:
+        yield Packet(
+            is_egress,
+            oracle.may_pass(frame, "egress" if is_egress else "ingress"),
+            frame,
+        )
+
+
+# ---------------------------------------------------------------- kept for the machines
+
+_HEAD = struct.Struct("<BBH")
+
+
+def kept_packets() -> Path:
+    """Return the file of this version of drawing and reading."""
+    sources = (
+        Path(__file__).with_name(f"{n}.py") for n in ("test_fuzz", "oracle", "frames")
+    )
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
+    return cache_folders()[0] / "packets" / digest.hexdigest()[:16]
+
+
+def keep(packets: list[Packet]) -> None:
+    """Write packets for the virtual machines, whole or not at all."""
+    path = kept_packets()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for older in path.parent.iterdir():
+        older.unlink(missing_ok=True)
+    content = b"".join(
+        _HEAD.pack(p.is_egress, p.may_pass, len(p.frame)) + p.frame for p in packets
+    )
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).rename(path)
+
+
+def read_kept() -> Iterator[Packet]:
+    """Read them again."""
+    content, at = kept_packets().read_bytes(), 0
+    while at < len(content):
+        is_egress, may_pass, size = _HEAD.unpack_from(content, at)
+        at += _HEAD.size + size
+        yield Packet(bool(is_egress), bool(may_pass), content[at - size : at])
+
+
+def test_nothing_passes_that_must_not(node: Node) -> None:
+    """The kernel's passes are among the plain reader's; and there are many of them."""
+    stubs = node.stubs["to_endpoint"], node.stubs["from_endpoint"]
+    context = bytes(192)
+    values: list[int] = []
+
+    def is_refused(is_egress: bool, frame: bytes) -> bool:
+        """Run it; too short for BPF_PROG_TEST_RUN is no verdict."""
+        try:
+            values.append(stubs[is_egress].test_run(frame, context).value)
+        except BpfError:
+            return True
+        return False
+
+    has_kept = IS_EMULATED and kept_packets().exists()
+    packets = (
+        (packet for packet in read_kept() if not is_refused(*packet[::2]))
+        if has_kept
+        else judged_packets(PACKETS, is_refused)
+    )
+    to_keep = []
+    judged = passed = 0
+    for packet in packets:
+        judged += 1
+        if values.pop() == PASS:
             passed += 1
-            if not oracle.may_pass(frame, direction):
-                pytest.fail(f"{direction}: {frame.hex()} passed")
-        else:
-            # A first fragment is remembered even when it is denied.
-            oracle.may_pass(frame, direction)
-    assert passed > PACKETS // 50
-    assert refused < PACKETS // 5
+            if not packet.may_pass:
+                pytest.fail(f"{packet.is_egress=}: {packet.frame.hex()} passed")
+        if not has_kept and judged <= KEPT:
+            to_keep.append(packet)
+    assert judged > 0.8 * (KEPT if has_kept else PACKETS)
+    assert passed > judged // 50
+    if not IS_EMULATED and judged >= KEPT:
+        keep(to_keep)
