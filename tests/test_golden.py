@@ -53,10 +53,10 @@ def test_case(case: str, golden: Callable[[str, str], None], objects: Path) -> N
     assert compilation.ok, render_text(compilation.diagnostics)
     assert compilation.bundle is not None
     text = compilation.bundle.files
-    assert compilation.tables is not None
+    assert compilation.middle is not None
     outputs = {
         # What `lockgate golden` writes for everybody.
-        **print_golden(compilation.tables, compilation.policies),
+        **print_golden(compilation.middle),
         "ir.txt": print_policies(compilation.policies),
         "decisions.txt": text["tables/decisions.txt"].decode(),
         "peers.txt": text["tables/peers.txt"].decode(),

@@ -105,13 +105,13 @@ def _key(row: Object) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_bundles_are_their_sources(name: str, tmp_path: Path) -> None:
-    """Through bundles the same differences are found, but for requests and causes."""
+    """Through bundles the same differences are found, but for requests, names, causes."""
     sets = [compile_objects(objects) for objects in sides(CASES[name])]
     bundles = [_through_bundle(s, tmp_path / str(i)) for i, s in enumerate(sets)]
     expected = _results(sets[0], bundles[1])
     assert _results(*bundles) == expected
     assert _results(bundles[0], sets[1]) == expected
-    rows = _results(*sets)
+    rows = [r for r in _results(*sets) if not r["destination"].startswith("fqdn ")]
     if "redirect" not in str(rows):
         assert sorted(map(_key, expected)) == sorted(map(_key, rows))
 

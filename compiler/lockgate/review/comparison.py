@@ -12,6 +12,7 @@ from lockgate.review.difference import (
     find_differences,
     find_isolated,
 )
+from lockgate.review.dns_names import find_name_differences
 from lockgate.review.joint import NOWHERE, find_ground
 from lockgate.review.names import Namer, list_ports
 from lockgate.review.prefix_sets import prefixes_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from lockgate.review.difference import Difference, Ports
+    from lockgate.review.dns_names import NameDifference
     from lockgate.review.joint import Ground, Group
     from lockgate.review.view import Reason, View
 
@@ -142,6 +144,8 @@ def compare_views(
     found = find_differences(ground, before, between, after, cause)
     writer = _Writer(ground, before, after, is_complete=is_complete)
     rows = [row for difference in found if (row := writer.row(difference))]
+    named = find_name_differences(ground, before, between, after, cause)
+    rows += map(writer.row_of_name, named)
     isolated = [
         find_isolated(ground, view, place) for view, place in ((before, 0), (after, 2))
     ]
@@ -238,6 +242,25 @@ class _Writer:
             _reasons(self._before, difference.decisions_before),
             _reasons(self._after, difference.decisions_after),
             self._exposes(difference),
+        )
+
+    def row_of_name(self, difference: NameDifference) -> Row:
+        """Return the difference of a DNS name as a row."""
+        kind, groups = difference.kind, difference.groups
+        name_subjects = self._namer.name_subjects
+        if self._is_complete:
+            name_subjects = self._namer.list_subjects
+        return Row(
+            kind.change,
+            kind.cause,
+            kind.direction,
+            name_subjects(groups),
+            (f"fqdn {difference.name}",),
+            kind.ports,
+            kind.before,
+            kind.after,
+            tuple(sorted(difference.because_before, key=_reason_order)),
+            tuple(sorted(difference.because_after, key=_reason_order)),
         )
 
     def exposed(self, differences: Iterable[Difference]) -> tuple[str, ...]:

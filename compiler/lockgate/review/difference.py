@@ -156,7 +156,7 @@ class _Side:
         self._view = view
         classes = [peers.classes[place] for peers in ground.peers]
         self._gather = _gatherer(classes)
-        self._atoms = _common_numbers(ground.atoms, view.atoms)
+        self._atoms = common_numbers(ground.atoms, view.atoms)
         self._intervals: dict[bytes, tuple[int, ...]] = {}
         self._count = len(classes)
         self._words: dict[int, list[str]] = {}
@@ -218,7 +218,7 @@ def _gatherer(places: Sequence[int]) -> Callable[[Sequence[int]], tuple[int, ...
     return itemgetter(*places)
 
 
-def _common_numbers(
+def common_numbers(
     common: Sequence[Sequence[int]], own: Sequence[Sequence[int]]
 ) -> list[int]:
     """Return for each common atom the view's own atom that holds it."""
@@ -250,7 +250,7 @@ class _Comparer:
         self._after = _Side(ground, after, 2)
         self._between = None if between is None else _Side(ground, between, 1)
         self._peers = ground.peers
-        self._ranges = list(_ranges(ground.atoms))
+        self._ranges = list(ranges_of_atoms(ground.atoms))
         self._known: dict[tuple[int, int, int], Mapping[_Effect, _Cells]] = {}
         self._pairs: dict[tuple[int, int], _Pairs] = {}
         self._others = [bool(p.pods or p.nodes or p.world) for p in ground.peers]
@@ -337,7 +337,7 @@ class _Comparer:
             place_new = self._after.place(new, rows[2], c)
             was = self._before.word(old, place)
             now = self._after.word(new, place_new)
-            change = _change(was, now)
+            change = find_change(was, now)
             if change is None:
                 continue
             cause = self._cause
@@ -349,22 +349,15 @@ class _Comparer:
             atoms[effect].append(atom)
             places[effect].add((place, place_new))
         for effect, some in atoms.items():
-            cells = found.setdefault((*effect, self._ports(some)), _Cells())
+            cells = found.setdefault(
+                (*effect, join_ports(some, self._ranges)), _Cells()
+            )
             cells.peers.update(peers)
             for place, place_new in places[effect]:
                 if place != NOWHERE:
                     cells.before.add(self._before.decision(old, place))
                 if place_new != NOWHERE:
                     cells.after.add(self._after.decision(new, place_new))
-
-    def _ports(self, atoms: Sequence[int]) -> Ports:
-        found: list[tuple[int, int, int]] = []
-        for atom in atoms:
-            axis, first, last = self._ranges[atom]
-            if found and found[-1][0] == axis and found[-1][2] + 1 == first:
-                first = found.pop()[1]
-            found.append((axis, first, last))
-        return tuple(found)
 
 
 _Effect = tuple[str, str, str, str, Ports]
@@ -378,7 +371,19 @@ class _Pairs(NamedTuple):
     pairs: tuple[tuple[int, int], ...]
 
 
-def _change(before: str, after: str) -> str | None:
+def join_ports(atoms: Sequence[int], ranges: Sequence[tuple[int, int, int]]) -> Ports:
+    """Return the ports of rising atoms, of which axis, first and last port are known."""
+    found: list[tuple[int, int, int]] = []
+    for atom in atoms:
+        axis, first, last = ranges[atom]
+        if found and found[-1][0] == axis and found[-1][2] + 1 == first:
+            first = found.pop()[1]
+        found.append((axis, first, last))
+    return tuple(found)
+
+
+def find_change(before: str, after: str) -> str | None:
+    """Return what happened between two verdicts; None where nothing did."""
     if before == after:
         return None
     if passes(after):
@@ -386,24 +391,8 @@ def _change(before: str, after: str) -> str | None:
     return LOST if passes(before) else None
 
 
-def _ranges(atoms: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, int]]:
+def ranges_of_atoms(atoms: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, int]]:
     """Yield axis, first and last port of each common atom."""
     for axis, (starts, size) in enumerate(zip(atoms, AXIS_SIZES, strict=True)):
         for start, after in zip(starts, (*starts[1:], size), strict=True):
             yield axis, start, after - 1
-
-
-__all__ = [
-    "CHANGED",
-    "CHANGES",
-    "GAINED",
-    "LOST",
-    "POLICY",
-    "SNAPSHOT",
-    "UNKNOWN",
-    "Difference",
-    "Kind",
-    "Ports",
-    "find_differences",
-    "find_isolated",
-]

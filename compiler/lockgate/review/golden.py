@@ -34,12 +34,11 @@ from lockgate.review.view_of_tables import view_of_tables
 from lockgate.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from lockgate.diagnostics import Diagnostics
-    from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
+    from lockgate.passes.pipeline import Middle
 
 CONFIG = ".lockgate-golden.yaml"
 SUFFIXES = (".gate", ".yaml", ".yml")
@@ -63,12 +62,12 @@ class Difference(NamedTuple):
     diff: str
 
 
-def print_golden(tables: Tables, policies: Iterable[Policy]) -> dict[str, str]:
+def print_golden(middle: Middle) -> dict[str, str]:
     """Return file name → text: who reaches whom, every verdict table, what it costs."""
     return {
-        "reachability.txt": print_reachability(view_of_tables(tables, policies)),
-        "verdicts.txt": print_tables(tables)["policies.txt"],
-        "budget.txt": _print_budget(tables),
+        "reachability.txt": print_reachability(view_of_tables(middle)),
+        "verdicts.txt": print_tables(middle.tables)["policies.txt"],
+        "budget.txt": _print_budget(middle.tables),
     }
 
 
@@ -89,7 +88,7 @@ def make_golden(
         made = compile_parsed(str(folder), parsed, setting.options, diagnostics, files)
         if made is None or made.middle is None:
             return None
-        return print_golden(made.middle.tables, parsed.policies)
+        return print_golden(made.middle)
 
 
 def compare_golden(folder: Path, golden: dict[str, str]) -> list[Difference]:

@@ -143,7 +143,7 @@ def compile_parsed(
         return None
     return PolicySet(
         label,
-        view_of_tables(middle.tables, parsed.policies),
+        view_of_tables(middle),
         measure_tables(middle.tables),
         parsed,
         middle,
@@ -164,7 +164,7 @@ def move_policies(old: PolicySet, new: PolicySet, options: Options) -> View | No
     middle = run_passes(cluster, old.parsed.policies, None, options, diagnostics)
     if not diagnostics.ok:
         return None
-    return view_of_tables(middle.tables, old.parsed.policies)
+    return view_of_tables(middle)
 
 
 def has_same_snapshot(old: PolicySet, new: PolicySet) -> bool:

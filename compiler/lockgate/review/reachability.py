@@ -11,14 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockgate.review.difference import find_differences
+from lockgate.review.dns_names import find_name_differences
 from lockgate.review.joint import NOWHERE, find_ground
 from lockgate.review.names import Namer, print_ports
-from lockgate.review.view import DENY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from lockgate.review.difference import Difference
+    from lockgate.review.difference import Difference, Kind
     from lockgate.review.joint import Group
     from lockgate.review.view import View
 
@@ -41,18 +41,21 @@ def _paragraphs(view: View) -> Iterator[list[str]]:
     }
     ground = replace(ground, groups=groups)
     namer = Namer(ground)
-    nobody = replace(view, verdicts=[DENY] * len(view.verdicts))
-    found = find_differences(ground, nobody, None, view, "")
+    found = find_differences(ground, view, None, view, "")
+    named = find_name_differences(ground, view, None, view, "")
     for direction, word in _DIRECTIONS.items():
         profiles = _profiles(namer, found, direction)
+        for name in named if direction == "egress" else ():
+            for group in name.groups:
+                profiles[group].append(_line(f"fqdn {name.name}", name.kind))
         alike: dict[tuple[str, ...], list[Group]] = defaultdict(list)
         for group in groups:
             if group.direction == direction:
                 alike[tuple(sorted(profiles.get(group, ())))].append(group)
-        named = [
+        listed = [
             (namer.name_subjects(some), profile) for profile, some in alike.items()
         ]
-        for subjects, profile in sorted(named):
+        for subjects, profile in sorted(listed):
             lines = [f"{direction} at {', '.join(subjects)}"]
             lines += [f"  {word} {line}" for line in profile or ("nobody",)]
             yield lines
@@ -60,7 +63,7 @@ def _paragraphs(view: View) -> Iterator[list[str]]:
 
 def _profiles(
     namer: Namer, found: list[Difference], direction: str
-) -> Mapping[Group, list[str]]:
+) -> dict[Group, list[str]]:
     """Return for each group what it may do, a line for each."""
     profiles: dict[Group, list[str]] = defaultdict(list)
     for difference in found:
@@ -73,6 +76,10 @@ def _profiles(
             if namer.ends(seen).is_empty:
                 continue
             peers = ", ".join(namer.name_peers(kind, seen))
-            verdict = "" if kind.after == "allow" else f"  ({kind.after})"
-            profiles[group].append(f"{peers}: {print_ports(kind.ports)}{verdict}")
+            profiles[group].append(_line(peers, kind))
     return profiles
+
+
+def _line(peers: str, kind: Kind) -> str:
+    verdict = "" if kind.after == "allow" else f"  ({kind.after})"
+    return f"{peers}: {print_ports(kind.ports)}{verdict}"

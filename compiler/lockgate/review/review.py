@@ -19,7 +19,7 @@ from lockgate.review.policy_set import (
     read_bundle_set,
     require_snapshot,
 )
-from lockgate.review.view import without_requests
+from lockgate.review.view import REDIRECT, without_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lockgate.review.arguments import Side
     from lockgate.review.comparison import Comparison
     from lockgate.review.policy_set import Parsed, PolicySet
+    from lockgate.review.view import View
 
 
 def review(
@@ -68,12 +69,16 @@ def compare_sets(
     if not has_same_snapshot(old, new):
         between = move_policies(old, new, options)
         cause = UNKNOWN
+    notes: tuple[str, ...] = ()
     if old.parsed is None or new.parsed is None:
-        # A bundle has no L7 rules, so those of the other side say nothing either.
+        # So those of the other side say nothing either.
+        if _has_requests(before) or _has_requests(after):
+            notes = ("a bundle keeps no L7 rules and no DNS names: none are compared",)
         before, after = without_requests(before), without_requests(after)
     comparison = compare_views(before, between, after, cause, is_complete=is_complete)
     return replace(
         comparison,
+        notes=(*comparison.notes, *notes),
         sizes=(old.sizes, new.sizes),
         hashes=(old.digest, new.digest),
         is_same_text=_is_same_text(old, new),
@@ -117,6 +122,11 @@ def _report(
     for said in parsed:
         if said is not None:
             report_equal_priorities(said.policies, diagnostics)
+
+
+def _has_requests(view: View) -> bool:
+    """Whether somebody asks for L7 rules or DNS names."""
+    return bool(view.names) or any(v.startswith(REDIRECT) for v in view.verdicts)
 
 
 def _is_same_text(old: PolicySet, new: PolicySet) -> bool:

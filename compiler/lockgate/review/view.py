@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from ipaddress import IPv4Address, IPv6Address
 
+    from lockgate.ir.l7 import L7Rules
+
     Address = IPv4Address | IPv6Address
 
 DENY = "deny"
@@ -74,6 +76,15 @@ class Reason(NamedTuple):
     line: int | None
 
 
+class NameRule(NamedTuple):
+    """A rule about a DNS name: the atoms of its traffic, and what it asks at L7."""
+
+    name: str
+    atoms: frozenset[int]
+    l7: L7Rules | None
+    reason: Reason
+
+
 @dataclass(frozen=True)
 class View:
     """The verdict tables of one policy set.
@@ -81,7 +92,8 @@ class View:
     ``world`` are, by IP version, the addresses (as numbers) where the class of what is
     outside changes, and the class from there.  ``host`` is the class of an own host that is
     no node of the snapshot.  ``atoms`` are the first ports by axis.  ``verdicts`` say what
-    each decision does; ``defaults`` are the decisions that deny by default.
+    each decision does; ``defaults`` are the decisions that deny by default.  ``rest`` is the
+    class of addresses that no rule names; ``names`` are rules about DNS names by table.
     """
 
     pods: tuple[Pod, ...]
@@ -93,6 +105,8 @@ class View:
     defaults: frozenset[int]
     read_table: Callable[[int], Table]
     read_reasons: Callable[[int], tuple[Reason, ...]]
+    rest: int = 0
+    names: Mapping[int, tuple[NameRule, ...]] = field(default_factory=dict)
     _tables: dict[int, Table] = field(default_factory=dict)
 
     def table(self, number: int) -> Table:
@@ -104,8 +118,9 @@ class View:
 
 
 def without_requests(view: View) -> View:
-    """Return a view whose redirects say their parser and no more."""
-    return replace(view, verdicts=[v.partition(":")[0] for v in view.verdicts])
+    """Return a view as a bundle gives it: redirects say their parser, names are unknown."""
+    verdicts = [verdict.partition(":")[0] for verdict in view.verdicts]
+    return replace(view, verdicts=verdicts, names={})
 
 
 def passes(verdict: str) -> bool:
@@ -151,6 +166,11 @@ class AddressBook:
     def unknown_host(self) -> int:
         """The class of an own host that is no node of the snapshot."""
         return self._peers[self._peers[0].host].identity_class
+
+    @property
+    def rest(self) -> int:
+        """The class of addresses that no rule names."""
+        return self._peers[0].identity_class
 
     def classes(self, addresses: Sequence[Address]) -> dict[int, int]:
         """Return the class of the first address of each family."""

@@ -53,6 +53,7 @@ def view_of_bundle(packed: PackedTables, addresses: str) -> View:
         form.defaults(verdicts),
         form.table,
         form.reasons,
+        form.addresses.rest,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.ir.prefixes import Prefix
 from lockgate.ir.tables import Outcome
+from lockgate.review.dns_names import read_name_rules
 from lockgate.review.requests_text import describe_requests
 from lockgate.review.view import REDIRECT, AddressBook, Node, Pod, Reason, Table, View
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from lockgate.ir.l7 import L7Rules
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Decision, Tables
+    from lockgate.passes.pipeline import Middle
 
 
-def view_of_tables(tables: Tables, policies: Iterable[Policy]) -> View:
-    """Return the view; ``policies`` are those that the tables are of."""
-    form = _Form(tables, policies)
+def view_of_tables(middle: Middle) -> View:
+    """Return the view of the tables, with what explains them."""
+    tables = middle.tables
+    form = _Form(tables, middle.resolution.policies)
     pods, nodes = tuple(form.pods()), tuple(form.nodes())
     return View(
         pods,
@@ -33,6 +36,8 @@ def view_of_tables(tables: Tables, policies: Iterable[Policy]) -> View:
         form.defaults(),
         form.table,
         form.reasons,
+        form.addresses.rest,
+        read_name_rules(middle),
     )
 
 
