@@ -52,3 +52,21 @@ def test_verdicts_stay(part: int) -> None:
         simulation = compile_beside(example.objects, "p.yaml", back, plain)
         difference = find_difference(example, simulation)
         assert difference is None, f"{back}\n{difference}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "policy web in a for pods { isolate in allow in from everything }\n",
+        "policy web in a for pods { isolat in }\n",
+    ],
+)
+def test_what_reads_differently_is_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A printer that says something else, or nothing that can be read, is found out."""
+    gate = "policy web in a for pods { isolate in allow in from @host }\n"
+    printer = "lockgate.language.conversion.print_blocks"
+    monkeypatch.setattr(printer, lambda blocks: text)
+    _, said = convert_texts({"p.gate": gate}, Target.GATE)
+    assert [code for code, _ in errors(said)] == ["E1832"]

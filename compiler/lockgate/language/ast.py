@@ -12,6 +12,8 @@ from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
+from lockgate.language.ast_traces import Service, Trace
+
 if TYPE_CHECKING:
     from lockgate.ir.labels import Operator, Requirement
     from lockgate.ir.policy import Action, Direction, Entity, Scope, TrafficMatch
@@ -438,140 +440,6 @@ class Test:
 
     name: Text
     statements: tuple[Statement, ...]
-    span: Span = field(compare=False)
-
-
-# ---------------------------------------------------------------- blocks of other issues
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """``process.binary``: a name, and fields of it."""
-
-    path: tuple[str, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A whole number, decimal, ``0x`` or ``0o``."""
-
-    value: int
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """``path(f)``: a function of values."""
-
-    function: Name
-    arguments: tuple[Value, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """``path(f) == "/etc/shadow"``, ``x in {1, 2}``, ``x not in {...}``.
-
-    ``operator`` is one of ``== != < <= > >=``, ``in`` and ``not in``; the last two have any
-    number of values, the others one.
-    """
-
-    left: Value
-    operator: str
-    right: tuple[Value, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """``not PREDICATE``."""
-
-    predicate: Predicate
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """``A and B``."""
-
-    predicates: tuple[Predicate, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """``A or B``."""
-
-    predicates: tuple[Predicate, ...]
-    span: Span = field(compare=False)
-
-
-Value = Field | Number | Text | Call
-Predicate = Comparison | Not | And | Or | Call | Field
-
-
-@dataclass(frozen=True, slots=True)
-class TraceAction:
-    """``deny EPERM``, ``event every 1s``: a word, its arguments as written."""
-
-    word: Name
-    arguments: tuple[Name, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """``on lsm file_open(f: file) where PREDICATE => ACTIONS``.
-
-    ``parameters`` are pairs of name and type.
-    """
-
-    hook: Name
-    function: Name
-    parameters: tuple[tuple[Name, Name], ...]
-    where: Predicate | None
-    actions: tuple[TraceAction, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """``trace NAME for SUBJECT { probes }``; ``subject`` is None for ``host``."""
-
-    name: Name
-    namespace: Name | None
-    subject: Selection | None
-    probes: tuple[Probe, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """``listen 10.96.0.10 on tcp/80, tcp/443``: an address that a service answers at."""
-
-    network: Network
-    traffic: tuple[Traffic, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Backends:
-    """``backends app=web on tcp/8080``: who answers, and at which port of theirs."""
-
-    end: End
-    traffic: Traffic
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """``service NAME in NAMESPACE { listen ...  backends ... }``."""
-
-    name: Name
-    namespace: Name
-    listens: tuple[Listen, ...]
-    backends: tuple[Backends, ...]
     span: Span = field(compare=False)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.frontend.cidr import parse_prefix
-from lockgate.language.ast import Backends, Listen, Name, Service, Traffic
+from lockgate.language.ast import Name, Traffic
+from lockgate.language.ast_traces import Backends, Listen, Service
 from lockgate.language.build import Children, Place, first, of_type
 from lockgate.language.build_ends import Prefix
 from lockgate.language.build_labels import Namespace, check_name

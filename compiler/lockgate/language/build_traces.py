@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.language.ast import (
+from lockgate.language.ast import Name, Selection
+from lockgate.language.ast_traces import (
     And,
     Call,
     Comparison,
     Field,
-    Name,
     Not,
     Number,
     Or,
     Probe,
-    Selection,
     Trace,
     TraceAction,
 )
@@ -25,7 +24,7 @@ from lockgate.language.grammar import Token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockgate.language.ast import Predicate, Value
+    from lockgate.language.ast_traces import Predicate, Value
     from lockgate.language.build import Rules
 
 _WORDS = ("STRING", "REGEX")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.language import ast
+from lockgate.language.ast_traces import Service, Trace
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
+    from lockgate.language import ast
     from lockgate.options import Options
 
-_NAMES = {ast.Trace: "traces", ast.Service: "services"}
+_NAMES = {Trace: "traces", Service: "services"}
 
 
 def report_block(block: ast.Block, options: Options, diagnostics: Diagnostics) -> None:
