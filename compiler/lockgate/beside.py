@@ -8,59 +8,92 @@ the other: nothing but time depends on it.
 from __future__ import annotations
 
 import marshal
+import mmap
 import os
+import signal
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _T = TypeVar("_T")
-
-Texts = dict[str, bytes]
-"""What a copy may return; it must be something that :mod:`marshal` writes."""
+_U = TypeVar("_U")
 
 
-def do_beside(work: Callable[[], Texts], here: Callable[[], _T]) -> tuple[Texts, _T]:
+def do_beside(work: Callable[[], _T], here: Callable[[], _U]) -> tuple[_T, _U]:
     """Return what ``work``, in a copy of this process, and ``here`` return."""
-    copy = _start(work)
-    if copy is None:
-        return work(), here()
-    pid, end = copy
-    try:
-        # The pipe holds little: the copy waits with its result until we are done.
+    with started_beside(work) as copy:
         done = here()
-        with os.fdopen(end, "rb", closefd=False) as pipe:
-            packed = pipe.read()
-    finally:
-        os.close(end)
-        _, status = os.waitpid(pid, 0)
-    if status != 0:
-        return work(), done  # killed for want of memory, or it fails here as well
-    texts: Texts = marshal.loads(packed)  # noqa: S302  # from a copy of ourselves
-    return texts, done
+        return copy.result(), done
 
 
-def _start(work: Callable[[], Texts]) -> tuple[int, int] | None:
-    """Return the copy's process and the end of the pipe to read; None if there is none."""
-    if len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:  # one of each
-        return None  # a copy has no other threads, and whatever lock they held is stuck
-    ours, theirs = os.pipe()
+@contextmanager
+def started_beside(
+    work: Callable[[], _T], *, is_long: bool = True
+) -> Iterator[Copy[_T]]:
+    """Start ``work`` in a copy of this process; no copy is left when the block ends.
+
+    What ``work`` returns must be something that :mod:`marshal` writes: numbers, strings,
+    bytes, and tuples, lists and dictionaries of them.  Work that is not long is done here.
+    """
+    copy = Copy(work, is_long)
     try:
-        pid = os.fork()
-    except OSError:
-        os.close(ours)
-        os.close(theirs)
-        return None
-    if pid:
-        os.close(theirs)
-        return pid, ours
-    status = 1
-    try:
-        os.close(ours)  # else the copy would not see that nobody reads any more
-        packed = marshal.dumps(work())
-        with os.fdopen(theirs, "wb") as pipe:
-            pipe.write(packed)
-        status = 0
+        yield copy
     finally:
-        os._exit(status)  # and nothing of what the other process will do at its end
+        copy.end()
+
+
+class Copy(Generic[_T]):
+    """Something that is being done in a copy of this process."""
+
+    def __init__(self, work: Callable[[], _T], is_long: bool) -> None:
+        self._work = work
+        self._file = -1
+        self._pid = self._start() if is_long and _can_copy() else None
+
+    def result(self) -> _T:
+        """Wait, and return what the work returned; once."""
+        if self._pid is None:
+            return self._work()
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = None
+        if status != 0:
+            return self._work()  # killed for want of memory, or it fails here as well
+        with mmap.mmap(self._file, 0, access=mmap.ACCESS_READ) as packed:
+            found: _T = marshal.loads(packed)  # noqa: S302  # from a copy of ourselves
+        return found
+
+    def end(self) -> None:
+        """Let go of the copy, whether it is done or nobody asked for its result."""
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = None
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _start(self) -> int | None:
+        """Return the copy's process; None if there is none."""
+        try:
+            # A file in memory and not a pipe: the copy need not wait for a reader.
+            self._file = os.memfd_create("lockgate")
+            pid = os.fork()
+        except OSError:
+            return None
+        if pid:
+            return pid
+        status = 1
+        try:
+            with os.fdopen(self._file, "wb") as file:
+                marshal.dump(cast("Any", self._work()), file)
+            status = 0
+        finally:
+            os._exit(status)  # and nothing of what the other process will do at its end
+
+
+def _can_copy() -> bool:
+    """Whether there are two processors, and no thread whose lock a copy would miss."""
+    return len(os.sched_getaffinity(0)) > 1 and threading.active_count() == 1

@@ -8,21 +8,21 @@ again.  Its keys begin with a hash of this compiler's own code and of the option
 
 from __future__ import annotations
 
-import marshal
 import os
 import platform
 import sqlite3
 import time
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_SCHEMA = 1
+_SCHEMA = 2
 _LARGEST = 256 << 20
-"""Bytes from which on records that were not used for days are dropped."""
+"""Bytes from which on records that were not used for days are dropped; if there are
+none, all are."""
 
 _DAYS_KEPT = 3
 _BATCH = 500
@@ -51,18 +51,22 @@ class DocumentCache:
         self._today = int(time.time() // 86_400)
         self._connection = None if folder is None else _connect(folder)
 
-    def key(self, text: bytes, kind: bytes) -> bytes:
-        """Return the key of a document: of its bytes, and how they are to be read."""
-        hasher = blake2b(text, digest_size=16, key=self._salt)
-        hasher.update(b"\0" + kind)
+    def key(self, text: bytes, how: bytes) -> bytes:
+        """Return the key of some documents: of their bytes, and how they are to be read.
+
+        SHA-256, because processors have instructions for it: a snapshot is large.
+        """
+        hasher = sha256(self._salt)
+        hasher.update(len(how).to_bytes(8, "little") + how)
+        hasher.update(text)
         return hasher.digest()
 
-    def load(self, keys: Iterable[bytes]) -> dict[bytes, Any]:
+    def load(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the records that are there and whole."""
         if self._connection is None:
             return {}
         wanted = list(dict.fromkeys(keys))
-        found: dict[bytes, Any] = {}
+        found: dict[bytes, bytes] = {}
         try:
             for i in range(0, len(wanted), _BATCH):
                 self._load_batch(wanted[i : i + _BATCH], found)
@@ -71,11 +75,10 @@ class DocumentCache:
             return {}
         return found
 
-    def store(self, key: bytes, record: Any) -> None:  # noqa: ANN401  # marshal's types
+    def store(self, key: bytes, record: bytes) -> None:
         """Keep a record; it is written by :meth:`close`."""
         if self._connection is not None:
-            packed = marshal.dumps(record)
-            self._new[key] = _check(packed) + packed
+            self._new[key] = _check(record) + record
 
     def close(self) -> None:
         """Write what is new, drop what is old, and close the store."""
@@ -95,25 +98,31 @@ class DocumentCache:
         finally:
             connection.close()
 
-    def _load_batch(self, keys: list[bytes], found: dict[bytes, Any]) -> None:
+    def _load_batch(self, keys: list[bytes], found: dict[bytes, bytes]) -> None:
         assert self._connection is not None  # noqa: S101  # load() has looked
         marks = ",".join("?" * len(keys))
         query = f"SELECT key, day, record FROM documents WHERE key IN ({marks})"  # noqa: S608  # only question marks
         for key, day, stored in self._connection.execute(query, keys):
-            packed = stored[_CHECK:]
-            if stored[:_CHECK] == _check(packed):
-                found[key] = marshal.loads(packed)  # noqa: S302  # ours, and whole
+            record = stored[_CHECK:]
+            if stored[:_CHECK] == _check(record):
+                found[key] = record
                 if day != self._today:
                     self._used.append(key)
 
     def _shrink(self, connection: sqlite3.Connection) -> None:
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        size = connection.execute("PRAGMA page_size").fetchone()[0]
-        if pages * size > _LARGEST:
+        for first_kept in (self._today - _DAYS_KEPT, self._today + 1):
+            if _size(connection) <= _LARGEST:
+                return
             with connection:
-                last = self._today - _DAYS_KEPT
-                connection.execute("DELETE FROM documents WHERE day < ?", (last,))
+                delete = "DELETE FROM documents WHERE day < ?"
+                connection.execute(delete, (first_kept,))
             connection.execute("VACUUM")
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    page = connection.execute("PRAGMA page_size").fetchone()[0]
+    return int(pages * page)
 
 
 def compiler_salt(options: str) -> bytes:
@@ -121,15 +130,14 @@ def compiler_salt(options: str) -> bytes:
     salt = blake2b(options.encode(), digest_size=32)
     salt.update(f"{_SCHEMA} {platform.python_version()}".encode())
     package = Path(__file__).parent.parent
-    folders = (package / "frontend", package / "ir", package)
-    for folder in folders:
-        for path in sorted(folder.glob("*.py")):
-            salt.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted((*package.rglob("*.py"), *package.glob("grammar/*"))):
+        name = path.relative_to(package).as_posix()
+        salt.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return salt.digest()
 
 
-def _check(packed: bytes) -> bytes:
-    return blake2b(packed, digest_size=_CHECK).digest()
+def _check(record: bytes) -> bytes:
+    return blake2b(record, digest_size=_CHECK).digest()
 
 
 def _connect(folder: Path) -> sqlite3.Connection | None:

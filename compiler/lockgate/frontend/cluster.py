@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, TypeVar
+from itertools import chain
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lockgate.frontend.facts import (
+    Addresses,
     EndpointFacts,
     Facts,
     NamespaceFacts,
@@ -66,28 +69,31 @@ def build_cluster(
     diagnostics: Diagnostics,
 ) -> Cluster:
     """Join the facts of all objects; ``cluster_name`` is a label of every endpoint."""
-    sorted_facts: dict[type, list[Located]] = defaultdict(list)
-    for facts, span in located:
-        sorted_facts[type(facts)].append((facts, span))
-    pods = _of(PodFacts, sorted_facts)
-    nodes = [_build_node(*pair) for pair in _of(NodeFacts, sorted_facts)]
+    by_kind = _Located(located)
+    addresses = Addresses()
+    pods = by_kind.of(PodFacts)
+    nodes = [_build_node(*pair) for pair in by_kind.of(NodeFacts)]
     namespaces = _build_namespaces(
-        _of(NamespaceFacts, sorted_facts), [f for f, _ in pods], diagnostics
+        by_kind.of(NamespaceFacts), [f for f, _ in pods], diagnostics
     )
-    builder = _EndpointBuilder(namespaces, cluster_name)
-    live = [(f, s) for f, s in pods if f.addresses and not f.is_finished]
+    builder = _EndpointBuilder(namespaces, cluster_name, addresses)
+    live = [pair for pair in pods if pair[0].addresses and not pair[0].is_finished]
     _note_passed_over(pods, diagnostics)
-    in_pods = [(f, s) for f, s in live if not f.is_on_host]
+    in_pods = [pair for pair in live if not pair[0].is_on_host]
     endpoints = [builder.from_pod(f, s) for f, s in in_pods]
-    endpoints += [builder.from_endpoint(*p) for p in _of(EndpointFacts, sorted_facts)]
-    terminating = {f"{f.namespace}/{f.name}" for f, _ in in_pods if f.is_terminating}
-    endpoints = _resolve_duplicates(endpoints, terminating, nodes, diagnostics)
-    slices = [f for f, _ in _of(SliceFacts, sorted_facts)]
+    attached = by_kind.of(EndpointFacts)
+    endpoints += [builder.from_endpoint(*pair) for pair in attached]
+    if attached or _are_shared((f.addresses for f, _ in in_pods), nodes):
+        terminating = {
+            f"{f.namespace}/{f.name}" for f, _ in in_pods if f.is_terminating
+        }
+        endpoints = _resolve_duplicates(endpoints, terminating, nodes, diagnostics)
+    slices = [f for f, _ in by_kind.of(SliceFacts)]
     services = build_services(
-        _of(ServiceFacts, sorted_facts), slices, [f for f, _ in live], diagnostics
+        by_kind.of(ServiceFacts), slices, [f for f, _ in live], addresses, diagnostics
     )
     api_server = {
-        unpack_address(packed)
+        addresses[packed]
         for facts in slices
         if (facts.namespace, facts.service) == _API_SERVER
         for packed in facts.addresses
@@ -104,14 +110,20 @@ def build_cluster(
     )
 
 
-def _of(
-    kind: type[_F], facts: Mapping[type, Sequence[Located]]
-) -> list[tuple[_F, Span]]:
-    return [(f, span) for f, span in facts.get(kind, ()) if isinstance(f, kind)]
+class _Located:
+    """Facts with their places, by kind."""
+
+    def __init__(self, located: Iterable[Located]) -> None:
+        self._found: dict[type, list[Any]] = defaultdict(list)
+        for pair in located:
+            self._found[type(pair[0])].append(pair)
+
+    def of(self, kind: type[_F]) -> list[tuple[_F, Span]]:
+        """Return those of a kind, in the order of the input."""
+        return self._found[kind]
 
 
-def _by_name(value: Endpoint | HostPod) -> tuple[str, str]:
-    return value.namespace, value.name
+_by_name = attrgetter("namespace", "name")
 
 
 def _by_family(address: Address) -> tuple[int, int]:
@@ -161,10 +173,17 @@ def _labels(pairs: Mapping[str, str]) -> Labels:
 class _EndpointBuilder:
     """Builds endpoints; equal label sets, addresses and ports are built once."""
 
-    def __init__(self, namespaces: Mapping[str, Labels], cluster_name: str) -> None:
+    def __init__(
+        self,
+        namespaces: Mapping[str, Labels],
+        cluster_name: str,
+        addresses: Addresses,
+    ) -> None:
         self._namespaces = namespaces
+        self._addresses = addresses
         self._cluster = Label("k8s", CLUSTER, cluster_name)
         self._label_sets: dict[tuple[str, str, Pairs], Labels] = {}
+        self._of_namespaces: dict[str, Labels] = {}
         self._labels: dict[tuple[str, str], Label] = {}
         self._ports: dict[tuple[tuple[str, int, int], ...], tuple[NamedPort, ...]] = {}
 
@@ -174,7 +193,7 @@ class _EndpointBuilder:
             facts.namespace,
             facts.name,
             self._complete(facts.namespace, facts.service_account, facts.labels),
-            tuple(map(unpack_address, facts.addresses)),
+            tuple([self._addresses[packed] for packed in facts.addresses]),
             facts.node,
             self._named_ports(facts.ports),
             span,
@@ -187,7 +206,7 @@ class _EndpointBuilder:
             facts.namespace,
             facts.name,
             self._complete(facts.namespace, facts.service_account, facts.labels),
-            tuple(map(unpack_address, facts.addresses)),
+            tuple([self._addresses[packed] for packed in facts.addresses]),
             facts.node,
             self._named_ports(facts.ports),
             span,
@@ -212,14 +231,23 @@ class _EndpointBuilder:
             for key, value in labels
             if not key.startswith(_OURS) and key != NAMESPACE
         ]
-        given = self._namespaces.get(namespace)
-        if given is None:
-            given = (Label("k8s", METADATA_NAME, namespace),)
-        complete += [self._label(NAMESPACE_LABELS + x.key, x.value) for x in given]
-        complete.append(self._label(NAMESPACE, namespace))
+        complete += self._of_namespace(namespace)
         complete.append(self._label(SERVICE_ACCOUNT, account))
         complete.append(self._cluster)
         return tuple(sorted(complete))
+
+    def _of_namespace(self, namespace: str) -> Labels:
+        """Return what all endpoints of a namespace have."""
+        found = self._of_namespaces.get(namespace)
+        if found is None:
+            given = self._namespaces.get(namespace)
+            if given is None:
+                given = (Label("k8s", METADATA_NAME, namespace),)
+            found = self._of_namespaces[namespace] = (
+                *(self._label(NAMESPACE_LABELS + x.key, x.value) for x in given),
+                self._label(NAMESPACE, namespace),
+            )
+        return found
 
     def _label(self, key: str, value: str) -> Label:
         pair = key, value
@@ -236,6 +264,14 @@ class _EndpointBuilder:
             found = tuple(NamedPort(n, Protocol(p), port) for n, p, port in ports)
             self._ports[ports] = found
         return found
+
+
+def _are_shared(addresses: Iterable[tuple[bytes, ...]], nodes: Iterable[Node]) -> bool:
+    """Whether an address belongs to two pods, or to a pod and a node."""
+    owned = list(chain.from_iterable(addresses))
+    distinct = set(owned)
+    of_nodes = {address.packed for node in nodes for address in node.addresses}
+    return len(distinct) < len(owned) or not distinct.isdisjoint(of_nodes)
 
 
 def _resolve_duplicates(

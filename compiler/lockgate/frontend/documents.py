@@ -8,27 +8,29 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockgate.beside import do_beside
 from lockgate.collection import without_collection
 from lockgate.frontend.cache import DocumentCache, compiler_salt
 from lockgate.frontend.cluster import build_cluster
+from lockgate.frontend.groups import Group, Unpacker
 from lockgate.frontend.inputs import InputFile, open_inputs
-from lockgate.frontend.kinds import TRACING
-from lockgate.frontend.parts import PartReader
-from lockgate.frontend.splitting import split_list, split_surely
+from lockgate.frontend.outcome import TRACING
+from lockgate.frontend.parts import read_file
 from lockgate.ir.cluster import CidrGroup, Cluster
 from lockgate.ir.policy import Policy
 from lockgate.source import Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from lockgate.diagnostics import Diagnostics
     from lockgate.frontend.facts import Facts
-    from lockgate.frontend.objects import Found, Outcome
-    from lockgate.frontend.parts import Read
+    from lockgate.frontend.groups import Column, Reading
+    from lockgate.frontend.outcome import Outcome
     from lockgate.ir.tracing import TracingPolicy
     from lockgate.options import Options
 
@@ -67,40 +69,83 @@ def documents_from_text(texts: dict[str, str]) -> Documents:
 
 
 def parse_documents(
-    documents: Documents, options: Options, diagnostics: Diagnostics
+    documents: Documents,
+    options: Options,
+    diagnostics: Diagnostics,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Parsed:
     """Read every document; return what they describe.
 
     Policies are in the order of the input.  If there were errors, what is returned is what
-    could be understood.
+    could be understood.  ``meanwhile`` is called where another process is waited for.
     """
     with without_collection():
-        salt = compiler_salt(repr(options))
-        cache = DocumentCache(documents.cache_folder, salt)
-        reader = PartReader(options, cache)
         assembly = _Assembly(diagnostics)
-        for file in documents.files:
-            for source, outcome in _read_file(file, reader, options):
-                assembly.add(source, outcome)
-        cache.close()
+        for groups in _read_files(documents, options, meanwhile):
+            for group in groups:
+                if group.columns:
+                    assembly.add_columns(group.columns)
+                for source, outcome in group.outcomes:
+                    assembly.add(source, outcome)
         return assembly.finish(options)
 
 
-# ---------------------------------------------------------------- one file
+# ---------------------------------------------------------------- files
+
+_LARGE = 4 << 20
+"""From so many bytes on, a file is worth a process that reads it beside the others."""
 
 
-def _read_file(file: InputFile, reader: PartReader, options: Options) -> list[Read]:
-    """Read a file by the guess where its items are, or surely where that was wrong."""
-    if file.is_native:
+def _read_files(
+    documents: Documents, options: Options, meanwhile: Callable[[], object]
+) -> list[list[Group]]:
+    """Read every file; the largest beside the others, if that is worth it."""
+    reader = _FileReader(documents.cache_folder, options)
+    files = documents.files
+
+    def read_here(some: Sequence[InputFile]) -> list[list[Group]]:
+        groups = list(map(reader.unpack, some, reader.read(some)))
+        meanwhile()
+        return groups
+
+    sizes = [0 if file.is_native else len(file.data) for file in files]
+    if max(sizes, default=0) < _LARGE:
+        return read_here(files)
+    at = sizes.index(max(sizes))
+    (reading,), found = do_beside(
+        lambda: reader.read(files[at : at + 1]),
+        lambda: read_here(files[:at] + files[at + 1 :]),
+    )
+    found.insert(at, reader.unpack(files[at], reading))
+    return found
+
+
+class _FileReader:
+    """Reads files, in two steps: what another process can do, and what cannot be sent."""
+
+    def __init__(self, cache_folder: Path | None, options: Options) -> None:
+        self._cache_folder = cache_folder
+        self._salt = compiler_salt(repr(options))
+        self._options = options
+        self._unpacker = Unpacker(options)
+
+    def read(self, files: Iterable[InputFile]) -> list[Reading | None]:
+        """Read files or find them in the cache; one of the native language is left out."""
+        cache = DocumentCache(self._cache_folder, self._salt)
+        readings = [
+            None if file.is_native else read_file(file, self._options, cache)
+            for file in files
+        ]
+        cache.close()
+        return readings
+
+    def unpack(self, file: InputFile, reading: Reading | None) -> list[Group]:
+        """Return what a file says."""
+        if reading is not None:
+            return self._unpacker.unpack(file, reading)
         from lockgate.language.documents import read_input
 
-        return read_input(file, options)
-    guess = split_list(file.data)
-    if guess is not None:
-        read = reader.read(file, guess)
-        if all(outcome.is_whole for _, outcome in read):
-            return read
-    return reader.read(file, split_surely(file.data))
+        return [Group((), read_input(file, self._options))]
 
 
 # ---------------------------------------------------------------- all files
@@ -125,10 +170,7 @@ class _Assembly:
             self._passed_over[api_version, kind] += count
         for found in outcome.found:
             span = Span(source, found.start, found.end)
-            key = found.kind, found.namespace, found.name
-            first = self._seen.setdefault(key, span)
-            if first is not span:
-                self._report_duplicate(found, span, first)
+            if not self._is_new((found.kind, found.namespace, found.name), span):
                 continue
             for value in found.values:
                 if isinstance(value, Policy):
@@ -140,6 +182,22 @@ class _Assembly:
                 else:
                     self._facts.append((value, span))
 
+    def add_columns(self, columns: Sequence[Column]) -> None:
+        """Take objects that are nothing but facts, in columns."""
+        spans = [span for column in columns for span in column.spans]
+        keys = [(column.kind, *name) for column in columns for name in column.names]
+        facts = [facts for column in columns for facts in column.facts]
+        new = dict(zip(keys, spans, strict=True))
+        if len(new) == len(keys) and new.keys().isdisjoint(self._seen.keys()):
+            self._seen.update(new)
+            self._facts.extend(zip(facts, spans, strict=True))
+            return
+        parts = [part for column in columns for part in column.parts]
+        ordered = sorted(zip(parts, keys, facts, spans, strict=True), key=itemgetter(0))
+        for _, key, one, span in ordered:
+            if self._is_new(key, span):
+                self._facts.append((one, span))
+
     def finish(self, options: Options) -> Parsed:
         """Build the cluster, and say what was passed over."""
         if self._passed_over:
@@ -148,12 +206,17 @@ class _Assembly:
         cluster = build_cluster(self._facts, self._groups, name, self._diagnostics)
         return Parsed(cluster, tuple(self._policies), tuple(self._tracing_policies))
 
-    def _report_duplicate(self, found: Found, span: Span, first: Span) -> None:
-        name = f"{found.namespace}/{found.name}".removeprefix("/")
-        message = f"{found.kind} {name} stands twice in the input"
+    def _is_new(self, key: tuple[str, str, str], span: Span) -> bool:
+        """Whether this object stands here for the first time."""
+        first = self._seen.setdefault(key, span)
+        if first is span:
+            return True
+        kind, namespace, name = key
+        message = f"{kind} {f'{namespace}/{name}'.removeprefix('/')} stands twice in the input"
         related = ((first, "first here"),)
         cure = "a cluster holds only one of them: take one away"
         self._diagnostics.error("E1012", message, span, help=cure, related=related)
+        return False
 
     def _note_passed_over(self) -> None:
         counts = sorted(self._passed_over.items())

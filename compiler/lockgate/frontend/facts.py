@@ -88,6 +88,14 @@ def unpack_address(packed: bytes) -> IPv4Address | IPv6Address:
     return IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
 
 
+class Addresses(dict[bytes, IPv4Address | IPv6Address]):
+    """The addresses that facts hold: each of them is one object, made when asked for."""
+
+    def __missing__(self, packed: bytes) -> IPv4Address | IPv6Address:
+        found = self[packed] = unpack_address(packed)
+        return found
+
+
 Facts = (
     NamespaceFacts | PodFacts | NodeFacts | ServiceFacts | SliceFacts | EndpointFacts
 )

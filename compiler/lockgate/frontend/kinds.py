@@ -36,9 +36,6 @@ def _parse_tracing_policy(
     return parse(node, context, diagnostics)
 
 
-TRACING = frozenset({"TracingPolicy", "TracingPolicyNamespaced"})
-"""Kinds that a target decides about: they are read anew each time, not remembered."""
-
 LOCATED: dict[tuple[str, str], LocatedParser] = {
     ("cilium.io/v2", "CiliumCIDRGroup"): cidr_group.parse,
     ("cilium.io/v2", "CiliumClusterwideNetworkPolicy"): cilium_policy.parse,

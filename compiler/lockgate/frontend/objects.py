@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from lockgate.diagnostics import Diagnostic, Diagnostics
+from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.json_reader import (
     SURROGATE,
     read_json,
@@ -25,6 +25,7 @@ from lockgate.frontend.kinds import (
 )
 from lockgate.frontend.metadata import Context
 from lockgate.frontend.nodes import Mapping, Node, Scalar, Sequence, plain_value
+from lockgate.frontend.outcome import Found, Outcome
 from lockgate.frontend.schema import wrong_type
 from lockgate.frontend.snapshot import MistakeError
 from lockgate.frontend.splitting import Form, implied_kind
@@ -35,29 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lockgate.options import Options
-
-
-class Found(NamedTuple):
-    """One object: who it is, where its name stands (offsets), and what it says."""
-
-    kind: str
-    namespace: str
-    name: str
-    start: int
-    end: int
-    values: tuple[Any, ...]
-
-
-class Outcome(NamedTuple):
-    """All of a document; ``is_whole`` unless its syntax is wrong.
-
-    ``passed_over``: apiVersion, kind and number of objects that decide no verdict.
-    """
-
-    is_whole: bool
-    found: tuple[Found, ...]
-    passed_over: tuple[tuple[str, str, int], ...]
-    diagnostics: tuple[Diagnostic, ...]
 
 
 def read_document(

@@ -1,164 +1,131 @@
-"""The parts of a file to what they say, from the cache where they were read before.
+"""The parts of a file to what they say, from the cache if they were read before.
 
-Parts are remembered in groups of some dozens.  Where a group ends is decided by the text of
-the parts themselves, so that one that is added, changed or taken away leaves all other
-groups as they are, and only its own is read again.
+Parts are remembered in groups.  Where a group ends is decided by the text of the parts
+themselves, so that one that is added, changed or taken away leaves all other groups as
+they are, and only its own is read again.
 """
 
 from __future__ import annotations
 
 import mmap
-from functools import partial
+from array import array
+from itertools import chain
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from lockgate.diagnostics import Diagnostics
-from lockgate.frontend.kinds import TRACING
-from lockgate.frontend.objects import Found, Outcome, read_document
-from lockgate.frontend.records import Decoder, encode
-from lockgate.frontend.splitting import BYTE_ORDER_MARK
-from lockgate.source import Source, Span
+from lockgate.frontend.groups import is_whole, pack_group
+from lockgate.frontend.outcome import Outcome
+from lockgate.frontend.sources import FileView
+from lockgate.frontend.splitting import Form, split_list, split_surely
+from lockgate.source import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from lockgate.frontend.cache import DocumentCache
+    from lockgate.frontend.groups import Reading
     from lockgate.frontend.inputs import InputFile
-    from lockgate.frontend.records import Record
     from lockgate.frontend.splitting import Data, Part
     from lockgate.options import Options
+    from lockgate.source import Source
 
-Read = tuple[Source, Outcome]
+_GROUP = {Form.JSON: 64, Form.YAML: 16, Form.YAML_ITEM: 16}
+"""How many parts a group has on average: few where reading them takes long."""
 
-_GROUP = 32
-"""How many parts a group has on average."""
+_LARGEST_GROUP = 4
+"""How many times as many it has at most."""
 
-_LARGEST_GROUP = 128
 _SEEN = 1024
 """Bytes at the beginning of a part that decide whether it begins a group."""
 
 _BATCH = 16
-"""Groups whose text and records are in memory at once."""
+"""Groups whose text is in memory at once."""
 
 
-class PartReader:
-    """Reads the parts of files."""
+def read_file(file: InputFile, options: Options, cache: DocumentCache) -> Reading:
+    """Read a file by the guess where its items are, or surely where that was wrong."""
+    reader = _PartReader(file, options, cache)
+    guess = split_list(file.data)
+    if guess is not None:
+        reading = reader.read(guess)
+        if reading is not None:
+            return reading
+    return reader.read_surely(split_surely(file.data))
 
-    def __init__(self, options: Options, cache: DocumentCache) -> None:
+
+class _PartReader:
+    """Reads the parts of a file."""
+
+    def __init__(self, file: InputFile, options: Options, cache: DocumentCache) -> None:
+        self._data = file.data
+        self._view = FileView(file)
         self._options = options
         self._cache = cache
-        self._decoder = Decoder()
 
-    def read(self, file: InputFile, parts: Sequence[Part]) -> list[Read]:
+    def read(self, parts: Sequence[Part]) -> Reading | None:
+        """Read all parts; None where one of them is not whole."""
+        reading = self.read_surely(parts)
+        return reading if all(map(is_whole, reading[-1])) else None
+
+    def read_surely(self, parts: Sequence[Part]) -> Reading:
         """Read all parts, in their order."""
-        found: list[Read] = []
-        lines = _Lines(file.data)
-        groups = list(_groups(file.data, parts))
+        groups = list(_groups(self._data, parts))
+        packed: list[bytes] = []
         for i in range(0, len(groups), _BATCH):
             batch = groups[i : i + _BATCH]
-            keys = [self._key(file.data, group) for group in batch]
-            records = self._cache.load(keys)
-            for key, group in zip(keys, batch, strict=True):
-                sources = [_source(file, part, lines) for part in group]
-                if key in records:
-                    outcomes = map(self._decode, records[key], sources)
-                    found += zip(sources, outcomes, strict=True)
-                else:
-                    found += self._read_group(key, file.data, group, sources)
-            _forget(file.data, batch[-1][-1].end)
-        return found
+            keys = [self._key(group) for group in batch]
+            known = self._cache.load(keys)
+            packed += [
+                known.get(key) or self._read_group(key, group)
+                for key, group in zip(keys, batch, strict=True)
+            ]
+            _forget(self._data, batch[-1][-1].end)
+        edges = array("Q", chain.from_iterable([part[:2] for part in parts]))
+        form, implied = (
+            (parts[0].form, parts[0].implied) if parts else (Form.YAML, None)
+        )
+        sizes = tuple(map(len, groups))
+        return form.value, implied, edges.tobytes(), sizes, tuple(packed)
 
-    def _key(self, data: Data, group: Sequence[Part]) -> bytes:
+    def _key(self, group: Sequence[Part]) -> bytes:
         begin, end = group[0].start, group[-1].end
         edges = [(p.start - begin, p.end - begin) for p in group]
         how = f"{group[0].form.value} {group[0].implied} {edges}"
-        return self._cache.key(data[begin:end], how.encode())
+        return self._cache.key(self._data[begin:end], how.encode())
 
-    def _read_group(
-        self, key: bytes, data: Data, group: Sequence[Part], sources: Sequence[Source]
-    ) -> Iterable[Read]:
-        read = [
-            (source, self._read_part(data[part.start : part.end], part, source))
-            for part, source in zip(group, sources, strict=True)
-        ]
-        kinds = {found.kind for _, outcome in read for found in outcome.found}
-        if kinds.isdisjoint(TRACING):
-            self._cache.store(key, tuple(_encode(outcome) for _, outcome in read))
-        return read
+    def _read_group(self, key: bytes, group: Sequence[Part]) -> bytes:
+        sources = self._view.sources([p.start for p in group], [p.end for p in group])
+        packed = pack_group(list(map(self._read_part, group, sources)))
+        self._cache.store(key, packed)
+        return packed
 
-    def _read_part(self, text: bytes, part: Part, source: Source) -> Outcome:
+    def _read_part(self, part: Part, source: Source) -> Outcome:
+        # Imported where something must be read: the readers of all kinds are large.
+        from lockgate.frontend import objects
+
+        text = self._data[part.start : part.end]
         try:
             text.decode()
         except UnicodeDecodeError as error:
             return _not_utf8(source, text, error)
-        return read_document(source, part.form, part.implied, self._options)
-
-    def _decode(self, record: Record, source: Source) -> Outcome:
-        is_whole, objects, passed_over, diagnostics = record
-        decode = self._decoder.decode
-        found = tuple(
-            [
-                Found._make((*head, tuple([decode(value, source) for value in values])))
-                for head, values in objects
-            ]
-        )
-        messages = tuple([decode(message, source) for message in diagnostics])
-        return Outcome(is_whole, found, passed_over, messages)
-
-
-def _encode(outcome: Outcome) -> Record:
-    objects = tuple(
-        (tuple(found[:-1]), tuple(map(encode, found.values))) for found in outcome.found
-    )
-    diagnostics = tuple(map(encode, outcome.diagnostics))
-    return outcome.is_whole, objects, outcome.passed_over, diagnostics
+        return objects.read_document(source, part.form, part.implied, self._options)
 
 
 def _groups(data: Data, parts: Sequence[Part]) -> Iterator[list[Part]]:
+    if not parts:
+        return
+    average = _GROUP[parts[0].form]
     group: list[Part] = []
     for part in parts:
         seen = data[part.start : min(part.end, part.start + _SEEN)]
-        if group and (len(group) >= _LARGEST_GROUP or crc32(seen) % _GROUP == 0):
+        if group and (
+            len(group) >= _LARGEST_GROUP * average or crc32(seen) % average == 0
+        ):
             yield group
             group = []
         group.append(part)
-    if group:
-        yield group
-
-
-def _source(file: InputFile, part: Part, lines: _Lines) -> Source:
-    text = partial(_text, file.data, part.start, part.end)
-    begin = partial(lines.position, part.start)
-    return Source(file.name, text, begin, alias=file.alias)
-
-
-class _Lines:
-    """Counts lines when a position is asked for, from the nearest block before it."""
-
-    def __init__(self, data: Data) -> None:
-        self._data = data
-        self._line_of_block = [1]
-
-    def position(self, offset: int) -> tuple[int, int]:
-        """Return line and column of an offset, both 1-based."""
-        data, lines = self._data, self._line_of_block
-        block = offset // _COUNTED
-        while len(lines) <= block:
-            end = len(lines) * _COUNTED
-            lines.append(lines[-1] + data[end - _COUNTED : end].count(b"\n"))
-        line = lines[block] + data[block * _COUNTED : offset].count(b"\n")
-        begin = data.rfind(b"\n", 0, offset) + 1
-        if begin == 0 and data[:3] == BYTE_ORDER_MARK:
-            begin = len(BYTE_ORDER_MARK)
-        return line, 1 + len(data[begin:offset].decode(errors="replace"))
-
-
-_COUNTED = 1 << 14
-"""Bytes of a block: so many are counted again for each position."""
-
-
-def _text(data: Data, start: int, end: int) -> str:
-    return data[start:end].decode(errors="replace")
+    yield group
 
 
 def _forget(data: Data, end: int) -> None:

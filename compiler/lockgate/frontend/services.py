@@ -6,38 +6,41 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lockgate.frontend.facts import unpack_address
 from lockgate.ir.cluster import Backend, Service, ServicePort
 from lockgate.ir.labels import Label
 from lockgate.ir.policy import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from ipaddress import IPv4Address, IPv6Address
 
     from lockgate.diagnostics import Diagnostics
-    from lockgate.frontend.facts import PodFacts, ServiceFacts, SliceFacts
+    from lockgate.frontend.facts import Addresses, PodFacts, ServiceFacts, SliceFacts
     from lockgate.source import Span
+
+
+Packed = bytes
+"""An address as facts hold it; shorter ones, which are IPv4, come first."""
 
 
 @dataclass(slots=True)
 class _Behind:
     """Who is ready behind a service: by port, and at all.
 
-    ``ports`` go by protocol number and name.  A headless service may have no ports, and has
-    backends still.
+    ``ports`` go by protocol number and name, and hold addresses with ports.  A headless
+    service may have no ports, and has backends still.
     """
 
-    ports: dict[tuple[int, str], set[Backend]] = field(
+    ports: dict[tuple[int, str], set[tuple[Packed, int]]] = field(
         default_factory=lambda: defaultdict(set)
     )
-    addresses: set[IPv4Address | IPv6Address] = field(default_factory=set)
+    addresses: set[Packed] = field(default_factory=set)
 
 
 def build_services(
     given: Sequence[tuple[ServiceFacts, Span]],
     slices: Sequence[SliceFacts],
     pods: Sequence[PodFacts],
+    addresses: Addresses,
     diagnostics: Diagnostics,
 ) -> tuple[Service, ...]:
     """Join services with their slices.
@@ -49,7 +52,7 @@ def build_services(
     derived: list[str] = []
     services = []
     candidates: dict[str, list[PodFacts]] = defaultdict(list)
-    for pod in pods:
+    for pod in pods if not slices else ():
         if pod.is_ready and not pod.is_terminating:
             candidates[pod.namespace].append(pod)
     for facts, span in given:
@@ -57,7 +60,7 @@ def build_services(
         if not slices and facts.selector:
             backends = _select_pods(facts, candidates[facts.namespace])
             derived.append(f"{facts.namespace}/{facts.name}")
-        services.append(_build(facts, span, backends))
+        services.append(_build(facts, span, backends, addresses))
     if derived:
         message = (
             f"no EndpointSlice in the input: the backends of {len(derived)} services are "
@@ -68,32 +71,44 @@ def build_services(
     return tuple(sorted(services, key=lambda s: (s.namespace, s.name)))
 
 
-def _build(facts: ServiceFacts, span: Span, behind: _Behind) -> Service:
+def _build(
+    facts: ServiceFacts, span: Span, behind: _Behind, addresses: Addresses
+) -> Service:
     ports = tuple(
         ServicePort(
             Protocol(protocol),
             port,
             name,
-            tuple(sorted(behind.ports.get((protocol, name), ()), key=_order)),
+            tuple(
+                [
+                    Backend(addresses[packed], number)
+                    for packed, number in sorted(
+                        behind.ports.get((protocol, name), ()), key=_order_of_backend
+                    )
+                ]
+            ),
         )
         for protocol, port, name, _ in facts.ports
     )
     labels = tuple(sorted(Label("k8s", *pair) for pair in facts.labels))
-    addresses = tuple(unpack_address(packed) for packed in facts.addresses)
     return Service(
         facts.namespace,
         facts.name,
         labels,
-        addresses,
+        tuple([addresses[packed] for packed in facts.addresses]),
         ports,
-        tuple(sorted(behind.addresses, key=lambda a: (a.version, int(a)))),
+        tuple([addresses[packed] for packed in sorted(behind.addresses, key=_order)]),
         has_selector=bool(facts.selector),
         span=span,
     )
 
 
-def _order(backend: Backend) -> tuple[int, int, int]:
-    return backend.address.version, int(backend.address), backend.port
+def _order(packed: Packed) -> tuple[int, bytes]:
+    return len(packed), packed
+
+
+def _order_of_backend(backend: tuple[Packed, int]) -> tuple[int, tuple[bytes, int]]:
+    return len(backend[0]), backend
 
 
 def _join_slices(
@@ -101,11 +116,10 @@ def _join_slices(
 ) -> dict[tuple[str, str], _Behind]:
     joined: dict[tuple[str, str], _Behind] = defaultdict(_Behind)
     for facts in slices:
-        addresses = [unpack_address(packed) for packed in facts.addresses]
         behind = joined[facts.namespace, facts.service]
-        behind.addresses.update(addresses)
+        behind.addresses.update(facts.addresses)
         for protocol, port, name in facts.ports:
-            behind.ports[protocol, name].update(Backend(a, port) for a in addresses)
+            behind.ports[protocol, name].update([(a, port) for a in facts.addresses])
     return joined
 
 
@@ -114,12 +128,11 @@ def _select_pods(service: ServiceFacts, pods: Iterable[PodFacts]) -> _Behind:
     for pod in pods:
         if not set(service.selector) <= set(pod.labels):
             continue
-        addresses = [unpack_address(packed) for packed in pod.addresses]
-        behind.addresses.update(addresses)
+        behind.addresses.update(pod.addresses)
         for protocol, _, name, target in service.ports:
             port = _target_port(pod, protocol, target)
             if port is not None:
-                behind.ports[protocol, name].update(Backend(a, port) for a in addresses)
+                behind.ports[protocol, name].update((a, port) for a in pod.addresses)
     return behind
 
 

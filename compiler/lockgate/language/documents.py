@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import Diagnostics
-from lockgate.frontend.objects import Found, Outcome
+from lockgate.frontend.outcome import Found, Outcome
 from lockgate.language import ast
 from lockgate.language.notes import note_open_directions
 from lockgate.language.reading import Language, read_file
