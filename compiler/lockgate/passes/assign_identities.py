@@ -15,7 +15,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from lockgate.ir.labels import NAMESPACE
+from lockgate.ir.labels import NAMESPACE, Label
 from lockgate.ir.resolution import (
     ENDPOINTS_FROM,
     ENDPOINTS_TO,
@@ -58,9 +58,10 @@ def assign_identities(
     """Return the identities of all endpoints, and the reserved ones."""
     stable: dict[int, Labels] = {}  # by identity: label sets are mostly shared
     for endpoint in endpoints:
-        if id(endpoint.labels) not in stable:
-            kept = tuple(x for x in endpoint.labels if x.key not in CHURNING)
-            stable[id(endpoint.labels)] = kept
+        labels = endpoint.labels
+        if id(labels) not in stable:
+            kept = tuple([x for x in labels if x.key not in CHURNING])
+            stable[id(labels)] = kept
     numbers = _number(set(stable.values()), locked)
     number_of = {key: numbers[labels] for key, labels in stable.items()}
     identities = [
@@ -78,13 +79,22 @@ def assign_identities(
 def _number(label_sets: set[Labels], locked: Mapping[Labels, int]) -> dict[Labels, int]:
     taken = set(locked.values())
     numbers = {}
+    texts = _Texts()
     for labels in sorted(label_sets):
         number = _reserved_number(labels) or locked.get(labels)
         if number is None:
-            number = _free_number(labels, taken)
+            number = _free_number("\n".join([texts[x] for x in labels]), taken)
             taken.add(number)
         numbers[labels] = number
     return numbers
+
+
+class _Texts(dict[Label, str]):
+    """Labels as text: many label sets have the same."""
+
+    def __missing__(self, label: Label) -> str:
+        text = self[label] = str(label)
+        return text
 
 
 def _reserved_number(labels: Labels) -> int | None:
@@ -94,9 +104,9 @@ def _reserved_number(labels: Labels) -> int | None:
     return None
 
 
-def _free_number(labels: Labels, taken: set[int]) -> int:
+def _free_number(labels: str, taken: set[int]) -> int:
     """Probe places that the label set itself chooses, so that branches rarely collide."""
-    text = "\n".join(map(str, labels)).encode()
+    text = labels.encode()
     first, second = ENDPOINTS_TO - ENDPOINTS_FROM, MORE_ENDPOINTS_TO - ENDPOINTS_TO
     probe = 0
     while True:

@@ -208,7 +208,7 @@ class _Pages:
         self._words = Struct(f"<{self._page_count}Q")
         self._zero = bytes(2 * ROW_PAGE)
         self._made: dict[tuple[int, ...], int] = {}
-        self._laid: dict[tuple[Bits, ...], dict[int, int]] = {(): {}}
+        self._laid: dict[tuple[Bits, ...], tuple[dict[int, int], list[bytes]]] = {}
         self._packed: dict[int, bytes] = {0: self._zero}
 
     def rows(self, blocks: Sequence[Bits]) -> Rows:
@@ -224,22 +224,29 @@ class _Pages:
         laid = self._laid.get(large)
         if laid is None:
             laid = self._laid[large] = self._lay_large(large)
-        numbers = dict(laid)
+        numbers, pages = laid
+        touched: dict[int, int] = {}
         for row, bits in enumerate(blocks[small:], small):
             for member in members(bits):
                 page, place = divmod(member, ROW_PAGE)
-                numbers[page] = numbers.get(page, 0) | row << 16 * place
-        pages = [self._zero] * self._page_count
+                if page not in touched:
+                    touched[page] = numbers.get(page, 0)
+                touched[page] |= row << 16 * place
+        return Rows(self._count, tuple(self._with(pages, touched)))
+
+    def _with(self, pages: Sequence[bytes], numbers: Mapping[int, int]) -> list[bytes]:
+        """Return pages with some of them replaced."""
+        replaced = list(pages)
         packed = self._packed
         for page, number in numbers.items():
             content = packed.get(number)
             if content is None:
                 content = packed[number] = number.to_bytes(2 * ROW_PAGE, "little")
-            pages[page] = content
-        return Rows(self._count, tuple(pages))
+            replaced[page] = content
+        return replaced
 
-    def _lay_large(self, blocks: Sequence[Bits]) -> dict[int, int]:
-        """Return the pages that are not zero, where block ``i`` has row ``i + 1``."""
+    def _lay_large(self, blocks: Sequence[Bits]) -> tuple[dict[int, int], list[bytes]]:
+        """Return the pages where block ``i`` has row ``i + 1``, as numbers and packed."""
         unpack, octets = self._words.unpack, self._words.size
         words = [unpack(bits.to_bytes(octets, "little")) for bits in blocks]
         made = self._made
@@ -254,4 +261,4 @@ class _Pages:
                 made[key] = number
             if number:
                 numbers[page] = number
-        return numbers
+        return numbers, self._with([self._zero] * self._page_count, numbers)

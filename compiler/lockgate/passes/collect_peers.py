@@ -87,9 +87,9 @@ class _Collector:
         """Return the number of a point."""
         return self.points.setdefault(point, len(self.points))
 
-    def cover(self, address: Address) -> int:
+    def cover(self, address: Address | None) -> int:
         """Return the longest prefix of scope EVERY that holds an address."""
-        if not self._vocabulary.every:
+        if address is None or not self._vocabulary.every:
             return NO_COVER
         return self.every_of[self._tree.find(address.version, int(address))]
 
@@ -132,27 +132,25 @@ class _Collector:
     ) -> tuple[tuple[int, ...], ...]:
         """Add the points of all endpoints."""
         keys, ports = self._vocabulary.keys, self._vocabulary.peer_ports
-        seen: dict[int, Labels] = {}  # by identity: label sets are mostly shared
+        # By identity: label sets and ports of many endpoints are one object.
+        known: dict[tuple[int, int, int], int] = {}
         found = []
         for endpoint, number in zip(cluster.endpoints, census.numbers, strict=True):
-            labels = seen.get(id(endpoint.labels))
-            if labels is None:
-                labels = tuple(
-                    x
-                    for x in endpoint.labels
-                    if x.key in keys or x.source == "reserved"
-                )
-                seen[id(endpoint.labels)] = labels
-            named = endpoint.named_ports
-            if named:
-                named = tuple(p for p in named if p.name in ports)
-            covers = [self.cover(address) for address in endpoint.addresses]
-            found.append(
-                tuple(
-                    self.add(Point(PointKind.ENDPOINT, number, labels, cover, named))
-                    for cover in covers or (NO_COVER,)
-                )
-            )
+            labels, named = endpoint.labels, endpoint.named_ports
+            points = []
+            for cover in map(self.cover, endpoint.addresses or (None,)):
+                key = id(labels), id(named), cover
+                point = known.get(key)
+                if point is None:
+                    seen = [
+                        x for x in labels if x.key in keys or x.source == "reserved"
+                    ]
+                    asked = tuple([p for p in named if p.name in ports])
+                    point = known[key] = self.add(
+                        Point(PointKind.ENDPOINT, number, tuple(seen), cover, asked)
+                    )
+                points.append(point)
+            found.append(tuple(points))
         return tuple(found)
 
 

@@ -29,12 +29,12 @@ def collect_vocabulary(policies: Sequence[Policy]) -> Vocabulary:
     """Return all that some selector, prefix or port of a policy names."""
     words = _Words()
     for policy in policies:
-        words.selectors.add(policy.subject)
+        words.selectors[id(policy.subject)] = policy.subject
         for rule in policy.ingress.rules:
             words.add_rule(rule, Direction.INGRESS)
         for rule in policy.egress.rules:
             words.add_rule(rule, Direction.EGRESS)
-    requirements = {r for s in words.selectors for r in s.requirements}
+    requirements = {r for s in words.selectors.values() for r in s.requirements}
     return Vocabulary(
         keys=frozenset(r.key for r in requirements),
         every=frozenset(words.prefixes[Scope.EVERY]),
@@ -49,7 +49,7 @@ class _Words:
     """What was found so far."""
 
     def __init__(self) -> None:
-        self.selectors: set[Selector] = set()
+        self.selectors: dict[int, Selector] = {}  # by identity: most are shared
         self.prefixes: dict[Scope, set[Prefix]] = {scope: set() for scope in Scope}
         self.ports: dict[Direction, set[str]] = {d: set() for d in Direction}
 
@@ -57,7 +57,7 @@ class _Words:
         """Note the words of one rule."""
         for peer in rule.peers:
             if isinstance(peer, LabelPeer):
-                self.selectors.add(peer.selector)
+                self.selectors[id(peer.selector)] = peer.selector
             elif isinstance(peer, NetworkPeer):
                 prefixes = self.prefixes[peer.scope]
                 prefixes.add(Prefix.of(peer.network))

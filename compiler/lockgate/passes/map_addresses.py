@@ -12,6 +12,7 @@ have put it on a device.
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from lockgate.ir.labels import Label
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lockgate.ir.cluster import CidrGroup, Cluster
-    from lockgate.ir.labels import Labels
     from lockgate.ir.resolution import IdentityClasses, PeerSpace, Services
 
 GROUP_NAME = "io.cilium.policy.cidrgroupname/"
@@ -56,17 +56,19 @@ def map_addresses(
         for address, points in zip(node.addresses, known, strict=True):
             hosts = points.host, points.api_server_host
             found[Prefix.of_address(address)] = peers.point(points.node, hosts)
-    own = {point: peers.point(point, None) for e in space.endpoints for point in e}
-    entries = {prefix: AddressEntry(*prefix, peer) for prefix, peer in found.items()}
+    own_points = dict.fromkeys(chain.from_iterable(space.endpoints))
+    own = {point: peers.point(point, None) for point in own_points}
+    entries: dict[tuple[int, int, int], int] = dict(found.items())
     for endpoint, known_points in zip(cluster.endpoints, space.endpoints, strict=True):
         for address, point in zip(endpoint.addresses, known_points, strict=False):
             version = address.version
-            prefix = Prefix(version, int(address), WIDTH[version])
-            entries[prefix] = AddressEntry(*prefix, own[point])
+            entries[version, int(address), WIDTH[version]] = own[point]
     distinct = {identity.number: identity for identity in identities}
     return AddressMap(
         peers=tuple(peers.entries),
-        addresses=tuple(sorted(entries.values())),
+        addresses=tuple(
+            [AddressEntry(*prefix, entries[prefix]) for prefix in sorted(entries)]
+        ),
         identities=tuple(distinct[number] for number in sorted(distinct)),
     )
 
@@ -119,12 +121,17 @@ class _Peers:
 def _identities(space: PeerSpace, cluster: Cluster) -> list[Identity]:
     """Return the identity of each prefix of the tree; the roots are the world."""
     grouped = _group_labels(cluster.cidr_groups)
-    own = [_own_labels(prefix, grouped) for prefix in space.tree.prefixes]
+    prefixes = space.tree.prefixes
+    texts = list(map(str, prefixes))
+    own = [
+        (Label("cidr", text), *grouped.get(prefix, ())) if prefix.length else ()
+        for prefix, text in zip(prefixes, texts, strict=True)
+    ]
     taken: set[int] = set()
     found = []
     versions = {a.version for node in cluster.nodes for a in node.addresses}
     versions |= {a.version for e in cluster.endpoints for a in e.addresses}
-    for number, prefix in enumerate(space.tree.prefixes):
+    for number, prefix in enumerate(prefixes):
         if space.tree.parents[number] < 0:
             found.append(_world(prefix.version, is_dual_stack=len(versions) > 1))
             continue
@@ -132,10 +139,9 @@ def _identities(space: PeerSpace, cluster: Cluster) -> list[Identity]:
         labels |= {reserved("world"), reserved(f"world-ipv{prefix.version}")}
         if number in space.external_api_servers:
             labels.add(reserved("kube-apiserver"))
-        text = str(prefix.network)
-        identity = _free_number(text, taken)
+        identity = _free_number(texts[number], taken)
         taken.add(identity)
-        found.append(Identity(identity, tuple(sorted(labels)), text))
+        found.append(Identity(identity, tuple(sorted(labels)), texts[number]))
     return found
 
 
@@ -145,12 +151,6 @@ def _world(version: int, *, is_dual_stack: bool) -> Identity:
     name = f"world-ipv{version}"
     number = WORLD_IPV4 if version == 4 else WORLD_IPV6  # IP version
     return Identity(number, (reserved(name),), name)
-
-
-def _own_labels(prefix: Prefix, grouped: dict[Prefix, list[Label]]) -> Labels:
-    if prefix.length == 0:
-        return ()
-    return (Label("cidr", str(prefix.network)), *grouped.get(prefix, ()))
 
 
 def _group_labels(groups: Sequence[CidrGroup]) -> dict[Prefix, list[Label]]:

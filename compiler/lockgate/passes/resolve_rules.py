@@ -75,7 +75,7 @@ def resolve_rules(
     ordered = _in_order(policies, keys)
     for place, (policy_number, direction, rule) in enumerate(ordered):
         policy = policies[policy_number]
-        names = ports.check(rule)
+        names = ports.check(rule) if rule.traffic else ()
         bits = peers.of(rule)
         terms = [Term(peers.number(bits), traffic.of(rule))]
         if names and direction is Direction.EGRESS:
@@ -84,13 +84,13 @@ def resolve_rules(
                 for having, atom in traffic.named(names)
             ]
         resolved = ResolvedRule(
-            policy=policy,
-            rule=rule,
-            direction=direction,
-            place=place,
+            policy,
+            rule,
+            direction,
+            place,
             name=f"{keys[policy_number]}#{rule.path}",
             is_audited=policy.is_audited or keys[policy_number] in audited,
-            terms=tuple(t for t in terms if t.traffic and peers.sets[t.peers]),
+            terms=tuple([t for t in terms if t.traffic and peers.sets[t.peers]]),
             named_ports=names if direction is Direction.INGRESS else (),
             named_peers=terms[0].peers,
         )

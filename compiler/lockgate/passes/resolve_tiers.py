@@ -25,7 +25,7 @@ from lockgate.ir.policy import Action, Tier
 from lockgate.ir.tables import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lockgate.decision_book import DecisionBook
     from lockgate.diagnostics import Diagnostics
@@ -63,6 +63,18 @@ class _Verdict(NamedTuple):
     chain: tuple[tuple[Tier, int], ...]
 
 
+class _Known(dict[Tags, int]):
+    """Decisions so far; one that is known is found without a call of ours."""
+
+    def __init__(self, decide: Callable[[Tags], int]) -> None:
+        super().__init__()
+        self._decide = decide
+
+    def __missing__(self, tags: Tags) -> int:
+        decision = self[tags] = self._decide(tags)
+        return decision
+
+
 class TierJudge:
     """Judges for one subject."""
 
@@ -78,7 +90,6 @@ class TierJudge:
         self._book = book
         self._conflicts = conflicts
         self._baseline_overrides = baseline_overrides
-        self._known: dict[Tags, int] = {}
         self._admin = self._deny = self._allow = self._baseline = self._host = 0
         self._audited_denials = 0
         self._sort_terms()
@@ -89,15 +100,14 @@ class TierJudge:
             self._enforced_isolation = self._default_deny(rules.enforced)
         self._is_audited = self._is_audited or self._audited_denials != 0
 
-    def decide(self, tags: Tags) -> int:
-        """Return the decision where these terms match, and no others."""
-        known = self._known.get(tags)
-        if known is None:
-            verdict = self._verdict(tags, self._isolation)
-            if self._is_audited and verdict.outcome is Outcome.DENY:
-                verdict = self._audit(tags, verdict)
-            known = self._known[tags] = self._book.decide(*verdict)
-        return known
+        self.decide: Callable[[Tags], int] = _Known(self._decide).__getitem__
+        """Returns the decision where these terms match, and no others."""
+
+    def _decide(self, tags: Tags) -> int:
+        verdict = self._verdict(tags, self._isolation)
+        if self._is_audited and verdict.outcome is Outcome.DENY:
+            verdict = self._audit(tags, verdict)
+        return self._book.decide(*verdict)
 
     def not_served(self) -> int:
         """Return the decision for a port of a service that nobody serves."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lockgate.bitset import members
+from lockgate.bitset import from_members, members
 from lockgate.ir.labels import Operator
 from lockgate.ir.policy import Direction, NamedPortMatch, SubjectKind
 from lockgate.ir.resolution import INIT, Subject, Subjects, reserved
@@ -58,14 +58,19 @@ def select_subjects(
     groups_of = _group_by_point(policies, space, resolve)
     endpoints = []
     none: tuple[tuple[int, ...], ...] = ()
-    for endpoint, points, identity in zip(
+    everywhere = ALWAYS if mode is EnforcementMode.ALWAYS else None
+    known: dict[tuple[int, int, bool], tuple[int, int]] = {}  # ports by identity:
+    for endpoint, points, identity in zip(  # those of many endpoints are one object
         cluster.endpoints, space.endpoints, census.numbers, strict=True
     ):
-        forced = ALWAYS if mode is EnforcementMode.ALWAYS else None
-        if identity == INIT:
-            forced = INITIALISING
-        groups = groups_of.get(points[0], none)
-        endpoints.append(found.of(groups, endpoint.named_ports, forced))
+        ports = endpoint.named_ports
+        key = points[0], id(ports), identity == INIT
+        pair = known.get(key)
+        if pair is None:
+            forced = INITIALISING if identity == INIT else everywhere
+            groups = groups_of.get(points[0], none)
+            pair = known[key] = found.of(groups, ports, forced)
+        endpoints.append(pair)
     of_hosts = [
         (number, policy.subject)
         for number, policy in enumerate(policies)
@@ -93,7 +98,7 @@ def _group_by_point(
     resolve: Callable[[Selector], Bits],
 ) -> dict[int, tuple[tuple[int, ...], ...]]:
     """Return the policies of each endpoint's point, in groups with the same subject."""
-    firsts = {points[0] for points in space.endpoints}
+    firsts = from_members({points[0] for points in space.endpoints}, space.size)
     by_selector: dict[Selector, list[int]] = {}
     for number, policy in enumerate(policies):
         if policy.subject_kind is SubjectKind.ENDPOINT:
@@ -101,9 +106,8 @@ def _group_by_point(
     found: dict[int, list[tuple[int, ...]]] = {}
     for selector, numbers in by_selector.items():
         group = tuple(numbers)
-        for point in members(resolve(selector)):
-            if point in firsts:
-                found.setdefault(point, []).append(group)
+        for point in members(resolve(selector) & firsts):
+            found.setdefault(point, []).append(group)
     return {point: tuple(groups) for point, groups in found.items()}
 
 
