@@ -9,41 +9,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lockgate.artifact import describe_bundle, seal_bundle, write_bundle
-from lockgate.beside import do_beside
-from lockgate.codegen.pack import pack_tables
-from lockgate.codegen.program import render_programs
-from lockgate.codegen.shape import choose_shape
-from lockgate.codegen.table_text import print_tables
+from lockgate.beside import started_beside
 from lockgate.collection import without_collection
 from lockgate.diagnostics import Diagnostics
-from lockgate.exchange import replaced_file
-from lockgate.frontend.audit import report_unknown_audited
 from lockgate.frontend.documents import parse_documents, read_documents
-from lockgate.frontend.priorities import report_equal_priorities
-from lockgate.frontend.unenforced import report_unenforced, report_untraced
 from lockgate.identity_lock import IdentityLock, read_lock, write_lock
 from lockgate.options import Options
-from lockgate.passes.pipeline import run_passes
-from lockgate.report import print_report
 from lockgate.source import Source
-from lockgate.toolchain.clang import compile_c, find_compiler
-from lockgate.toolchain.elf import read_elf
-from lockgate_runtime.manifest import Toolchain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lockgate.artifact import Bundle
+    from lockgate.beside import Copy
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
-    from lockgate.passes.pipeline import Middle
+    from lockgate.passes.pipeline import Ground, Middle
 
 
 _MANY_TABLES = 1000
 """From so many tables on, a second process is worth its start."""
+
+Files = dict[str, bytes]
+"""Content by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +82,16 @@ def compile_policies(
 ) -> Compilation:
     """Compile files and directories of policies and snapshot into a bundle in memory."""
     settings = settings or Settings()
+    compilation = Compilation(options or Options())
     with without_collection():
-        compilation = compile_tables(paths, options, settings)
-        if compilation.ok:
-            _build_bundle(compilation, settings)
+        ground = _read(compilation, paths, settings)
+        if ground is not None:
+            is_long = len(ground.rules) >= _MANY_TABLES
+            tables = ground.tables
+            with started_beside(lambda: _write_ways(tables), is_long=is_long) as ways:
+                _judge(compilation, ground, settings)
+                if compilation.ok:
+                    _build_bundle(compilation, ways, settings)
     return compilation
 
 
@@ -105,15 +101,29 @@ def compile_tables(
     settings: Settings | None = None,
 ) -> Compilation:
     """Go as far as the verdict tables: what simulation and explanations need."""
-    options, settings = options or Options(), settings or Settings()
-    compilation = Compilation(options)
-    diagnostics = compilation.diagnostics
+    settings = settings or Settings()
+    compilation = Compilation(options or Options())
+    ground = _read(compilation, paths, settings)
+    if ground is not None:
+        _judge(compilation, ground, settings)
+    return compilation
 
+
+def _read(
+    compilation: Compilation, paths: Sequence[str | Path], settings: Settings
+) -> Ground | None:
+    """Read all input, and do what comes before verdicts; None where there were errors."""
+    options, diagnostics = compilation.options, compilation.diagnostics
     settings.progress("reading")
     documents = read_documents(paths, settings.cache, diagnostics)
     cluster, policies, tracing_policies = parse_documents(
-        documents, options, diagnostics
+        documents, options, diagnostics, _import_what_follows
     )
+    from lockgate.frontend.audit import report_unknown_audited
+    from lockgate.frontend.priorities import report_equal_priorities
+    from lockgate.frontend.unenforced import report_unenforced, report_untraced
+    from lockgate.passes.pipeline import lay_ground
+
     # The order of the files must not show in a bundle.
     policies = tuple(sorted(policies, key=lambda policy: (policy.key, policy.part)))
     compilation.cluster, compilation.policies = cluster, policies
@@ -123,16 +133,35 @@ def compile_tables(
     report_untraced(tracing_policies, options, diagnostics)
     lock = _read_lock(settings.lock, diagnostics)
     if not diagnostics.ok:
-        return compilation
-
+        return None
     settings.progress("building tables")
-    middle = run_passes(cluster, policies, lock, options, diagnostics)
-    if not compilation.ok:
-        return compilation
-    compilation.middle, tables = middle, middle.tables
-    compilation.lock = write_lock(lock, tables.identities)
-    _check_locked(compilation, settings, diagnostics)
-    return compilation
+    ground = lay_ground(cluster, policies, lock, options, diagnostics)
+    if settings.lock is not None:
+        compilation.lock = write_lock(lock, ground.tables.identities)
+    return ground
+
+
+def _judge(compilation: Compilation, ground: Ground, settings: Settings) -> None:
+    """From the ground to verdict tables."""
+    from lockgate.passes.pipeline import judge_subjects
+
+    diagnostics = compilation.diagnostics
+    middle = judge_subjects(ground, compilation.options, diagnostics)
+    if compilation.ok:
+        compilation.middle = middle
+        _check_locked(compilation, settings, diagnostics)
+
+
+def _import_what_follows() -> None:
+    """Import what comes after reading, while there is nothing else to do."""
+    import lockgate.artifact
+    import lockgate.codegen.pack
+    import lockgate.codegen.program
+    import lockgate.codegen.table_text
+    import lockgate.passes.pipeline
+    import lockgate.report
+    import lockgate.toolchain.clang
+    import lockgate.toolchain.elf  # noqa: F401  # imported again where it is used
 
 
 def write_outputs(
@@ -143,6 +172,9 @@ def write_outputs(
     The lock file is written beside before the bundle and renamed after it, so that a full
     disk leaves both as they were.
     """
+    from lockgate.artifact import write_bundle
+    from lockgate.exchange import replaced_file
+
     assert compilation.bundle is not None, "there were errors"  # noqa: S101
     if settings.lock is None:
         return write_bundle(compilation.bundle, directory)
@@ -150,28 +182,45 @@ def write_outputs(
         return write_bundle(compilation.bundle, directory)
 
 
-def _build_bundle(compilation: Compilation, settings: Settings) -> None:
-    """From tables to the bundle."""
-    tables, options = compilation.tables, compilation.options
-    assert tables is not None, "compile_tables found no error"  # noqa: S101
-    settings.progress("packing tables")
-    packed, text = _write_tables(tables)
+def _build_bundle(
+    compilation: Compilation, ways: Copy[Files], settings: Settings
+) -> None:
+    """From tables to the bundle; ``ways`` are being written already."""
+    from lockgate.artifact import describe_bundle, seal_bundle
+    from lockgate.codegen.pack import pack_verdicts
+    from lockgate.codegen.program import render_programs
+    from lockgate.codegen.shape import choose_shape
+    from lockgate.codegen.table_text import print_verdicts
+    from lockgate.report import print_report
+    from lockgate.toolchain.clang import compile_c, find_compiler
+    from lockgate.toolchain.elf import read_elf
+    from lockgate_runtime.manifest import Toolchain
 
-    settings.progress("compiling programs")
-    sources = render_programs(choose_shape(tables))
-    objects = compile_c(
-        sources,
-        compilation.diagnostics,
-        clang=settings.clang,
-        cache_folder=settings.cache and settings.cache / "objects",
-    )
-    if not compilation.ok:
-        return
+    tables, options = compilation.tables, compilation.options
+    assert tables is not None, "there was no error"  # noqa: S101
+    settings.progress("packing tables")
+    is_long = len(tables.tables) >= _MANY_TABLES
+    with started_beside(
+        lambda: _encode(print_verdicts(tables)), is_long=is_long
+    ) as text:
+        written = pack_verdicts(tables)
+
+        settings.progress("compiling programs")
+        sources = render_programs(choose_shape(tables))
+        objects = compile_c(
+            sources,
+            compilation.diagnostics,
+            clang=settings.clang,
+            cache_folder=settings.cache and settings.cache / "objects",
+        )
+        if not compilation.ok:
+            return
+        written |= text.result() | ways.result()
 
     settings.progress("describing the bundle")
     compiler = find_compiler(settings.clang)
     manifest = describe_bundle(
-        packed,
+        written,
         {name.removesuffix(".o"): read_elf(elf) for name, elf in objects.items()},
         Toolchain(compiler.name, compiler.version, compiler.clang),
         options,
@@ -181,22 +230,21 @@ def _build_bundle(compilation: Compilation, settings: Settings) -> None:
     )
     files = {f"objects/{name}": content for name, content in objects.items()}
     files |= {f"source/{name}": content.encode() for name, content in sources.items()}
-    files |= {f"tables/{name}": content for name, content in packed.items()}
-    files |= {f"tables/{name}": content for name, content in text.items()}
+    files |= {f"tables/{name}": content for name, content in written.items()}
     files["report.md"] = report.encode()
     compilation.bundle = seal_bundle(manifest, files)
 
 
-def _write_tables(tables: Tables) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Return the tables packed for the kernel, and printed for people."""
+def _write_ways(tables: Tables) -> Files:
+    """Return what leads a packet to its verdict, packed and printed."""
+    from lockgate.codegen.pack import pack_ways
+    from lockgate.codegen.table_text import print_ways
 
-    def print_them() -> dict[str, bytes]:
-        return {name: text.encode() for name, text in print_tables(tables).items()}
+    return pack_ways(tables) | _encode(print_ways(tables))
 
-    if len(tables.tables) < _MANY_TABLES:
-        return pack_tables(tables), print_them()
-    text, packed = do_beside(print_them, lambda: pack_tables(tables))
-    return packed, text
+
+def _encode(texts: Mapping[str, str]) -> Files:
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def _read_lock(path: Path | None, diagnostics: Diagnostics) -> IdentityLock:

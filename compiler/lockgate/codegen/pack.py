@@ -38,22 +38,43 @@ def pack_tables(tables: Tables) -> dict[str, bytes]:
 
     Before: ``tables.atoms.count`` is at most ``MOST_ATOMS``.
     """
+    return pack_ways(tables) | pack_verdicts(tables)
+
+
+def pack_ways(tables: Tables) -> dict[str, bytes]:
+    """Return what leads a packet to its verdict; no verdict need be there yet."""
     return {
-        **pack_maps(tables),
-        "decisions.json": print_lines(map(print_decision, tables.decisions)),
-        "rules.json": print_lines(map(print_rule, tables.rules)),
+        **_pack_maps_of_ways(tables),
         "identities.json": print_lines(map(print_identity, tables.identities)),
         "endpoints.json": print_endpoints(tables),
     }
 
 
+def pack_verdicts(tables: Tables) -> dict[str, bytes]:
+    """Return the verdicts, and the rules that they name."""
+    return {
+        **_pack_maps_of_verdicts(tables),
+        "decisions.json": print_lines(map(print_decision, tables.decisions)),
+        "rules.json": print_lines(map(print_rule, tables.rules)),
+    }
+
+
 def pack_maps(tables: Tables) -> dict[str, bytes]:
     """Return what maps hold, without the names beside."""
+    return _pack_maps_of_ways(tables) | _pack_maps_of_verdicts(tables)
+
+
+def _pack_maps_of_ways(tables: Tables) -> dict[str, bytes]:
     return {
         "addresses_v4.bin": pack_addresses_v4(tables.addresses),
         "addresses_v6.bin": pack_addresses_v6(tables.addresses),
         "peers.bin": pack_peers(tables.peers),
         "ports.bin": pack_ports(tables.atoms),
+    }
+
+
+def _pack_maps_of_verdicts(tables: Tables) -> dict[str, bytes]:
+    return {
         **pack_policies(tables.tables),
         "decisions.bin": pack_decisions(tables),
     }

@@ -20,7 +20,7 @@ from lockgate.ir.tables import AXIS_SIZES, Outcome
 from lockgate_runtime import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lockgate.ir.tables import (
         AddressEntry,
@@ -34,25 +34,40 @@ _PROTOCOLS = {protocol.value: protocol.name.lower() for protocol in Protocol}
 _PARSERS = tuple(Parser)
 _OUTCOMES = {outcome: outcome.name.lower() for outcome in Outcome}
 _TIERS = {tier: tier.name.capitalize() for tier in Tier}
+_PLACES = 32
+"""Bits of the number of some places within a page; the page's own number is above them."""
+
 _NAMED = 3
 """Identities of a class, and classes of a row, that are named one by one."""
 
 
 def print_tables(tables: Tables) -> dict[str, str]:
     """Return file name (below ``tables/``) → text."""
+    return print_ways(tables) | print_verdicts(tables)
+
+
+def print_ways(tables: Tables) -> dict[str, str]:
+    """Return what leads a packet to its verdict; no verdict need be there yet."""
+    return {
+        "addresses.txt": _join(_print_addresses(tables)),
+        "peers.txt": _join(_print_peers(tables)),
+        "ports.txt": _join(_print_ports(tables.atoms)),
+    }
+
+
+def print_verdicts(tables: Tables) -> dict[str, str]:
+    """Return the verdicts, and the sets of classes that they name."""
     peers = _Peers(tables)
     outcomes = [_print_outcome(tables, decision) for decision in tables.decisions]
-    text = {
-        "addresses.txt": _print_addresses(tables),
-        "peers.txt": _print_peers(tables),
-        "ports.txt": _print_ports(tables.atoms),
-        "decisions.txt": _print_decisions(tables, outcomes),
-        "policies.txt": _print_policies(tables, peers, outcomes),
-        "sets.txt": peers.sets(),
-    }
     return {
-        name: "".join(f"{line}\n" for line in lines) for name, lines in text.items()
+        "decisions.txt": _join(_print_decisions(tables, outcomes)),
+        "policies.txt": _join(_print_policies(tables, peers, outcomes)),
+        "sets.txt": _join(peers.sets()),
     }
+
+
+def _join(lines: Iterable[str]) -> str:
+    return "\n".join([*lines, ""])
 
 
 def _print_policies(
@@ -140,9 +155,11 @@ class _Peers:
             f"class {number} ({_some([names[i] for i in sorted(identities)])})"
             for number, identities in enumerate(members)
         ]
-        self._pages: dict[bytes, list[tuple[int, tuple[int, ...]]]] = {}
+        self._pages: dict[bytes, list[tuple[int, int]]] = {}
         self._tables: dict[tuple[bytes, ...], list[tuple[int, str]]] = {}
-        self._names: dict[tuple[tuple[int, tuple[int, ...]], ...], str] = {}
+        self._names: dict[tuple[int, ...], str] = {}
+        self._places: dict[tuple[int, ...], int] = {}
+        self._known_places: list[tuple[int, ...]] = []
         self._sets: dict[str, list[str]] = {}
 
     def of_table(self, table: VerdictTable) -> list[tuple[int, str]]:
@@ -159,13 +176,14 @@ class _Peers:
             yield from (f"  {one}" for one in classes)
 
     def _name_rows(self, pages: Sequence[bytes]) -> list[tuple[int, str]]:
-        rows: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+        rows: dict[int, list[int]] = {}
+        known = self._pages
         for number, page in enumerate(pages):
-            found = self._pages.get(page)
+            found = known.get(page)
             if found is None:
-                found = self._pages[page] = _rows_of(page)
+                found = known[page] = self._rows_of(page)
             for row, places in found:
-                rows.setdefault(row, []).append((number, places))
+                rows.setdefault(row, []).append(number << _PLACES | places)
         named = []
         for row in sorted(rows):
             key = tuple(rows[row])
@@ -175,11 +193,25 @@ class _Peers:
             named.append((row, name))
         return [*named, (0, "*")]
 
-    def _name(self, key: Sequence[tuple[int, tuple[int, ...]]]) -> str:
+    def _rows_of(self, page: bytes) -> list[tuple[int, int]]:
+        """Return the rows of a page other than 0, each with the number of its places."""
+        places: dict[int, list[int]] = {}
+        for place, row in enumerate(struct.unpack(f"<{layout.PEER_PAGE}H", page)):
+            if row:
+                places.setdefault(row, []).append(place)
+        return [(row, self._number(tuple(some))) for row, some in places.items()]
+
+    def _number(self, places: tuple[int, ...]) -> int:
+        number = self._places.setdefault(places, len(self._places))
+        if number == len(self._known_places):
+            self._known_places.append(places)
+        return number
+
+    def _name(self, key: Sequence[int]) -> str:
         classes = [
-            self._classes[page * layout.PEER_PAGE + place]
-            for page, places in key
-            for place in places
+            self._classes[(pages >> _PLACES) * layout.PEER_PAGE + place]
+            for pages in key
+            for place in self._known_places[pages & (1 << _PLACES) - 1]
         ]
         if len(classes) <= _NAMED:
             return ", ".join(classes)
@@ -187,15 +219,6 @@ class _Peers:
         name = f"set {digest} ({len(classes)} classes)"
         self._sets[name] = classes
         return name
-
-
-def _rows_of(page: bytes) -> list[tuple[int, tuple[int, ...]]]:
-    """Return the rows of a page other than 0, each with its places."""
-    places: dict[int, list[int]] = {}
-    for place, row in enumerate(struct.unpack(f"<{layout.PEER_PAGE}H", page)):
-        if row:
-            places.setdefault(row, []).append(place)
-    return [(row, tuple(some)) for row, some in places.items()]
 
 
 def _some(names: Sequence[str]) -> str:

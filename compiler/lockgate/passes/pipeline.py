@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.decision_book import DecisionBook
@@ -51,6 +51,20 @@ FIRST_TABLE = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """All that verdicts are made of; ``tables`` has everything but them already."""
+
+    cluster: Cluster
+    tables: Tables
+    resolution: Resolution
+    subjects: Subjects
+    rules: Sequence[SubjectRules]
+    classes: IdentityClasses
+    sets: Mapping[int, Bits]
+    services: Services
+
+
+@dataclass(frozen=True, slots=True)
 class Middle:
     """All that the passes found out: the tables, and what explains them."""
 
@@ -80,6 +94,18 @@ def run_passes(
     diagnostics: Diagnostics,
 ) -> Middle:
     """Run all passes, and keep what lies between policies and tables."""
+    ground = lay_ground(cluster, policies, lock, options, diagnostics)
+    return judge_subjects(ground, options, diagnostics)
+
+
+def lay_ground(
+    cluster: Cluster,
+    policies: Sequence[Policy],
+    lock: IdentityLock | None,
+    options: Options,
+    diagnostics: Diagnostics,
+) -> Ground:
+    """Run the passes before any verdict."""
     # 1. What rules say, in sets.
     plain = resolve_groups(cluster, policies, diagnostics)
     census = assign_identities(cluster.endpoints, (lock or IdentityLock()).numbers)
@@ -115,38 +141,51 @@ def run_passes(
     classes, sets = partition_identities(space.size, resolution.peer_sets, used)
     services = classify_services(cluster, space, classes, atoms)
 
-    # 3. Verdicts.
-    book = DecisionBook()
-    bench = _Bench(resolution, classes, sets, services, book, options, diagnostics)
-    tables = bench.no_policy_tables()
-    tables += [bench.judge(number, some) for number, some in enumerate(rules)]
-    entries = book.rules()
-    report_services(
-        bench.partly_allowed(_names_of_subjects(cluster, subjects)),
-        cluster.services,
-        atoms,
-        book.decisions,
-        entries,
-        diagnostics,
-    )
-
-    # 4. What leads a packet to them.
+    # 3. What leads a packet to its verdict.
     addresses = map_addresses(cluster, space, classes, services)
     identities = {identity.number: identity for identity in addresses.identities}
     identities |= {identity.number: identity for identity in census.identities}
-    result = Tables(
+    tables = Tables(
         identities=tuple(identities[number] for number in sorted(identities)),
         peers=addresses.peers,
         class_count=len(classes.representatives) + len(services.classes),
         addresses=addresses.addresses,
         atoms=atoms,
-        tables=tuple(tables),
-        decisions=tuple(book.decisions),
-        rules=entries,
+        tables=(),
+        decisions=(),
+        rules=(),
         endpoints=_endpoints(cluster, census, subjects),
         hosts=_hosts(cluster, subjects),
     )
-    return Middle(result, resolution, subjects, rules, classes)
+    return Ground(cluster, tables, resolution, subjects, rules, classes, sets, services)
+
+
+def judge_subjects(
+    ground: Ground, options: Options, diagnostics: Diagnostics
+) -> Middle:
+    """Build the verdict table of every subject."""
+    book = DecisionBook()
+    bench = _Bench(ground, book, options, diagnostics)
+    tables = bench.no_policy_tables()
+    tables += [bench.judge(number, some) for number, some in enumerate(ground.rules)]
+    entries = book.rules()
+    report_services(
+        bench.partly_allowed(),
+        ground.cluster.services,
+        ground.tables.atoms,
+        book.decisions,
+        entries,
+        diagnostics,
+    )
+    result = replace(
+        ground.tables,
+        tables=tuple(tables),
+        decisions=tuple(book.decisions),
+        rules=entries,
+    )
+    return Middle(
+        result, ground.resolution, ground.subjects, ground.rules, ground.classes
+    )
 
 
 class _Bench:
@@ -154,27 +193,26 @@ class _Bench:
 
     def __init__(
         self,
-        resolution: Resolution,
-        classes: IdentityClasses,
-        sets: Mapping[int, Bits],
-        services: Services,
+        ground: Ground,
         book: DecisionBook,
         options: Options,
         diagnostics: Diagnostics,
     ) -> None:
-        self._resolution = resolution
+        services = ground.services
+        self._ground = ground
+        self._resolution = ground.resolution
         self._services = services
         self._book = book
         self._conflicts = ParserConflicts(diagnostics)
         self._baseline_overrides = options.semantics is Semantics.CILIUM
         self._no_policy = no_policy(book)
-        count, atoms = len(classes.representatives), resolution.atoms.count
+        count, atoms = len(ground.classes.representatives), ground.tables.atoms.count
         self._every_class = (1 << count) - 1
         self._every_atom = (1 << atoms) - 1
         self._service_judge = ServiceJudge(services, book.decisions)
         self._builder = TableBuilder(count, len(services.classes), atoms, diagnostics)
-        self._egress_sets = sets
-        self._ingress_sets = follow_covers(sets, services, count)
+        self._egress_sets = ground.sets
+        self._ingress_sets = follow_covers(ground.sets, services, count)
         self._every_source = self._every_class
         if services.classes:
             self._every_source = (1 << count + len(services.classes)) - 1
@@ -222,9 +260,11 @@ class _Bench:
             not_served,
         )
 
-    def partly_allowed(self, names: Mapping[int, str]) -> Iterator[PartlyAllowed]:
+    def partly_allowed(self) -> Iterator[PartlyAllowed]:
         """Yield the ports of services whose backends some table does not treat alike."""
-        for (service, atom), noted in self._service_judge.disagreements.items():
+        disagreements = self._service_judge.disagreements
+        names = _names_of_subjects(self._ground) if disagreements else {}
+        for (service, atom), noted in disagreements.items():
             yield PartlyAllowed(
                 self._services.names[service],
                 atom,
@@ -237,8 +277,9 @@ class _Bench:
 # ---------------------------------------------------------------- who has which table
 
 
-def _names_of_subjects(cluster: Cluster, subjects: Subjects) -> dict[int, str]:
+def _names_of_subjects(ground: Ground) -> dict[int, str]:
     """Return one endpoint or host for each subject, for messages."""
+    cluster, subjects = ground.cluster, ground.subjects
     names: dict[int, str] = {}
     for endpoint, pair in zip(cluster.endpoints, subjects.endpoints, strict=True):
         for subject in pair:
