@@ -491,6 +491,23 @@ def test_the_peer_is_marked() -> None:
     assert found.span.line == 9
 
 
+def test_other_clusters_are_not_looked_for() -> None:
+    """Pods of another cluster stand in no snapshot of this one."""
+    peer = "{matchLabels: {app: far, k8s:io.cilium.k8s.policy.cluster: CLUSTER}}"
+    text = documents(cilium(f"{ALL}, ingress: [{{fromEndpoints: [{peer}]}}]"), WEB)
+    assert find(text.replace("CLUSTER", "there"), "W6001") == []
+    assert len(find(text.replace("CLUSTER", "default"), "W6001")) == 1
+
+
+def test_one_element_is_told_once() -> None:
+    """An element with two lists of ports is two rules, and one mistake."""
+    ports = "[{ports: [{port: '1'}]}, {ports: [{port: '2'}]}]"
+    peer = "{matchLabels: {app: nobody}}"
+    rule = f"{{fromEndpoints: [{peer}], toPorts: {ports}}}"
+    text = documents(cilium(f"{ALL}, ingress: [{rule}]"), WEB)
+    assert len(find(text, "W6001")) == 1
+
+
 def test_a_budget() -> None:
     """Each ceiling is compared with what the set comes to; equal is within."""
     text = documents(network("podSelector: {}, ingress: []"), WEB)

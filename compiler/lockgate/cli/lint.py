@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.inputs import add_inputs, compile_settings, read_options
+from lockgate.cli.inputs import add_cache, add_meaning, cache_folder, read_options
 from lockgate.collection import keep_to_the_end, without_collection
 from lockgate_runtime.terminal import has_colour
 
@@ -43,6 +43,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "says), 2 could not judge."
     )
     parser.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        required=True,
+        metavar="PATH",
+        dest="files",
+        help="file or directory of policies, a snapshot, - for standard input; may be "
+        "repeated",
+    )
+    parser.add_argument(
         "-o", "--output", choices=_FORMS, default="text", help="default: text"
     )
     parser.add_argument(
@@ -77,7 +87,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DATE",
         help="judge exceptions by this day, such as 2027-01-31 (default: today)",
     )
-    add_inputs(parser)
+    add_meaning(parser)
+    add_cache(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -110,13 +121,13 @@ def _lint(arguments: argparse.Namespace) -> int:
 
 
 def _compile(arguments: argparse.Namespace) -> Compilation:
-    from dataclasses import replace
+    from lockgate.cli.terminal import progress
+    from lockgate.driver import Settings, compile_tables
 
-    from lockgate.driver import compile_tables
-
-    # What is not enforced yet is told as that, and never stops the judging of the rest.
-    options = replace(read_options(arguments), allow_unenforced=True)
-    with compile_settings(arguments) as settings:
+    # Without --allow-unenforced, what is not enforced yet stops no judging of the rest.
+    options = read_options(arguments)
+    with progress() as tell:
+        settings = Settings(cache=cache_folder(arguments), progress=tell)
         return compile_tables(arguments.files, options, settings)
 
 

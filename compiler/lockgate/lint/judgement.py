@@ -100,9 +100,14 @@ def _told(finding: Finding) -> Finding:
 
 
 def _without_echoes(found: Sequence[Finding]) -> list[Finding]:
-    """Leave out that a peer matches nobody where it is said why."""
+    """Leave out what was said: of the rules of one element, and of a peer by its cause."""
+    once = {(f.code, f.span, f.message): f for f in reversed(found)}
     said = {finding.span for finding in found if finding.code == "W6010"}
-    return [f for f in found if f.code != "W6001" or f.span not in said]
+    return [
+        finding
+        for finding in reversed(once.values())
+        if finding.code != "W6001" or finding.span not in said
+    ]
 
 
 # ---------------------------------------------------------------- what can be judged

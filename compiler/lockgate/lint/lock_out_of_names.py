@@ -146,7 +146,7 @@ class _Cut:
         return Finding(
             "W6012" if talks else "N6012",
             Level.WARNING if talks else Level.NOTE,
-            f"{names_of(endpoints)} {what}: egress is isolated, and nothing allows "
+            f"{names_of(self._scene, endpoints)} {what}: egress is isolated, and nothing allows "
             f"{self._service.door}",
             isolating[0][1],
             cure(policy.partition("/")[0]),
@@ -158,7 +158,8 @@ class _Cut:
         return Finding(
             "W6012",
             Level.WARNING,
-            f"{names_of(endpoints)} can look up no names: this denies {self._service.door}",
+            f"{names_of(self._scene, endpoints)} can look up no names: this denies "
+            f"{self._service.door}",
             rule.spans[0],
             "narrow the denial, so that it leaves the name service out",
             key=f"{rule.name} names",
@@ -168,7 +169,7 @@ class _Cut:
         return Finding(
             "W6012",
             Level.WARNING,
-            f"{names_of(endpoints)} can look up no names: their egress allows it, and "
+            f"{names_of(self._scene, endpoints)} can look up no names: their egress allows it, and "
             f"ingress of the name service does not ({self._service.door})",
             rule.spans[0] if rule.spans else None,
             "allow ingress on that port from every endpoint of the cluster",

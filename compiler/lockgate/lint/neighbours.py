@@ -51,8 +51,8 @@ def may_select_same(scene: Scene, policy: Policy) -> Iterator[Policy]:
             yield other
 
 
-def names_of(endpoints: Sequence[Endpoint]) -> str:
-    """Name some endpoints, and say how many more there are."""
-    names = sorted({endpoint.key for endpoint in endpoints})
+def names_of(scene: Scene, endpoints: Sequence[Endpoint]) -> str:
+    """Name the workloads of some endpoints, and say how many more there are."""
+    names = scene.workloads.list_keys({endpoint.key for endpoint in endpoints})
     shown = ", ".join(names[:_MOST])
     return f"{shown} and {len(names) - _MOST} more" if len(names) > _MOST else shown

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lockgate.lint.redundancy import Redundant
     from lockgate.options import Options
     from lockgate.passes.pipeline import Middle
+    from lockgate.review.workloads import Workloads
 
 
 class Needs(IntEnum):
@@ -140,6 +141,22 @@ class Scene:
         keys = {r.key for s in self._selectors() for r in s.requirements}
         space = self.passed.resolution.space
         return SelectorResolver(space, keys, self.cluster.cidr_groups)
+
+    @cached_property
+    def workloads(self) -> Workloads:
+        """The endpoints under the names of what was deployed."""
+        from lockgate.review.workloads import workloads_of
+
+        return workloads_of(self.cluster)
+
+    @cached_property
+    def values_of(self) -> Mapping[str, set[str]]:
+        """The values that labels of endpoints have, by key."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for endpoint in self.cluster.endpoints:
+            for label in endpoint.labels:
+                found[label.key].add(label.value)
+        return found
 
     @cached_property
     def subjects_of(self) -> Mapping[tuple[int, Direction], list[SubjectRules]]:

@@ -70,7 +70,7 @@ def _leaves_open(scene: Scene, number: int, direction: Direction) -> Iterator[Fi
             "N6004",
             Level.NOTE,
             f"this policy denies, and does not isolate: all other {name} of "
-            f"{names_of(open_)} stays open",
+            f"{names_of(scene, open_)} stays open",
             policy.section(direction).rules[0].span,
             "a ClusterNetworkPolicy of tier Baseline, or a NetworkPolicy, can deny the rest",
             key=f"{policy.key} {name}",

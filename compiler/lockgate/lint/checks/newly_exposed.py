@@ -6,7 +6,6 @@ lists who may be exposed, or a baseline remembers who was, each other workload i
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -19,11 +18,8 @@ from lockgate.lint.scene import Check, Needs, Scene
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lockgate.ir.cluster import Endpoint
     from lockgate.ir.resolution import ResolvedRule, SubjectRules
 
-_NAMES = ("app.kubernetes.io/name", "app", "k8s-app", "name")
-_SUFFIX = re.compile(r"(?:-[a-f0-9]{8,10})?-(?:[a-z0-9]{5}|[0-9]+)$")
 _MOST = 3
 
 
@@ -36,7 +32,7 @@ def _find(scene: Scene) -> Iterator[Finding]:
         if rule is not None:
             rules[rule.name] = rule
             for endpoint in scene.endpoints_of.get(number, ()):
-                workloads[rule.name].add(workload_of(endpoint))
+                workloads[rule.name].add(scene.workloads.of_pod(endpoint.key).key)
     for name, rule in sorted(rules.items(), key=lambda item: item[1].place):
         exposed = sorted(w for w in workloads[name] if not _is_expected(scene, w))
         if not exposed:
@@ -45,15 +41,6 @@ def _find(scene: Scene) -> Iterator[Finding]:
             yield from (_warning(rule, workload) for workload in exposed)
         else:
             yield _note(rule, exposed)
-
-
-def workload_of(endpoint: Endpoint) -> str:
-    """Return ``namespace/workload``: by the usual labels, else the pod's name shortened."""
-    labels = {label.key: label.value for label in endpoint.labels}
-    name = next((labels[key] for key in _NAMES if labels.get(key)), None)
-    if name is None:
-        name = _SUFFIX.sub("", endpoint.name)
-    return f"{endpoint.namespace}/{name}"
 
 
 def _exposing(scene: Scene, number: int, subject: SubjectRules) -> ResolvedRule | None:

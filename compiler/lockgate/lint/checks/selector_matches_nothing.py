@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean, quote
 from lockgate.findings import Finding, Level
-from lockgate.ir.labels import NAMESPACE, NAMESPACE_LABELS, Operator, Selector
+from lockgate.ir.labels import CLUSTER, NAMESPACE, NAMESPACE_LABELS, Operator, Selector
 from lockgate.ir.policy import LabelPeer, SubjectKind
 from lockgate.ir.resolution import RESERVED
 from lockgate.lint.scene import Check, Needs, Scene
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lockgate.ir.labels import Requirement
 
 _POSITIVE = (Operator.IN, Operator.EXISTS)
+_UNSEEN = frozenset({"cidr", "cidrgroup", "fqdn", "ingress", "reserved"})
 
 
 def _find(scene: Scene) -> Iterator[Finding]:
@@ -32,7 +33,9 @@ def _find(scene: Scene) -> Iterator[Finding]:
             or not scene.cluster.endpoints
         ):
             continue
-        if _is_special(policy.subject) or _selects_endpoint(scene, policy.subject):
+        if _is_special(scene, policy.subject) or _selects_endpoint(
+            scene, policy.subject
+        ):
             continue
         idle.add(number)
         why, cure = _explain(scene, policy.subject)
@@ -46,7 +49,7 @@ def _find(scene: Scene) -> Iterator[Finding]:
         )
     for policy, direction, rule in scene.rules():
         for place, peer in enumerate(rule.peers):
-            if not isinstance(peer, LabelPeer) or _is_special(peer.selector):
+            if not isinstance(peer, LabelPeer) or _is_special(scene, peer.selector):
                 continue
             if not scene.resolver.resolve(peer.selector):
                 why, cure = _explain(scene, peer.selector)
@@ -60,12 +63,21 @@ def _find(scene: Scene) -> Iterator[Finding]:
                 )
 
 
-def _is_special(selector: Selector) -> bool:
-    """Whether it asks for what no snapshot shows: endpoints that start, groups, names."""
+def _is_special(scene: Scene, selector: Selector) -> bool:
+    """Whether it asks for what no snapshot shows.
+
+    That is endpoints that start, groups of prefixes, names, and pods of other clusters.
+    """
     return any(
-        r.source not in ("any", "k8s", "node") or r.key in RESERVED
+        r.source in _UNSEEN or r.key in RESERVED or _is_elsewhere(scene, r)
         for r in selector.requirements
     )
+
+
+def _is_elsewhere(scene: Scene, requirement: Requirement) -> bool:
+    name = scene.options.cluster_name
+    is_named = requirement.key == CLUSTER and requirement.operator is Operator.IN
+    return is_named and name not in requirement.values
 
 
 def _selects_endpoint(scene: Scene, selector: Selector) -> bool:
@@ -86,7 +98,7 @@ def _explain(scene: Scene, selector: Selector) -> tuple[str, str]:
 
 def _explain_one(scene: Scene, requirement: Requirement) -> tuple[str, str]:
     key = requirement.key
-    values = _values(scene, key)
+    values = scene.values_of.get(key, set())
     if key == NAMESPACE and requirement.values:
         what = f"no endpoint is in namespace {quote(requirement.values[0])}"
         near = did_you_mean(requirement.values[0], values)
@@ -100,23 +112,13 @@ def _explain_one(scene: Scene, requirement: Requirement) -> tuple[str, str]:
     return what, near or cure
 
 
-def _values(scene: Scene, key: str) -> set[str]:
-    return {
-        label.value
-        for endpoint in scene.cluster.endpoints
-        for label in endpoint.labels
-        if label.key == key
-    }
-
-
 def _keys(scene: Scene, key: str) -> set[str]:
     """Return the keys that could have been meant: of namespaces, or of pods."""
     is_of_namespace = key.startswith(NAMESPACE_LABELS)
     return {
-        _plain(label.key)
-        for endpoint in scene.cluster.endpoints
-        for label in endpoint.labels
-        if label.key.startswith(NAMESPACE_LABELS) is is_of_namespace
+        _plain(known)
+        for known in scene.values_of
+        if known.startswith(NAMESPACE_LABELS) is is_of_namespace
     }
 
 
