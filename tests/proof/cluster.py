@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lockgate.artifact import Bundle
-    from lockgate.proof.compare import TableProof
+    from lockgate.proof.differences import TableProof
 
 Object = dict[str, Any]
 

@@ -195,6 +195,15 @@ def test_a_host_that_is_somebody_else_is_noticed(tables: PackedTables) -> None:
     assert "E6300" in codes(OBJECTS, changed)
 
 
+def test_a_wrong_identity_is_noticed(tables: PackedTables) -> None:
+    """Verdicts are right, and events would show somebody else."""
+    peers = array("I", bytes(tables.content("peers.bin")))
+    one, other = (tables.peer_of(ip_address(f"10.1.0.{n}")) for n in (1, 3))
+    peers[4 * one] = peers[4 * other]
+    changed = with_files(tables, {"peers.bin": peers.tobytes()})
+    assert codes(OBJECTS, changed) == {"E6307"}
+
+
 def test_a_missing_subject_is_noticed(tables: PackedTables) -> None:
     """A pod that the bundle does not have, and one at another address."""
     rows = json.loads(bytes(tables.content("endpoints.json")))

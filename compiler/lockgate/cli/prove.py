@@ -250,8 +250,11 @@ def _text(trial: Trial, certificate: Path | None) -> str:
 
     name = trial.bundle.directory
     lines = [f"error[{f.code}]: {f.message}" for f in trial.findings]
-    found = f"not proved: {len(trial.findings)} reasons above"
-    lines.append(f"{name}: {found if trial.findings else f'proved, {CLAIM}'}")
+    count = len(trial.findings)
+    found = (
+        f"not proved, for the {count} reasons above" if count else f"proved, {CLAIM}"
+    )
+    lines.append(f"{name}: {found.replace('the 1 reasons', 'the reason')}")
     facts = trial.describe()
     if facts:
         lines += _table_lines(facts["tables"])

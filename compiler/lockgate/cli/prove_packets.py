@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from lockgate.proof.compare import Difference
+from lockgate.proof.differences import Difference
 from lockgate.proof.packets import Coverage, Fate, Lane, fate, find_lanes, plan
 from lockgate.proof.reference.flow import Kind
 from lockgate.proof.verdict import Finding, packet_findings

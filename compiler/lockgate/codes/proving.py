@@ -76,6 +76,15 @@ EXPLANATIONS = (
         "tables alone were compared.",
     ),
     Explanation(
+        "E6307",
+        "proof-identity-differs",
+        "an address has the identity of somebody else",
+        "Events and flows show the identity to which an address leads.  Its labels must be "
+        "those of the pod (without the ones that change from pod to pod), of the node, or of "
+        "all prefixes that hold the address.",
+        f"Compile again from these sources. {_REPORT}",
+    ),
+    Explanation(
         "E6308",
         "proof-native-language",
         "a source is in the native language",

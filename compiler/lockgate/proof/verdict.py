@@ -14,7 +14,7 @@ from lockgate.codes import CODES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lockgate.proof.compare import Difference, TableProof
+    from lockgate.proof.differences import Difference, TableProof
     from lockgate.proof.sources import Sources
 
 CLAIM = "exhaustive over atoms"
@@ -27,6 +27,7 @@ OUTSIDE = (
     "names: no rule for a DNS name selects an address",
     "packets that follow the first of a flow, replies, errors about it, fragments",
 )
+WITH_PACKETS = "the programs for control groups: packets went through those for devices"
 WITHOUT_PACKETS = "the programs: no packet was sent, the tables alone were compared"
 
 
@@ -52,6 +53,12 @@ class Finding:
 def table_findings(proof: TableProof) -> list[Finding]:
     """Return what the comparison of the tables found."""
     findings = list(_differences("E6300", proof.differences))
+    findings += [
+        Finding(
+            "E6307", f"{d.peer}: expected {d.expected}, found {d.found}", d._asdict()
+        )
+        for d in proof.identities[:MOST_SHOWN]
+    ]
     if not (proof.counts.peer_atoms and proof.counts.traffic_atoms):
         message = (
             f"there is nothing to compare: {proof.counts.peer_atoms} atoms of addresses, "
@@ -90,7 +97,7 @@ def describe(
     packets: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return what the certificate says besides the bundle's name."""
-    outside = OUTSIDE if packets else (*OUTSIDE, WITHOUT_PACKETS)
+    outside = (*OUTSIDE, WITH_PACKETS if packets else WITHOUT_PACKETS)
     return {
         "claim": CLAIM,
         "options": dict(options),
