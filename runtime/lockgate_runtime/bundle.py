@@ -100,7 +100,7 @@ class Bundle:
                 f"the bundle has no endpoint {min(missing)!r}",
                 "compile again with its Endpoint document among the inputs",
             )
-        hosts = [_host(row) for row in rows["hosts"] if row]
+        hosts = [Host.of_row(row) for row in rows["hosts"] if row]
         return NodeRows(name, endpoints, hosts[0] if hosts else _unknown_host(name))
 
     def rules(self, numbers: Collection[int]) -> list[Rule]:
@@ -134,12 +134,6 @@ def _endpoint(row: Mapping[str, Any]) -> Endpoint:
     from ipaddress import ip_address
 
     return Endpoint(**{**row, "addresses": tuple(map(ip_address, row["addresses"]))})
-
-
-def _host(row: Mapping[str, Any]) -> Host:
-    from ipaddress import ip_address
-
-    return Host(**{**row, "addresses": tuple(map(ip_address, row["addresses"]))})
 
 
 def _unknown_host(name: str) -> Host:

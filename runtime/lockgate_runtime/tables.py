@@ -130,7 +130,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A node as a subject of host policies."""
+    """A node as a subject of host policies; ``pods`` are those on its network."""
 
     node: str
     identity: int
@@ -139,6 +139,13 @@ class Host:
     egress_policy: int
     is_api_server: bool
     is_enforced: bool
+    pods: tuple[str, ...] = ()
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Host:
+        """Return the host of a row of ``endpoints.json``."""
+        pods = tuple(row.get("pods", ()))
+        return cls(**{**_with_addresses(dict(row)), "pods": pods})
 
 
 class PackedTables:
@@ -369,10 +376,7 @@ class PackedTables:
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
         """Every node."""
-        return tuple(
-            Host(**_with_addresses(row))
-            for row in self._json("endpoints.json")["hosts"]
-        )
+        return tuple(Host.of_row(row) for row in self._json("endpoints.json")["hosts"])
 
     def _json(self, name: str) -> Any:  # noqa: ANN401  # JSON, checked by its hash
         return json.loads(bytes(self._files[name]))

@@ -160,6 +160,20 @@ def host_files(tmp_path: Path) -> list[str]:
     return ["-f", str(policy), "-f", str(CLUSTER), "--no-cache"]
 
 
+def test_a_pod_on_the_host_network_is_its_node(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its name means the same in files and in the bundle that is made of them."""
+    bundle = str(tmp_path / "bundle")
+    assert main(["compile", *files, "-o", bundle]) == 0
+    capsys.readouterr()
+    for source in (files, [bundle]):
+        out, _ = explain(capsys, "a/agent", "a/web", "80/TCP", *source)
+        assert out.startswith("a/agent → a/web, TCP 80: allow\n")
+        assert "egress: none" in out
+        assert "lockgate/host-to-endpoint" in out
+
+
 def test_the_host_beside_an_outsider_is_named(
     host_files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Judged(NamedTuple):
     """Tables to judge from, and what only the files know.
 
-    ``compilation`` is None for a bundle: it has no L7 rules and no host-network pods.
+    ``compilation`` is None for a bundle: it has no L7 rules.
     ``node`` is ``--node``.
     """
 
@@ -56,9 +56,12 @@ class Judged(NamedTuple):
 
     @property
     def host_pods(self) -> Mapping[str, str | None]:
-        """Pods on the host network: ``namespace/name`` → node."""
+        """Pods on the host network: ``namespace/name`` → node, None where none is named.
+
+        A bundle knows those whose node is in the snapshot.
+        """
         if self.compilation is None or self.compilation.cluster is None:
-            return {}
+            return {pod: host.node for host in self.tables.hosts for pod in host.pods}
         cluster = self.compilation.cluster
         return {f"{pod.namespace}/{pod.name}": pod.node for pod in cluster.host_pods}
 

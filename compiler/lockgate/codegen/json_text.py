@@ -89,12 +89,13 @@ def _endpoint(endpoint: EndpointEntry) -> str:
 
 
 def _host(host: HostEntry) -> str:
+    end = f',"pods":{_strings(host.pods)}}}' if host.pods else "}"
     return (
         f'{{"node":{_quoted(host.node)},"identity":{host.identity},'
         f'"addresses":[{_addresses(host.addresses)}],'
         f'"ingress_policy":{host.ingress_table},"egress_policy":{host.egress_table},'
         f'"is_api_server":{_truth(host.is_api_server)},'
-        f'"is_enforced":{_truth(host.is_enforced)}}}'
+        f'"is_enforced":{_truth(host.is_enforced)}{end}'
     )
 
 

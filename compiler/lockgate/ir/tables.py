@@ -246,7 +246,10 @@ class EndpointEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HostEntry:
-    """A node as a subject of host policies; its tables say "no policy" where none selects it."""
+    """A node as a subject of host policies; its tables say "no policy" where none selects it.
+
+    ``pods`` are those on its network, ``namespace/name``: flows may name them.
+    """
 
     node: str
     identity: int
@@ -255,6 +258,7 @@ class HostEntry:
     egress_table: int
     is_api_server: bool
     is_enforced: bool
+    pods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

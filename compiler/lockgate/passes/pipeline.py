@@ -316,6 +316,9 @@ def _endpoints(
 
 def _hosts(cluster: Cluster, subjects: Subjects) -> tuple[HostEntry, ...]:
     api_servers = set(cluster.api_server_addresses)
+    pods: dict[str | None, list[str]] = {}
+    for pod in cluster.host_pods:
+        pods.setdefault(pod.node, []).append(f"{pod.namespace}/{pod.name}")
     return tuple(
         HostEntry(
             node.name,
@@ -325,6 +328,7 @@ def _hosts(cluster: Cluster, subjects: Subjects) -> tuple[HostEntry, ...]:
             _table(egress, 1),
             is_api_server=not api_servers.isdisjoint(node.addresses),
             is_enforced=(ingress, egress) != (-1, -1),
+            pods=tuple(sorted(pods.get(node.name, ()))),
         )
         for node, (ingress, egress) in zip(cluster.nodes, subjects.hosts, strict=True)
     )
