@@ -21,6 +21,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.driver import Settings, compile_policies
 from lockgate.toolchain.clang import compile_c
 from lockgate.vm import SERIES, Kernel, MachineError, missing
+from lockgate_runtime.bundle import Bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,6 +176,7 @@ def test_a_refusal_is_1_and_an_unknown_2(
         (["nowhere", "--kernels", "kernels"], "E5011", 2),
         (["damaged", "--kernels", "kernels"], "E5010", 1),
         (["bundle", "--kernels", "kernels", "--packets", "-1"], "E2203", 2),
+        (["bundle", "--kernel", ","], "E2203", 2),
     ],
 )
 @pytest.mark.usefixtures("kernels", "asked")
@@ -198,6 +200,28 @@ def test_what_cannot_be_judged(
     error = answer["error"] if "error" in answer else answer["results"][0]["error"]
     assert error["code"] == code
     assert error["help"]
+    assert not list(Path().glob("*.json"))
+
+
+def test_a_bundle_that_was_replaced_meanwhile(
+    bundle: Path,
+    kernels: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What a kernel said of another bundle is not written beside this one."""
+    digest = Bundle.open(bundle).manifest.digest
+
+    def answer(*_: object) -> list[dict[str, Any]]:
+        return [ANSWER | {"digest": digest}]
+
+    monkeypatch.setattr(kernel_trials, "try_on", answer)
+    words = ["verify", str(bundle), "--kernels", str(kernels), "--kernel", "6.1 , 6.1"]
+    assert main(words) == 0
+    digest = "0" * 64
+    Path("bundle.verify-6.1.0-9-amd64.json").unlink()
+    assert main(words) == 2
+    assert capsys.readouterr().out.count("[E6556]") == 1
     assert not list(Path().glob("*.json"))
 
 

@@ -66,6 +66,14 @@ def test_time_limit() -> None:
     assert _children(os.getpid()) == []
 
 
+def test_a_folder_that_no_command_line_takes(tmp_path: Path) -> None:
+    """It is refused before anything starts, with the cure."""
+    folder = tmp_path / "a, b"
+    folder.mkdir()
+    with pytest.raises(MachineError, match="a, b cannot stand"):
+        Machine(HERE[0], shared=folder).run(["true"], timeout=60)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_killed(number: signal.Signals, tmp_path: Path) -> None:
     """QEMU ends with the process that started it, however that ends."""

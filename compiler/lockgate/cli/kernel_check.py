@@ -43,9 +43,8 @@ def check_on_this_kernel(path: Path, packets: int) -> dict[str, Any]:
         for row in verify_object(file.stem, file.read_bytes())
     ]
     is_loadable = all(row["is_accepted"] for row in programs)
-    return _result(
-        programs, judge_packets(bundle, packets) if packets and is_loadable else None
-    )
+    judged = judge_packets(bundle, packets) if packets and is_loadable else None
+    return _result(programs, judged) | {"digest": bundle.manifest.digest}
 
 
 def _result(

@@ -169,7 +169,7 @@ def _other_kernels(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         path: None if is_object(path) else Bundle.open(path).manifest
         for path in dict.fromkeys(arguments.paths)
     }
-    series = [each for each in arguments.kernel.split(",") if each]
+    series = _series(arguments)
     with progress() as tell:
         kernels = choose_kernels(series, arguments.kernels, tell)
     for name, kernel in kernels:
@@ -179,7 +179,17 @@ def _other_kernels(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             row = unknown(name if isinstance(kernel, Fault) else kernel.release, error)
             found = [row for _ in manifests]
         for (path, manifest), one in zip(manifests.items(), found, strict=True):
-            yield {"path": str(path), **one, **_attest(path, manifest, one)}
+            result = _unless_changed(path, manifest, one)
+            yield {"path": str(path), **result, **_attest(path, manifest, result)}
+
+
+def _series(arguments: argparse.Namespace) -> list[str]:
+    """Return the series of --kernel, each once; none mean every kernel of --kernels."""
+    words = (each.strip() for each in arguments.kernel.split(","))
+    series = list(dict.fromkeys(filter(None, words)))
+    if not series and arguments.kernels is None:
+        raise Fault("E2203", "--kernel names no kernel", "such as --kernel 6.1,6.12")
+    return series
 
 
 def _try_on(
@@ -205,6 +215,19 @@ def unknown(kernel: str, error: Fault | NodeError) -> dict[str, Any]:
         "packets": None,
         "error": error_fields(error),
     }
+
+
+def _unless_changed(
+    path: Path, manifest: Manifest | None, found: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a result; one about another bundle than was opened here is worth nothing."""
+    judged = found.get("digest")
+    if manifest is None or judged in (None, manifest.digest):
+        return found
+    error = Fault(
+        "E6556", f"{path} was replaced while it was being judged", "judge it once more"
+    )
+    return unknown(found["kernel"], error)
 
 
 def _attest(

@@ -65,4 +65,12 @@ EXPLANATIONS = (
         cure="Compile with a snapshot (kubectl get ns,pods,nodes -A -o yaml), or give "
         "--packets 0 to ask the verifier alone.",
     ),
+    Explanation(
+        "E6556",
+        "bundle-changed",
+        "the bundle was replaced while a kernel was asked about it",
+        cause="The kernel judged a copy, and its manifest is not that of the bundle which was "
+        "opened before. An attestation would be of the wrong one, so none is written.",
+        cure="Let the compilation end, and run it again.",
+    ),
 )

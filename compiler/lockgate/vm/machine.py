@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import sys
@@ -125,6 +126,12 @@ class Machine:
         """
         with tempfile.TemporaryDirectory(prefix="lockgate-vm-") as temporary:
             shared = self._shared or Path(temporary)
+            if re.search(r"[\s,\"]", str(shared)):
+                raise MachineError(
+                    "E6550",
+                    f"the folder {shared} cannot stand in a command line of QEMU",
+                    "choose one without spaces, commas and quotes (TMPDIR)",
+                )
             guest = _GUEST.format(
                 folder=shlex.quote(str(folder or Path.cwd())),
                 tools=shlex.quote(str(Path(sys.executable).parent)),
