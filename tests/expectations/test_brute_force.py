@@ -3,7 +3,7 @@
 Random clusters, random statements: where a statement holds, none of many concrete flows
 that it is about comes out otherwise; where it does not, the flow that is shown does.  The
 evaluator shares no code with the compiler, and the sets are understood here anew.
-``LOCKGATE_EXAMPLES`` is how many clusters are drawn (60), ``LOCKGATE_SEED`` the first (0).
+``LOCKGATE_EXAMPLES`` is how many clusters are drawn (45), ``LOCKGATE_SEED`` the first (0).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.properties.draw import Object
     from tests.properties.generate import Example
 
-EXAMPLES = int(os.environ.get("LOCKGATE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("LOCKGATE_EXAMPLES", "45"))
 FIRST = int(os.environ.get("LOCKGATE_SEED", "0"))
 FLOWS, SLOW_FLOWS = 800, 40
 """So many concrete flows are judged for a statement that holds: from the tables, flow by

@@ -1,6 +1,6 @@
 """What is suggested allows what was recorded, and nothing else.
 
-``LOCKGATE_EXAMPLES`` is how many random clusters are drawn (40).
+``LOCKGATE_EXAMPLES`` is how many random clusters are drawn (30).
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from io import BytesIO
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,16 +38,14 @@ from tests.conformance.compiling import (
 from tests.properties.clusters import SERVICES
 from tests.properties.generate import generate
 from tests.recordings.lines import SHOP, hubble, text
+from tests.recordings.recorder import SNAPSHOT, Recorder, address_of, known_flows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.properties.draw import Object
 
-EXAMPLES = int(os.environ.get("LOCKGATE_EXAMPLES", "40"))
-SERVED = (SERVICES[0], "TCP", 80)
-SNAPSHOT = ("Namespace", "Node", "Pod", "Service", "EndpointSlice")
+EXAMPLES = int(os.environ.get("LOCKGATE_EXAMPLES", "30"))
 
 
 def suggest(
@@ -61,111 +58,6 @@ def suggest(
     suggester.add(read_records("f", BytesIO(content), Reading(), diagnostics))
     assert diagnostics.ok
     return suggester.suggest(isolate_silent=True)
-
-
-class Recorder:
-    """Writes lines about flows of a random cluster, and knows what stands for whom."""
-
-    def __init__(self, objects: Iterable[Object]) -> None:
-        self.pods: dict[str, Object] = {}
-        self.nodes: dict[str, Object] = {}
-        self.owner: dict[str, str] = {}
-        self.api_servers: set[str] = set()
-        for item in objects:
-            meta = item["metadata"]
-            if item["kind"] == "Node":
-                self.nodes[meta["name"]] = item
-                for address in item["status"]["addresses"]:
-                    self.owner[address["address"]] = f"node {meta['name']}"
-            if item["kind"] == "EndpointSlice" and meta["namespace"] == "default":
-                self.api_servers |= set(item["endpoints"][0]["addresses"])
-        for item in objects:
-            if item["kind"] == "Pod" and "hostNetwork" not in item["spec"]:
-                meta = item["metadata"]
-                key = f"{meta['namespace']}/{meta['name']}"
-                self.pods[key] = item
-                for ip in item["status"]["podIPs"]:
-                    self.owner[ip["ip"]] = key
-
-    def ends(self, flow: Object) -> tuple[str, str] | None:
-        """Return who the ends are: a pod, ``node NAME``, or an address; None for others."""
-        found = []
-        named = str(flow["src"]), str(flow["dst"])
-        for one, other in (named, named[::-1]):
-            end = self.owner.get(one, str(one))
-            if one in ("@host", "@remote-node"):
-                pod = self.pods.get(self.owner.get(other, other))
-                if pod is None:
-                    return None
-                own = pod["spec"]["nodeName"]
-                rest = [name for name in sorted(self.nodes) if name != own]
-                end = f"node {own if one == '@host' else rest[0]}"
-            elif "/" in end and end not in self.pods:
-                return None  # on the host network, or finished
-            found.append(end)
-        if not any(end in self.pods for end in found) or found[0] == found[1]:
-            return None
-        return found[0], found[1]
-
-    def family(self, flow: Object, ends: tuple[str, str]) -> int:
-        """Return the family of a flow between these ends: the first that both have."""
-        both = {4, 6}
-        for end, named in zip(ends, (flow["src"], flow["dst"]), strict=True):
-            both &= {ip_address(a).version for a in self._addresses(end, named)}
-        if flow["protocol"] in ("ICMP", "ICMPv6"):
-            both &= {4 if flow["protocol"] == "ICMP" else 6}
-        return min(both, default=0)
-
-    def _addresses(self, end: str, named: str) -> list[str]:
-        if named in self.owner or (end == named and end not in self.pods):
-            return [named]
-        return [address for address, owner in self.owner.items() if owner == end]
-
-    def group(self, end: str, other: str) -> object:
-        """Return what a policy cannot tell from this end."""
-        if end in self.pods:
-            meta = self.pods[end]["metadata"]
-            return meta["namespace"], tuple(sorted(meta["labels"].items()))
-        if not end.startswith("node "):
-            return end
-        node = end.removeprefix("node ")
-        addresses = self.nodes[node]["status"]["addresses"]
-        if self.api_servers & {item["address"] for item in addresses}:
-            return "API server"
-        return "own" if self.pods[other]["spec"]["nodeName"] == node else "node"
-
-    def lines(self, flow: Object, ends: tuple[str, str]) -> list[Object]:
-        """Return the lines of both sides, as far as they are pods."""
-        family, found = self.family(flow, ends), []
-        protocol = "ICMPv4" if flow["protocol"] == "ICMP" else str(flow["protocol"])
-        for direction, judge in (("EGRESS", ends[0]), ("INGRESS", ends[1])):
-            if judge not in self.pods:
-                continue
-            line = hubble("a", "b", flow["port"], protocol, direction=direction)
-            named = (flow["src"], flow["dst"])
-            for side, end, name in zip(
-                ("source", "destination"), ends, named, strict=True
-            ):
-                addresses = [
-                    a
-                    for a in self._addresses(end, name)
-                    if ip_address(a).version == family
-                ]
-                line["flow"]["IP"][side] = addresses[0]
-                line["flow"][side] = self._end(end, judge)
-            found.append(line)
-        return found
-
-    def _end(self, end: str, judge: str) -> Object:
-        if end in self.pods:
-            namespace, name = end.split("/")
-            labels = self.pods[end]["metadata"]["labels"]
-            texts = [f"k8s:{key}={value}" for key, value in labels.items()]
-            return {"namespace": namespace, "pod_name": name, "labels": texts}
-        if end.startswith("node "):
-            own = self.pods[judge]["spec"]["nodeName"] == end.removeprefix("node ")
-            return {"labels": [f"reserved:{'host' if own else 'remote-node'}"]}
-        return {"labels": ["reserved:world"]}
 
 
 def compile_native(objects: list[Object], native: str) -> Simulation:
@@ -189,7 +81,7 @@ def test_both_formats_mean_the_same() -> None:
         example = generate(seed, flows=60)
         objects = [o for o in example.objects if o["kind"] in SNAPSHOT]
         recorder = Recorder(objects)
-        known = _known(recorder, example.flows)
+        known = known_flows(recorder, example.flows)
         content = text(*(line for pair in known[::3] for line in recorder.lines(*pair)))
         suggestion = suggest(objects, content, most_addresses=seed % 4)
         policies = list(yaml.safe_load_all(print_yaml(suggestion)))
@@ -200,7 +92,7 @@ def test_both_formats_mean_the_same() -> None:
             asked = parse_flow(
                 flow
                 | {
-                    side: _address(recorder, flow[side], end, family)
+                    side: address_of(recorder, flow[side], end, family)
                     for side, end in zip(("src", "dst"), ends, strict=True)
                 }
             )
@@ -210,19 +102,6 @@ def test_both_formats_mean_the_same() -> None:
             )
             judged += 1
     assert judged > 20 * EXAMPLES // 2, "the draw is of use"
-
-
-def _known(
-    recorder: Recorder, flows: list[Object]
-) -> list[tuple[Object, tuple[str, str]]]:
-    """Return the flows between known ends that a policy can name."""
-    found = []
-    for whole in flows:
-        flow = {k: whole[k] for k in ("src", "dst", "protocol", "port")}
-        ends = recorder.ends(flow)
-        if ends and _can_be_said(flow) and recorder.family(flow, ends):
-            found.append((flow, ends))
-    return found
 
 
 @pytest.mark.parametrize("part", range(2))
@@ -236,7 +115,7 @@ def test_allows_what_was_recorded_and_nothing_else(part: int) -> None:
         example = generate(seed, flows=60)
         objects = [o for o in example.objects if o["kind"] in SNAPSHOT]
         recorder = Recorder(objects)
-        known = _known(recorder, example.flows)
+        known = known_flows(recorder, example.flows)
         recorded = [pair for at, pair in enumerate(known) if at % 3 == 0]
         content = text(*(line for pair in recorded for line in recorder.lines(*pair)))
         suggestion = suggest(objects, content)
@@ -262,7 +141,7 @@ def test_allows_what_was_recorded_and_nothing_else(part: int) -> None:
                 continue
             family = recorder.family(flow, ends)
             concrete = flow | {
-                side: _address(recorder, flow[side], end, family)
+                side: address_of(recorder, flow[side], end, family)
                 for side, end in zip(("src", "dst"), ends, strict=True)
             }
             is_own = ends[0] in (f"node {n}" for n in recorder.nodes) and (
@@ -273,13 +152,6 @@ def test_allows_what_was_recorded_and_nothing_else(part: int) -> None:
             assert verdict == ("allow" if expected else "deny"), (seed, flow, ends)
             allowed, denied = allowed + expected, denied + (not expected)
     assert min(allowed, denied) > 5 * EXAMPLES, "the draw is of use"
-
-
-def _can_be_said(flow: Object) -> bool:
-    """Whether a policy can name this traffic; a service must serve the port."""
-    if flow["dst"] in SERVICES:
-        return (flow["dst"], flow["protocol"], flow["port"]) == SERVED
-    return bool(flow["port"] or flow["protocol"].startswith("ICMP"))
 
 
 def _served(
@@ -306,16 +178,6 @@ def _like(recorder: Recorder, pair: tuple[Object, tuple[str, str]]) -> object:
         recorder.group(destination, source),
     )
     return groups, flow["protocol"], flow["port"]
-
-
-def _address(recorder: Recorder, named: str, end: str, family: int) -> str:
-    if named in recorder.owner or end not in recorder.pods:
-        return named
-    return next(
-        address
-        for address, owner in recorder.owner.items()
-        if owner == end and ip_address(address).version == family
-    )
 
 
 # ---------------------------------------------------------------- examples
