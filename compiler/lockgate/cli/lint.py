@@ -26,6 +26,14 @@ EXAMPLES = """
   lockgate lint -f policies/ -f cluster.yaml -o sarif > findings.sarif
   lockgate lint -f policies/ -f cluster.yaml --baseline known.json --write-baseline
   lockgate lint -f policies/ --config .lockgate-lint.yaml -o github
+
+in a policy, at the line or above the object (the reason must be there, the date may):
+  # lockgate: ignore[shadowed-rule] until 2027-01-31: goes with the old cluster
+in .lockgate-lint.yaml (`lockgate schema lint` describes all of it):
+  findings: [{finding: shadowed-rule, severity: off, reason: we know, until: 2027-01-31}]
+  protected: [{name: ssh, from: 203.0.113.0/24, to: nodes, port: tcp/22}]
+  exposed: ["shop/ingress*"]
+  budgets: {map-entries: 100000, identity-classes: 500}
 """
 
 _FORMS = ("text", "json", "sarif", "github", "junit", "markdown")
