@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from lockgate.codes import CODES
 from lockgate.codes.linting import EXPLANATIONS
+from lockgate.driver import compile_policies
+from lockgate.lint.checks.budget import measure_maps
+from lockgate.options import Options
 from tests.lint.judging import documents, find, lint, pod, read
 
 NETWORK = """
@@ -523,6 +527,19 @@ def test_a_budget() -> None:
         size = int(found.message.split()[1].rstrip(","))
         assert size > 1
         assert find(text, "E6013", config=read(f"budgets: {{{name}: {size}}}")) == []
+
+
+def test_a_budget_is_what_the_manifest_says() -> None:
+    """The sizes are those of a bundle of the same policies."""
+    shop = Path(__file__).parent.parent / "demo" / "shop"
+    compilation = compile_policies([shop], Options(allow_unenforced=True))
+    assert compilation.bundle is not None
+    assert compilation.tables is not None
+    sizes = compilation.bundle.manifest.sizes
+    assert measure_maps(compilation.tables) == {
+        "map-entries": sizes.map_entries,
+        "map-bytes": sizes.map_bytes,
+    }
 
 
 def test_exposed_workloads() -> None:

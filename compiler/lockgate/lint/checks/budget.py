@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from lockgate.ir.tables import Tables
 
+_TRIE_LENGTH = 4
+"""Bytes of the prefix length before the address (``struct bpf_lpm_trie_key``)."""
+
 
 def _find(scene: Scene) -> Iterator[Finding]:
     budgets = scene.config.budgets
@@ -45,17 +48,16 @@ def _find(scene: Scene) -> Iterator[Finding]:
 def measure_maps(tables: Tables) -> Mapping[str, int]:
     """Return what the tables come to once they are packed, for the whole cluster."""
     from lockgate.artifact import describe_tables
-    from lockgate.codegen.pack import pack_tables
+    from lockgate.codegen.pack import pack_maps
 
-    packed = pack_tables(tables)
-    described = describe_tables(packed)
-    return {
-        "map-entries": sum(max(1, table.records) for table in described),
-        "map-bytes": sum(
-            max(1, table.records) * ((table.record_bytes + 7) // 8 * 8)
-            for table in described
-        ),
-    }
+    entries = size = 0
+    for table in describe_tables(pack_maps(tables)):
+        # As maps: at least one element, values in words, a trie's key with its length.
+        records = max(1, table.records)
+        more = _TRIE_LENGTH if table.kind.startswith("prefixes") else 0
+        entries += records
+        size += records * ((table.record_bytes + 7) // 8 * 8 + more)
+    return {"map-entries": entries, "map-bytes": size}
 
 
 CHECK = Check("budget", Needs.SET, _find)
