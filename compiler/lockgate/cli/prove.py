@@ -259,8 +259,8 @@ def _text(trial: Trial, certificate: Path | None) -> str:
     if facts:
         lines += _table_lines(facts["tables"])
         lines += _packet_lines(facts["packets"])
-        lines += [f"  outside   {text}" for text in facts["outside"]]
     if certificate is not None:
+        lines += [f"  outside   {text}" for text in facts["outside"]]
         lines.append(f"  written   {certificate}")
     return "\n".join(lines) + "\n"
 

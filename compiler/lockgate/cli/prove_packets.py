@@ -55,6 +55,15 @@ class Sent:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 
+    def timed(self, sender: _Sender, chosen: Sequence[Planned]) -> list[Difference]:
+        """Send some packets, and see how long it takes."""
+        began, cpu = time.monotonic(), time.process_time()
+        found = sender.send(chosen)
+        self.seconds += time.monotonic() - began
+        self.cpu_seconds += time.process_time() - cpu
+        self.count += len(chosen)
+        return found
+
 
 def send_packets(bundle: Bundle, comparison: Comparison, budget: int | None) -> Sent:
     """Send packets to every subject; ``budget``: how many at most, None for all."""
@@ -74,14 +83,11 @@ def send_packets(bundle: Bundle, comparison: Comparison, budget: int | None) -> 
         for node, some in lanes.items():
             with _load(bundle, comparison, node) as runs:
                 for place, lane in enumerate(some):
-                    chosen, covered = plan(lane, next(shares), place * 7)
+                    pieces, covered = plan(lane, next(shares), place * 7)
                     coverage.add(covered)
                     sender = _Sender(comparison, runs, lane)
-                    began, cpu = time.monotonic(), time.process_time()
-                    differences += sender.send(chosen)
-                    sent.seconds += time.monotonic() - began
-                    sent.cpu_seconds += time.process_time() - cpu
-                    sent.count += len(chosen)
+                    for chosen in pieces:
+                        differences += sent.timed(sender, chosen)
                     if len(differences) >= _ENOUGH:
                         break
     except (BpfError, NodeError) as error:
@@ -111,13 +117,16 @@ def share_budget(products: list[int], budget: int | None) -> Iterator[int | None
     if budget is None or sum(products) <= budget:
         yield from [None] * len(products)
         return
-    left, limit = budget, 0
-    for place, product in enumerate(sorted(products)):
-        limit = left // (len(products) - place)
-        if product > limit:
+    left, waiting = budget, len(products)
+    for product in sorted(products):
+        if product * waiting > left:
             break
-        left -= product
-    yield from (min(product, max(1, limit)) for product in products)
+        left, waiting = left - product, waiting - 1
+    limit, more = divmod(left, waiting)
+    for product in products:
+        extra = product > limit and more > 0
+        more -= extra
+        yield min(product, limit + extra)
 
 
 def _load(bundle: Bundle, comparison: Comparison, node: str) -> PacketRuns:

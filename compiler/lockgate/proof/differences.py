@@ -17,9 +17,11 @@ class Difference(NamedTuple):
     found: str
 
     def __str__(self) -> str:
-        where = " ".join(filter(None, (self.direction, "at", self.subject)))
-        about = " ".join(filter(None, (self.peer, self.traffic)))
-        return f"{where}, {about}: expected {self.expected}, found {self.found}"
+        where = self.subject or self.peer
+        if self.direction:
+            about = " ".join(filter(None, (self.peer, self.traffic)))
+            where = f"{self.direction} at {self.subject}, {about}"
+        return f"{where}: expected {self.expected}, found {self.found}"
 
 
 @dataclass

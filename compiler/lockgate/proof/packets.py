@@ -16,7 +16,7 @@ from lockgate.proof.reference.flow import Kind
 from lockgate.proof.reference.opinion import DIRECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lockgate.proof.compare import Comparison
     from lockgate.proof.expectation import Expectation
@@ -31,6 +31,9 @@ _NEIGHBOUR_DISCOVERY = range(133, 138)
 
 _EXTENSION_HEADERS = frozenset({0, 43, 44, 51, 60, 135, 139, 140, 253, 254})
 """Protocol numbers that are headers before another in IPv6 (RFC 8200, IANA)."""
+
+_PIECE = 200_000
+"""So many packets are in memory at once."""
 
 Verdicts = frozenset["Verdict"]
 
@@ -113,20 +116,22 @@ def find_lanes(comparison: Comparison, subjects: Sequence[Subject]) -> Iterator[
                     )
 
 
-def plan(lane: Lane, share: int | None, start: int) -> tuple[list[Planned], Coverage]:
+def plan(
+    lane: Lane, share: int | None, start: int
+) -> tuple[Iterable[list[Planned]], Coverage]:
     """Choose the packets of one lane, at most ``share`` (None: all), and what they cover.
 
-    ``start`` turns the order, so that lanes with small shares do not all ask the same.
+    They come in pieces, since all of them may be millions.  ``start`` turns the order, so
+    that lanes with small shares do not all ask the same.
     """
-    chosen: dict[Planned, None] = {}
     if share is None or share >= lane.product:
-        chosen = {Planned(p, t): None for p in lane.peers for t in lane.traffic}
-    else:
-        for packet in _in_order(lane, start):
-            if len(chosen) >= share:
-                break
-            chosen[packet] = None
-    return list(chosen), _coverage(lane, chosen)
+        return _product(lane), _whole(lane)
+    chosen: dict[Planned, None] = {}
+    for packet in _in_order(lane, start):
+        if len(chosen) >= share:
+            break
+        chosen[packet] = None
+    return [list(chosen)], _coverage(lane, chosen)
 
 
 def fate(
@@ -232,27 +237,35 @@ def _in_order(lane: Lane, start: int) -> Iterator[Planned]:
             yield Planned(peer, atoms[(place + column) % len(atoms)])
 
 
+def _product(lane: Lane) -> Iterator[list[Planned]]:
+    size = max(1, _PIECE // len(lane.traffic))
+    for first in range(0, len(lane.peers), size):
+        peers = lane.peers[first : first + size]
+        yield [Planned(p, t) for p in peers for t in lane.traffic]
+
+
+def _whole(lane: Lane) -> Coverage:
+    """Count all atoms, and all pairs of dimensions (peer and port; peer and protocol)."""
+    atoms = len(lane.peers) + len(lane.traffic)
+    protocols = max((len(port) for port in lane.ports if len(port) > 1), default=0)
+    pairs = len(lane.peers) * (len(lane.ports) + protocols)
+    return Coverage(atoms, atoms, pairs, pairs)
+
+
 def _coverage(lane: Lane, chosen: dict[Planned, None]) -> Coverage:
-    """Count atoms and pairs of dimensions (peer and port; peer and protocol)."""
     port_of = {atom: n for n, port in enumerate(lane.ports) for atom in port}
-    protocol_of = {atom: n for port in lane.ports for n, atom in enumerate(port)}
-    of_ports = [n for n, port in enumerate(lane.ports) if len(port) > 1]
-    protocols = max((len(lane.ports[n]) for n in of_ports), default=0)
-    with_ports = set(of_ports)
-    atoms = len({p.peer for p in chosen}) + len({p.traffic for p in chosen})
-    pairs = len({(p.peer, port_of[p.traffic]) for p in chosen})
-    pairs += len(
-        {
-            (p.peer, protocol_of[p.traffic])
-            for p in chosen
-            if port_of[p.traffic] in with_ports
-        }
-    )
+    protocol_of = {
+        atom: n for port in lane.ports if len(port) > 1 for n, atom in enumerate(port)
+    }
+    by_protocol = {
+        (p.peer, protocol_of[p.traffic]) for p in chosen if p.traffic in protocol_of
+    }
+    whole = _whole(lane)
     return Coverage(
-        atoms,
-        len(lane.peers) + len(lane.traffic),
-        pairs,
-        len(lane.peers) * (len(lane.ports) + protocols),
+        len({p.peer for p in chosen}) + len({p.traffic for p in chosen}),
+        whole.all_atoms,
+        len({(p.peer, port_of[p.traffic]) for p in chosen}) + len(by_protocol),
+        whole.all_pairs,
     )
 
 

@@ -44,19 +44,29 @@ def find_subjects(
     for name in sorted(expected.keys() | rows.keys()):
         wanted, row = expected.get(name), rows.get(name)
         if wanted is None or row is None:
-            lacks = "the sources do not have it" if row else "the bundle lacks it"
-            faults.append((name, "", "", "", "to be in both", lacks))
+            one, other = "one in the sources", "one in the bundle"
+            expected_one, found_one = (one, "none") if wanted else ("none", other)
+            faults.append((name, "", "", "", expected_one, found_one))
             continue
         end, facts = wanted
         found = _facts(row)
         if found != facts:
-            faults.append((name, "", "", "", str(facts), str(found)))
+            faults.append((name, "", "", "", _say(facts, found), _say(found, facts)))
         if facts["is enforced"]:
             both = (row.ingress_policy, row.egress_policy)
             subjects.append(Subject(name, end, row, both))
         elif (row.ingress_policy, row.egress_policy) != NO_POLICY_TABLES:
             faults.append((name, "", "", "", "no tables", "tables of policies"))
     return subjects, faults
+
+
+def _say(facts: Mapping[str, object], others: Mapping[str, object]) -> str:
+    """Return the facts that are others elsewhere."""
+    return ", ".join(
+        f"{name}: {' '.join(value) if isinstance(value, list) else value}"
+        for name, value in facts.items()
+        if others.get(name) != value
+    )
 
 
 def _pods(evaluator: Evaluator) -> Iterator[tuple[str, tuple[End, dict[str, object]]]]:
