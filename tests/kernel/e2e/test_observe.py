@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lockgate.cli.main import main
 from lockgate.driver import Settings, compile_policies, write_outputs
 from tests.kernel.e2e.bundles import CACHE
 from tests.kernel.e2e.network import (
@@ -95,6 +96,43 @@ def test_allowed_and_denied_flows_are_told_with_their_lines(applied: Network) ->
     assert denied[0]["policies"] == ["NetworkPolicy/shop/web"]
     assert denied[0]["endpoint"] == "shop/web"
     assert observed(applied) == [], "each event is read once"
+
+
+def test_what_was_observed_can_be_replayed(
+    applied: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same policy changes nothing; a narrower one breaks; a suggestion is enough."""
+    assert applied.tcp("client", "web", WEB[0])
+    assert applied.denies_tcp("other", "web", WEB[1])
+    assert applied.ping("other", CLIENT[0])
+    recording = tmp_path / "flows.jsonl"
+    done = applied.run("observe", "--last", "1000", "-o", "json")
+    recording.write_text(done.stdout)
+    cluster = str(tmp_path / "cluster.yaml")
+
+    def replay(policy: str) -> tuple[int, dict[str, Any]]:
+        words = ["replay", "-f", policy, "-f", cluster, "--no-cache", "-o", "json"]
+        code = main([*words, str(recording)])
+        return code, json.loads(capsys.readouterr().out)
+
+    code, whole = replay(str(tmp_path / "policy.yaml"))
+    assert (code, whole["results"]) == (0, [])
+    assert whole["summary"]["unchanged"] >= 3
+    assert not whole["summary"]["not_judged"]
+
+    narrow = tmp_path / "narrow.yaml"
+    narrow.write_text(POLICY.replace("port: 80", "port: 81"))
+    code, whole = replay(str(narrow))
+    (row,) = whole["results"]
+    assert code == 1
+    assert (row["source"], row["destination"]) == ("shop/client", "shop/web")
+    assert row["because"][0]["line"] == 5
+
+    assert main(["suggest", "-f", cluster, "--no-cache", str(recording)]) == 0
+    suggested = tmp_path / "suggested.yaml"
+    suggested.write_text(capsys.readouterr().out)
+    code, whole = replay(str(suggested))
+    assert (code, whole["results"]) == (0, [])
 
 
 def test_text_names_everything_a_person_asks_for(applied: Network) -> None:
