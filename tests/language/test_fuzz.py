@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.diagnostics import Diagnostics
+from lockgate.language.filters import compile_filter
 from lockgate.language.formatting import format_text
 from lockgate.language.reading import Language, read_file
 from lockgate.source import Source
+from lockgate_runtime.observe.predicates import read_predicate
 from tests.language.read import diagnose
 from tests.language.samples import GATE, TESTS
 
@@ -91,3 +93,15 @@ def test_deep_nesting(text: str) -> None:
     deep = text * 20_000 + "x" + ")" * (20_000 * ("(" in text))
     found = diagnose(f"trace a for host {{ on lsm f() where {deep} => event }}").found
     assert [d.code for d in found] == ["E1800"]
+
+
+@given(st.lists(st.sampled_from((*PIECES, "src", "dst", "|", "verdict=")), max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_any_filter(pieces: list[str]) -> None:
+    """A filter is compiled, or told of."""
+    text = " ".join(pieces)
+    diagnostics = Diagnostics()
+    predicate = compile_filter(Source("--filter", text), diagnostics)
+    assert (predicate is None) == (not diagnostics.ok)
+    if predicate is not None:
+        read_predicate(predicate)

@@ -27,7 +27,7 @@ EXAMPLES = """
 """
 
 _CODE = re.compile(r"[EWN]\d{4}", re.IGNORECASE)
-_LANGUAGES = ("gate", "gatetest")
+_LANGUAGES = ("filter", "gate", "gatetest")
 _PORT = re.compile(r"(?:(\d+)/([A-Za-z0-9]+)|([A-Za-z0-9]+)/(\d+))")
 MOST_LOSERS = 10
 """So many rules that did not decide are printed as text; JSON has all."""
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "lockgate explain SRC DST PORT/PROTOCOL (-f PATH ... | BUNDLE) [--node NAME] "
         "[-o json]\n"
         "       lockgate explain CODE\n"
-        "       lockgate explain gate | gatetest"
+        "       lockgate explain gate | gatetest | filter"
     )
     parser.description = (
         "Say for both ends of a flow which rule decided, where it stands, on which way "

@@ -1,4 +1,4 @@
-"""E1800-E1839: the native language (``*.gate``, ``*.gatetest``) and its conversion."""
+"""E1800-E1849: the native language, its conversion, and filters of flows."""
 
 from __future__ import annotations
 
@@ -174,5 +174,22 @@ EXPLANATIONS = (
         "another policy isolates the same pods there, all other traffic passes, too.",
         "Write 'isolate in' or 'isolate out' if this is to be all that is allowed.",
         _example("  allow in from app=client\n"),
+    ),
+    Explanation(
+        "E1840",
+        "unknown-flow-field",
+        "flows have no such field, or the field no such value",
+        "A filter asks for a field of a flow with '=': verdict, direction, policy and some "
+        "more; verdicts and directions have few words.  Labels belong to an end: src app=web.",
+        "Write what the help line names; `lockgate explain filter` shows filters on one page.",
+    ),
+    Explanation(
+        "E5041",
+        "not-a-predicate",
+        "this is no predicate of a filter",
+        "--predicate takes the JSON that a filter is compiled to, or a file of it; what it "
+        "does not know it refuses, since a condition that is passed over shows other flows.",
+        "Print it with the same version: lockgate observe --filter EXPRESSION "
+        "--print-predicate",
     ),
 )

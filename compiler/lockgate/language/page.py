@@ -7,7 +7,7 @@ from itertools import takewhile
 
 
 def read_page(language: str) -> str:
-    """Return the page of ``gate`` or ``gatetest``, with the expressions that they share."""
+    """Return the page of a language of ours, with the expressions that all share."""
     return f"{_head(language)}\n{_head('expressions')}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections import deque
 from ipaddress import ip_network
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from lockgate_runtime.verbs import add_output, add_place, faults_to_exit_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from lockgate_runtime.observe.filters import Filter
     from lockgate_runtime.observe.flows import Flow
@@ -94,6 +95,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="decided by Kind/namespace/name",
     )
+    parser.add_argument(
+        "--predicate",
+        metavar="JSON|FILE",
+        help="what `lockgate observe --filter ... --print-predicate` printed",
+    )
     add_output(parser)
     parser.add_argument(
         "--bundle", type=Path, metavar="DIR", help="take names from this bundle"
@@ -117,16 +123,38 @@ def run(arguments: argparse.Namespace) -> int:
         networks=tuple(arguments.ip),
         policies=tuple(arguments.policy),
     )
+    matches = _both(chosen, arguments.predicate)
     if arguments.recording:
-        flows = filter(chosen.matches, _recorded(arguments.recording))
+        flows = filter(matches, _recorded(arguments.recording))
         shown = iter(deque(flows, arguments.last) if arguments.last else flows)
     else:
-        shown = _live(arguments, chosen)
+        shown = _live(arguments, matches)
     _print(islice(shown, arguments.count), arguments.output)
     return 0
 
 
-def _live(arguments: argparse.Namespace, chosen: Filter) -> Iterator[Flow]:
+def _both(chosen: Filter, predicate: str | None) -> Callable[[Flow], bool]:
+    """Join the conditions of the options with the predicate, if there is one."""
+    if predicate is None:
+        return chosen.matches
+    from lockgate_runtime.errors import NodeError
+    from lockgate_runtime.observe.predicates import read_predicate
+
+    try:
+        text = predicate if predicate.startswith("{") else Path(predicate).read_text()
+        holds = read_predicate(json.loads(text))
+    except ValueError as error:
+        raise NodeError(
+            "E5041",
+            f"--predicate: {error}",
+            "print it with `lockgate observe --filter EXPRESSION --print-predicate`",
+        ) from None
+    return lambda flow: chosen.matches(flow) and holds(flow)
+
+
+def _live(
+    arguments: argparse.Namespace, matches: Callable[[Flow], bool]
+) -> Iterator[Flow]:
     """Yield what waits in the ring (the last of it), then what happens."""
     from lockgate_runtime.environment import check_capabilities
     from lockgate_runtime.observe.watch import Watch
@@ -138,10 +166,10 @@ def _live(arguments: argparse.Namespace, chosen: Filter) -> Iterator[Flow]:
     with Watch(pins, state, arguments.bundle) as watch:
         waiting: deque[Flow] = deque(maxlen=arguments.last)
         while flows := watch.take(0):
-            waiting.extend(filter(chosen.matches, flows))
+            waiting.extend(filter(matches, flows))
         yield from waiting
         while arguments.follow or arguments.last is None:
-            yield from filter(chosen.matches, watch.take(_WAIT))
+            yield from filter(matches, watch.take(_WAIT))
 
 
 def _recorded(path: Path) -> Iterator[Flow]:
