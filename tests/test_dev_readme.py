@@ -89,6 +89,14 @@ def test_its_commands_exist() -> None:
                 raise AssertionError(f"lockgate {words}") from None
 
 
+def test_its_benchmarks_exist() -> None:
+    """Every benchmark that it names can be run, and none is left out."""
+    named = set(re.findall(r"\./dev bench (\w+)", README))
+    files = (ROOT / "tests/bench").glob("[a-z]*.py")
+    there = {file.stem for file in files if '"-o"' in file.read_text()}
+    assert named == there
+
+
 def _without_hash(text: str) -> str:
     return re.sub(r"\b[0-9a-f]{12}\b", "HASH", text).strip()
 
