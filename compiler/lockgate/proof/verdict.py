@@ -71,6 +71,8 @@ def table_findings(proof: TableProof) -> list[Finding]:
     more = len(proof.unvisited) - MOST_SHOWN
     if more > 0:
         findings.append(Finding("E6302", f"and {more} more places"))
+    if not proof.holds and not findings:
+        findings.append(Finding("E6303", "the tables have no cells"))
     return findings
 
 
