@@ -109,6 +109,18 @@ def test_markdown(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_github(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line that exposes somebody gets a warning beside it."""
+    assert _diff("old", "open", *SNAPSHOT, "-o", "github") == 1
+    warning, whole = capsys.readouterr().out.splitlines()
+    assert warning == (
+        "::warning file=open/db.yaml,line=7,title=policy review::gained: everything "
+        "except shop/api, host to shop/db, tcp/5432: deny → allow, exposed to the world"
+    )
+    assert whole.startswith("::notice title=policy review::1 gained")
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("new", "words", "code"),
     [

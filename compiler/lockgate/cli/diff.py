@@ -22,7 +22,7 @@ EXAMPLES = """
   lockgate diff bundle-in-force/ bundle/
 """
 
-FORMS = ("text", "json", "markdown")
+FORMS = ("text", "json", "markdown", "github")
 TROUBLE = 2
 
 
@@ -108,6 +108,10 @@ def _print(comparison: Comparison, arguments: argparse.Namespace) -> str:
         from lockgate.review.difference_markdown import print_markdown
 
         return print_markdown(comparison)
+    if arguments.output == "github":
+        from lockgate.review.difference_github import print_commands
+
+        return print_commands(comparison)
     from lockgate.review.difference_text import print_comparison
     from lockgate_runtime.terminal import has_colour
 

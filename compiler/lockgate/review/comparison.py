@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate.review.difference import (
@@ -73,6 +73,7 @@ class Comparison:
     ``exposed``, ``unprotected`` and ``isolated`` are (direction, names of the subjects);
     ``is_same_text``: not even the text of the inputs differs.  ``hashes`` are those of
     bundles.  ``notes`` are what the reader must know about the comparison itself.
+    ``paths`` are those of the files of after, by their names in reasons.
     """
 
     rows: tuple[Row, ...]
@@ -85,6 +86,7 @@ class Comparison:
     hashes: tuple[str | None, str | None] = (None, None)
     is_same_text: bool = False
     notes: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_same(self) -> bool:
@@ -168,7 +170,11 @@ def compare_views(
 
 
 def list_results(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return rows as JSON has them: one source, destination and range of ports each."""
+    """Return rows as JSON has them: one source, destination and range of ports each.
+
+    ``protocol`` is ``any`` for all traffic.  ``ports`` are destination ports; of ``icmp`` and
+    ``icmpv6`` types, of ``other`` protocol numbers.
+    """
     return [
         {
             "change": row.change,

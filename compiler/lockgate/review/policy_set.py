@@ -6,7 +6,7 @@ That tells what a snapshot alone has changed.  A bundle does not keep its polici
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +23,7 @@ from lockgate_runtime.manifest import ManifestError, read_bundle
 from lockgate_runtime.tables import PackedTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from lockgate.frontend.inputs import InputFile
@@ -47,7 +47,8 @@ class Parsed(NamedTuple):
 class PolicySet:
     """One side: its tables in view; ``parsed`` and ``middle`` are None for a bundle.
 
-    ``texts`` are the hashes of the inputs by their names in artifacts.
+    ``texts`` are the hashes of the inputs by their names in artifacts, ``paths`` where
+    these are on the disk, or from the root of the repository.
     """
 
     label: str
@@ -57,6 +58,7 @@ class PolicySet:
     middle: Middle | None = None
     digest: str | None = None
     texts: frozenset[tuple[str, bytes]] = frozenset()
+    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- sources
@@ -135,7 +137,7 @@ def compile_parsed(
     parsed: Parsed,
     options: Options,
     diagnostics: Diagnostics,
-    files: Iterable[InputFile] = (),
+    files: Sequence[InputFile] = (),
 ) -> PolicySet | None:
     """Compile what was read; None where there were errors."""
     middle = run_passes(parsed.cluster, parsed.policies, None, options, diagnostics)
@@ -148,6 +150,7 @@ def compile_parsed(
         parsed,
         middle,
         texts=frozenset((f.alias, sha256(f.data).digest()) for f in files),
+        paths={f.alias: f.name.removeprefix(f"{label}:") for f in files},
     )
 
 

@@ -82,6 +82,7 @@ def compare_sets(
         sizes=(old.sizes, new.sizes),
         hashes=(old.digest, new.digest),
         is_same_text=_is_same_text(old, new),
+        paths=new.paths,
     )
 
 
