@@ -261,3 +261,16 @@ def test_lost_events_are_a_warning(
     lost = {"lost_events": {"num_events_lost": "12"}, "node_name": "n"}
     code, _, err = replay(tmp_path, capsys, hubble("web", "api", 8080), lost)
     assert (code, "W6403" in err, "12 events" in err) == (0, True, True)
+
+
+def test_an_answer_about_few_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where most ends are unknown, it is said how little was judged."""
+    unknown = hubble("web", "api", 8080, source={})
+    unknown["flow"]["IP"]["source"] = None
+    fine = hubble("web", "api", 8080)
+    code, _, err = replay(tmp_path, capsys, fine, unknown)
+    assert (code, "W6407" in err) == (0, False)
+    code, _, err = replay(tmp_path, capsys, fine, unknown, unknown)
+    assert (code, "W6407" in err) == (0, True)

@@ -97,11 +97,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _report(reading: Reading, outcome: Outcome, diagnostics: Diagnostics) -> None:
     """Say what makes the answer worth less."""
+    from lockgate.recordings.replay import Change
+
     if reading.lost:
         diagnostics.warning(
             "W6403", f"{reading.lost:,} events were lost while recording", None
         )
-    if not outcome.rows and not outcome.same:
+    judged = (
+        outcome.same + outcome.records(Change.LOST) + outcome.records(Change.GAINED)
+    )
+    if 0 < judged < outcome.not_judged.total():
+        diagnostics.warning(
+            "W6407",
+            f"{outcome.not_judged.total():,} recorded flows could not be judged, and "
+            f"{judged:,} could",
+            None,
+            help="take the snapshot of when it was recorded",
+        )
+    if not judged:
         diagnostics.error(
             "E6401",
             "no recorded flow could be judged",

@@ -64,4 +64,13 @@ EXPLANATIONS = (
         "A suggestion is drawn from the snapshot and the recording alone.",
         "Nothing to do; `lockgate diff` shows how it differs from the policies of today.",
     ),
+    Explanation(
+        "W6407",
+        "mostly-not-judged",
+        "more recorded flows could not be judged than could",
+        "Their pods or nodes are not in the snapshot, or L7 rules decide and no request was "
+        "recorded.  That nothing breaks says little then.",
+        "Take the snapshot when the recording is made; record pod names and labels "
+        "(without a field mask that leaves them out), and requests where L7 rules decide.",
+    ),
 )
