@@ -15,6 +15,7 @@ import fcntl
 import os
 import secrets
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _AT_FDCWD = -100  # linux/fcntl.h
 _RENAME_EXCHANGE = 2  # linux/fs.h
+_AT_ONCE = 16
 _CANNOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 
 
@@ -138,19 +140,26 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _synchronise(directory: Path) -> None:
-    """Have the disk know all of it before a name points to it."""
-    for folder, _, files in os.walk(directory):
-        for name in files:
-            descriptor = os.open(Path(folder, name), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        _synchronise_directory(Path(folder))
+    """Have the disk know all of it before a name points to it.
+
+    All files at once: the disk then writes its journal once, not for each of them.
+    """
+    files, folders = [], []
+    for folder, _, names in os.walk(directory):
+        folders.append(Path(folder))
+        files += [Path(folder, name) for name in names]
+    with ThreadPoolExecutor(_AT_ONCE) as workers:
+        list(workers.map(_synchronise_one, files))
+    for path in folders:
+        _synchronise_directory(path)
 
 
 def _synchronise_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    _synchronise_one(directory)
+
+
+def _synchronise_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
