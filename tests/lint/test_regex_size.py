@@ -173,9 +173,24 @@ SIZES = {
     "/.*\\.(png|jpg|jpeg|gif|svg|ico|css|js)": 38,
     "(GET|HEAD|OPTIONS)": 20,
     "[^:]+:[0-9]{1,5}": 23,
+    # What Envoy refused elsewhere, with the numbers of its own messages:
+    # cilium/cilium#48773, envoyproxy/gateway#2576 and #2543, kumahq/kuma#2103.
+    "/(dashboard|alerts|calendar|components|metrics|critical_asset_metrics"
+    "|critical_product_metrics|simple_search|support|celery_status|choices)"
+    "([/?].*)?": 134,
+    r"^/api/v1/object/[\w]{32}/action$": 107,
+    "x-envoy-(a|b|c)-[grep]{3}": 28,
+    "(a*)*": 11,
+    "/[a-z]+(-[a-z]+)*/[0-9]+": 16,
+    r"[a-z]+(\.[a-z]+)+": 13,
 }
-NEARLY = {"[一-龥]": 0.25}
-"""Where RE2 shares more than we do: by which part we may be wrong."""
+NEARLY = {
+    "[一-龥]": 3,
+    "(a*)*": 4,
+    "/[a-z]+(-[a-z]+)*/[0-9]+": 1,
+    r"[a-z]+(\.[a-z]+)+": 1,
+}
+"""Where RE2 flattens otherwise than we do: by how much we may be wrong."""
 
 
 @pytest.mark.parametrize("pattern", SIZES)
@@ -183,7 +198,7 @@ def test_size(pattern: str) -> None:
     """The very number, but for what is listed."""
     size = program_size(pattern)
     assert size is not None
-    assert abs(size - SIZES[pattern]) <= NEARLY.get(pattern, 0) * SIZES[pattern]
+    assert abs(size - SIZES[pattern]) <= NEARLY.get(pattern, 0)
     assert regex_fault(pattern) is None
 
 

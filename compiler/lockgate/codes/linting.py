@@ -186,7 +186,7 @@ EXPLANATIONS = (
         "an expression that Envoy refuses",
         "Envoy takes programs of at most 100 instructions of RE2 (re2.max_program_size."
         "error_level) and refuses a whole configuration for one that is larger.  The size is "
-        "computed here as RE2 does, to an instruction or two.",
+        "computed here as RE2 does; where loops stand in loops, to a few instructions.",
         "Write '+' for '{36}', '[^/]*' once where it stands often; or split the rule.",
         cilium_example(_HTTP.format("/item/[0-9a-f-]{36}")),
     ),
