@@ -227,6 +227,23 @@ def test_protected(source: str, cut: bool) -> None:
         assert "node node-1" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("rules", "cut"),
+    [
+        ("ingress: [{fromEntities: [world]}]", False),
+        ("ingress: [{fromEntities: [world-ipv4]}]", False),
+        ("ingress: [{fromEntities: [world-ipv6]}]", True),
+        ("ingress: [{fromCIDR: [0.0.0.0/1]}, {fromCIDR: [128.0.0.0/1]}]", False),
+    ],
+)
+def test_protected_from_the_world(rules: str, cut: bool) -> None:
+    """The world of the versions of IP that the other end has; these nodes have IPv4."""
+    text = documents(HOSTS.format(rules=rules), NODES)
+    config = read(PROTECTED.format("world", "nodes"))
+    found = [f for f in find(text, "E6012", config=config) if "protected" in f.message]
+    assert bool(found) == cut
+
+
 def test_protected_on_the_way_out() -> None:
     """What a pod may not send is cut, too."""
     text = documents(TALKS.format(more=""), WEB, NODES)

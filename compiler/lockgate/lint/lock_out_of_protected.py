@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from lockgate.findings import Finding, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from ipaddress import IPv4Address, IPv6Address
 
     from lockgate.ir.tables import RuleEntry
     from lockgate.lint.config import End, Protected
@@ -20,12 +21,13 @@ _NOBODY = (0, 1)
 
 
 class _Party(NamedTuple):
-    """Somebody at an end: its tables, where it is enforced, and its classes."""
+    """Somebody at an end: tables where it is enforced, classes, and versions of IP."""
 
     name: str
     ingress: int
     egress: int
     classes: tuple[int, ...]
+    versions: frozenset[int]
 
 
 def find_of_protected(scene: Scene) -> Iterator[Finding]:
@@ -56,7 +58,8 @@ def _cut(
     denied: dict[int, dict[str, None]] = {}
     for source in sources:
         for destination in destinations:
-            if source is not destination and source.name != destination.name:
+            is_possible = bool(source.versions & destination.versions)
+            if is_possible and source.name != destination.name:
                 rule = _denying(scene, protected, source, destination)
                 if rule is not None:
                     pair = f"{source.name} → {destination.name}"
@@ -97,11 +100,12 @@ def _denying(
 
 
 def _parties(scene: Scene, end: End) -> Iterator[_Party]:
-    reach, tables = scene.reach, scene.passed.tables
-    number = node = None
+    reach = scene.reach
     if end.text == "world":
-        yield _Party("world", *_NOBODY, reach.world[:1])
+        for version, classes in reach.world_by_version.items():
+            yield _Party("world", *_NOBODY, classes[:1], frozenset({version}))
         return
+    number = node = None
     if end.network is not None:
         address = end.network.network_address
         if end.network.num_addresses == 1:
@@ -109,15 +113,31 @@ def _parties(scene: Scene, end: End) -> Iterator[_Party]:
         if number is None and node is None:
             # Each part of the network that rules tell apart must get through.
             for identity_class in reach.of_network(end.network):
-                yield _Party(end.text, *_NOBODY, (identity_class,))
+                of = frozenset({int(end.network.version)})
+                yield _Party(end.text, *_NOBODY, (identity_class,), of)
             return
-    for place, host in enumerate(tables.hosts):
-        is_named = end.text in ("nodes", f"node/{host.node}") or node == place
-        if is_named and (classes := reach.of_node(place)):
-            tables_of = host.ingress_table, host.egress_table
-            yield _Party(f"node {host.node}", *tables_of, classes)
-    for place, entry in enumerate(tables.endpoints):
-        key = f"{entry.namespace}/{entry.name}"
-        if number == place or fnmatchcase(key, end.text):
-            tables_of = entry.ingress_table, entry.egress_table
-            yield _Party(key, *tables_of, reach.of_endpoint(place))
+    yield from _nodes(scene, end, node)
+    yield from _endpoints(scene, end, number)
+
+
+def _nodes(scene: Scene, end: End, number: int | None) -> Iterator[_Party]:
+    for place, host in enumerate(scene.passed.tables.hosts):
+        is_named = end.text in ("nodes", f"node/{host.node}") or number == place
+        if is_named and host.addresses:
+            name, classes = f"node {host.node}", scene.reach.of_node(place)
+            tables = host.ingress_table, host.egress_table
+            yield _Party(name, *tables, classes, _versions(host.addresses))
+
+
+def _endpoints(scene: Scene, end: End, number: int | None) -> Iterator[_Party]:
+    for place, entry in enumerate(scene.passed.tables.endpoints):
+        name = f"{entry.namespace}/{entry.name}"
+        is_named = number == place or fnmatchcase(name, end.text)
+        if is_named and entry.addresses:
+            classes = scene.reach.of_endpoint(place)
+            tables = entry.ingress_table, entry.egress_table
+            yield _Party(name, *tables, classes, _versions(entry.addresses))
+
+
+def _versions(addresses: Iterable[IPv4Address | IPv6Address]) -> frozenset[int]:
+    return frozenset(address.version for address in addresses)

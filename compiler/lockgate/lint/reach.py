@@ -120,6 +120,18 @@ class Reach:
         """The classes of the world at large."""
         return self._classes(tuple(members(self.world_points)))
 
+    @property
+    def world_by_version(self) -> dict[int, tuple[int, ...]]:
+        """The classes of the world at large by version of IP, the widest prefix first."""
+        found: dict[int, list[int]] = {}
+        first = self._space.first_prefix
+        for point in members(self.world_points):
+            prefix = self._space.tree.prefixes[point - first]
+            found.setdefault(prefix.version, []).append(point)
+        return {
+            version: self._classes(tuple(points)) for version, points in found.items()
+        }
+
     def _world_numbers(self) -> Iterator[int]:
         for number, prefix in enumerate(self._space.tree.prefixes):
             if prefix.length <= _SHORT[prefix.version]:
