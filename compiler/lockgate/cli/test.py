@@ -217,7 +217,7 @@ def _judge(
 
 def _report_left_out(sampler: KernelSampler, diagnostics: Diagnostics) -> None:
     for why, count in sorted(sampler.left_out.items()):
-        diagnostics.warning("W6205", f"{count:,} packets were not sent: {why}", None)
+        diagnostics.warning("W6205", f"{count:,} times no packet was sent: {why}", None)
 
 
 def _check_coverage(

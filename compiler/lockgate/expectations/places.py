@@ -95,6 +95,9 @@ class Population:
             f"{pod.namespace}/{pod.name}": pod.node for pod in cluster.host_pods
         }
         services = (a for service in cluster.services for a in service.addresses)
+        self._edges_of: dict[
+            tuple[Span, ...], dict[tuple[int, int], list[Address]]
+        ] = {}
         self._edges = _edges(tables, [*self.by_address, *services])
 
     def outside(self, spans: Iterable[Span]) -> list[Place]:
@@ -110,14 +113,16 @@ class Population:
             for (_, peer), address in sorted(found.items())
         ]
 
-    def edges(self, spans: Iterable[Span], place: Place) -> Iterator[Address]:
-        """Yield the first and last addresses of all that ``place`` stands for."""
-        for segment in self.segments(spans):
-            first, last = (_address(segment.version, n) for n in segment[1:])
-            if first.version == place.family and (
-                self.packed.peer_of(first) == place.peer
-            ):
-                yield from dict.fromkeys((first, last))
+    def edges(self, spans: tuple[Span, ...], place: Place) -> list[Address]:
+        """Return the first and last addresses of all that ``place`` stands for."""
+        if spans not in self._edges_of:
+            found: dict[tuple[int, int], dict[Address, None]] = defaultdict(dict)
+            for segment in self.segments(spans):
+                first, last = (_address(segment.version, n) for n in segment[1:])
+                key = segment.version, self.packed.peer_of(first)
+                found[key] |= dict.fromkeys((first, last))
+            self._edges_of[spans] = {key: list(some) for key, some in found.items()}
+        return self._edges_of[spans].get((place.family, place.peer), [])
 
     def segments(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Yield pieces of ``spans`` outside, each of which leads to one peer."""

@@ -36,7 +36,11 @@ _UNJUDGED = Opinion(False, "")
 
 @dataclass(slots=True)
 class KernelSampler:
-    """Asks a judge that has the loaded program; ``left_out`` counts what was not asked."""
+    """Asks a judge that has the loaded program.
+
+    ``left_out`` counts what was not asked, by reason: packets, and beyond the limit kinds of
+    flows.
+    """
 
     judge: Judge
     population: Population
@@ -53,8 +57,8 @@ class KernelSampler:
         """Yield the flow of each packet with what the program decided at both ends."""
         for source, destination, example in self._flows(asked, ends):
             if self._sent >= self.most:
-                self.left_out[f"more than {self.most:,} packets for a statement"] += 1
-                continue
+                self.left_out[f"a statement has {self.most:,} packets already"] += 1
+                return
             self._sent += 1
             try:
                 decisions = self._decide(source, destination, example)
