@@ -12,7 +12,8 @@ The node's own traffic to its endpoints passes the isolation (kubelet's probes; 
 
 Audit takes away the power to deny, and nothing else: a packet that is denied by all
 policies, and not by those that are enforced (with the allowances of the audited), passes
-and is reported.  Where these leave it to an L7 parser, so does the verdict.
+and is reported.  So does one that only audited rules would leave to an L7 parser, which
+may deny; where rules in force leave it to one, so does the verdict.
 """
 
 from __future__ import annotations
@@ -91,21 +92,22 @@ class TierJudge:
         self._conflicts = conflicts
         self._baseline_overrides = baseline_overrides
         self._admin = self._deny = self._allow = self._baseline = self._host = 0
-        self._audited_denials = 0
+        self._audited_denials = self._audited_parsers = 0
         self._sort_terms()
         self._isolation = self._default_deny(rules.isolating)
         self._enforced_isolation = self._isolation
         self._is_audited = len(rules.enforced) < len(rules.isolating)
         if self._is_audited:
             self._enforced_isolation = self._default_deny(rules.enforced)
-        self._is_audited = self._is_audited or self._audited_denials != 0
+        powerless = self._audited_denials | self._audited_parsers
+        self._is_audited = self._is_audited or powerless != 0
 
         self.decide: Callable[[Tags], int] = _Known(self._decide).__getitem__
         """Returns the decision where these terms match, and no others."""
 
     def _decide(self, tags: Tags) -> int:
         verdict = self._verdict(tags, self._isolation)
-        if self._is_audited and verdict.outcome is Outcome.DENY:
+        if self._is_audited and verdict.outcome is not Outcome.ALLOW:
             verdict = self._audit(tags, verdict)
         return self._book.decide(*verdict)
 
@@ -136,8 +138,11 @@ class TierJudge:
                     self._deny |= tag
                 else:
                     self._allow |= tag
-                if owner.is_audited and action is _DENY:
-                    self._audited_denials |= tag
+                if owner.is_audited:
+                    if action is _DENY:
+                        self._audited_denials |= tag
+                    elif _of_allowance(owner.rule.l7)[1]:
+                        self._audited_parsers |= tag
             tag <<= 1
 
     def _default_deny(self, policies: tuple[tuple[str, Span], ...]) -> int | None:
@@ -148,12 +153,17 @@ class TierJudge:
             return self._book.rule(subject.forced_by, "default-deny")
         return None
 
-    def _audit(self, tags: Tags, denied: _Verdict) -> _Verdict:
-        enforced = self._verdict(
-            tags & ~self._audited_denials, self._enforced_isolation
-        )
+    def _audit(self, tags: Tags, strict: _Verdict) -> _Verdict:
+        tags &= ~self._audited_denials
+        enforced = self._verdict(tags, self._enforced_isolation)
+        if enforced.argument and tags & self._audited_parsers:
+            plain = self._verdict(
+                tags & ~self._audited_parsers, self._enforced_isolation
+            )
+            if plain.outcome is Outcome.ALLOW:
+                enforced = plain
         if enforced.outcome is Outcome.ALLOW:
-            return denied._replace(outcome=Outcome.AUDIT)
+            return strict._replace(outcome=Outcome.AUDIT, argument=0)
         return enforced
 
     def _verdict(self, tags: Tags, isolation: int | None) -> _Verdict:

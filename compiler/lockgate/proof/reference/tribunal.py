@@ -9,7 +9,8 @@ The order of the tiers, and what each may decide:
 4. Otherwise allow.
 
 Audit takes away the power to deny: what all policies together deny, and those that are
-enforced do not, passes and is reported.
+enforced do not, passes and is reported.  So does what only audited rules leave to a parser
+of requests, for that may deny.
 """
 
 from __future__ import annotations
@@ -112,14 +113,17 @@ class Tribunal:
         found = [self._owned[index] for index in sorted(matching)]
         host = is_own_host and self.spares_own_host
         verdict = self._decide(found, self._isolation, host)
-        if verdict.outcome != "deny":
+        if verdict.outcome == "allow" or not any(s.audited for s in self.statements):
             return verdict
         powerless = [o for o in found if not _is_audited_denial(o)]
-        if len(powerless) == len(found) and self._isolation == self._enforced_isolation:
-            return verdict
         enforced = self._decide(powerless, self._enforced_isolation, host)
+        if enforced.parser:
+            plain = [o for o in powerless if not _is_audited_redirect(o)]
+            without = self._decide(plain, self._enforced_isolation, host)
+            if without.outcome == "allow":
+                enforced = without
         if enforced.outcome == "allow":
-            return replace(verdict, outcome="audit")
+            return replace(verdict, outcome="audit", parser="")
         return enforced
 
     def not_served(self) -> Verdict:
@@ -250,3 +254,7 @@ def _allowance(
 
 def _is_audited_denial(owned: _Owned) -> bool:
     return owned.statement.audited and owned.rule.effect == "deny"
+
+
+def _is_audited_redirect(owned: _Owned) -> bool:
+    return owned.statement.audited and isinstance(owned.rule.effect, Redirect)
