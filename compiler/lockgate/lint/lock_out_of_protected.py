@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.findings import Finding, Level
@@ -21,20 +22,23 @@ _NOBODY = (0, 1)
 
 
 class _Party(NamedTuple):
-    """Somebody at an end: tables where it is enforced, classes, and versions of IP."""
+    """Those at an end who are judged alike: tables of theirs, classes, versions of IP."""
 
-    name: str
     ingress: int
     egress: int
     classes: tuple[int, ...]
     versions: frozenset[int]
 
 
+_Parties = dict[_Party, list[str]]
+"""The names of those who are judged alike."""
+
+
 def find_of_protected(scene: Scene) -> Iterator[Finding]:
     """Yield one finding for each protected connection that is denied anywhere."""
     for protected in scene.config.protected:
-        sources = list(_parties(scene, protected.source))
-        destinations = list(_parties(scene, protected.destination))
+        sources = _gather(_parties(scene, protected.source))
+        destinations = _gather(_parties(scene, protected.destination))
         if not sources or not destinations:
             end = protected.destination if sources else protected.source
             yield Finding(
@@ -49,27 +53,34 @@ def find_of_protected(scene: Scene) -> Iterator[Finding]:
         yield from _cut(scene, protected, sources, destinations)
 
 
+def _gather(parties: Iterable[tuple[str, _Party]]) -> _Parties:
+    found: _Parties = {}
+    for name, party in parties:
+        found.setdefault(party, []).append(name)
+    return found
+
+
 def _cut(
-    scene: Scene,
-    protected: Protected,
-    sources: list[_Party],
-    destinations: list[_Party],
+    scene: Scene, protected: Protected, sources: _Parties, destinations: _Parties
 ) -> Iterator[Finding]:
-    denied: dict[int, dict[str, None]] = {}
-    for source in sources:
-        for destination in destinations:
-            is_possible = bool(source.versions & destination.versions)
-            if is_possible and source.name != destination.name:
-                rule = _denying(scene, protected, source, destination)
-                if rule is not None:
-                    pair = f"{source.name} → {destination.name}"
-                    denied.setdefault(rule, {})[pair] = None
+    denied: dict[int, dict[tuple[str, str], None]] = {}
+    for (source, names), (destination, others) in product(
+        sources.items(), destinations.items()
+    ):
+        if not source.versions & destination.versions:
+            continue
+        rule = _denying(scene, protected, source, destination)
+        if rule is not None:
+            pairs = ((a, b) for a, b in product(names, others) if a != b)
+            some = islice(pairs, _MOST_NAMED + 1)
+            denied.setdefault(rule, {}).update(dict.fromkeys(some))
     for number, found in sorted(denied.items()):
-        pairs = list(found)
+        if not found:
+            continue  # nobody is cut off from anybody else
         entry: RuleEntry = scene.passed.tables.rules[number]
-        shown = ", ".join(pairs[:_MOST_NAMED])
-        if len(pairs) > _MOST_NAMED:
-            shown += f" and {len(pairs) - _MOST_NAMED} more"
+        shown = ", ".join(f"{a} → {b}" for a, b in islice(found, _MOST_NAMED))
+        if len(found) > _MOST_NAMED:
+            shown += " and more"
         what = f"{protected.protocol.name} {protected.port}"
         yield Finding(
             "E6012",
@@ -99,11 +110,11 @@ def _denying(
     return None
 
 
-def _parties(scene: Scene, end: End) -> Iterator[_Party]:
+def _parties(scene: Scene, end: End) -> Iterator[tuple[str, _Party]]:
     reach = scene.reach
     if end.text == "world":
         for version, classes in reach.world_by_version.items():
-            yield _Party("world", *_NOBODY, classes[:1], frozenset({version}))
+            yield "world", _Party(*_NOBODY, classes[:1], frozenset({version}))
         return
     number = node = None
     if end.network is not None:
@@ -114,29 +125,31 @@ def _parties(scene: Scene, end: End) -> Iterator[_Party]:
             # Each part of the network that rules tell apart must get through.
             for identity_class in reach.of_network(end.network):
                 of = frozenset({int(end.network.version)})
-                yield _Party(end.text, *_NOBODY, (identity_class,), of)
+                yield end.text, _Party(*_NOBODY, (identity_class,), of)
             return
     yield from _nodes(scene, end, node)
     yield from _endpoints(scene, end, number)
 
 
-def _nodes(scene: Scene, end: End, number: int | None) -> Iterator[_Party]:
+def _nodes(scene: Scene, end: End, number: int | None) -> Iterator[tuple[str, _Party]]:
     for place, host in enumerate(scene.passed.tables.hosts):
         is_named = end.text in ("nodes", f"node/{host.node}") or number == place
         if is_named and host.addresses:
             name, classes = f"node {host.node}", scene.reach.of_node(place)
             tables = host.ingress_table, host.egress_table
-            yield _Party(name, *tables, classes, _versions(host.addresses))
+            yield name, _Party(*tables, classes, _versions(host.addresses))
 
 
-def _endpoints(scene: Scene, end: End, number: int | None) -> Iterator[_Party]:
+def _endpoints(
+    scene: Scene, end: End, number: int | None
+) -> Iterator[tuple[str, _Party]]:
     for place, entry in enumerate(scene.passed.tables.endpoints):
         name = f"{entry.namespace}/{entry.name}"
         is_named = number == place or fnmatchcase(name, end.text)
         if is_named and entry.addresses:
             classes = scene.reach.of_endpoint(place)
             tables = entry.ingress_table, entry.egress_table
-            yield _Party(name, *tables, classes, _versions(entry.addresses))
+            yield name, _Party(*tables, classes, _versions(entry.addresses))
 
 
 def _versions(addresses: Iterable[IPv4Address | IPv6Address]) -> frozenset[int]:
