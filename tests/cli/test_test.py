@@ -70,7 +70,8 @@ def test_a_failure_is_shown_with_what_decided(
 ) -> None:
     """The statement, a flow, the rule with its line, and how many more there are."""
     _, out, _ = run(FAILS)
-    assert "not never: monitoring/prometheus → shop/api, TCP 8080 is allowed" in out
+    flow = "monitoring/prometheus → shop/api, TCP 8080"
+    assert f"error[E6200]: {flow} is allowed, expected never;" in out
     assert "own.gatetest:2:3" in out
     assert "policies.yaml:74:7" in out
     assert "- name: scrape" in out

@@ -71,10 +71,8 @@ class Teller:
 
     def _message(self, result: Result, sight: Sight) -> str:
         message = f"{_flow(sight)} is {_WORDS[sight.opinion.verdict]}"
-        if isinstance(result.statement, ast.Invariant):
-            message = f"not {result.statement.quantity.value}: {message}"
-        elif not sight.opinion.is_of_another:
-            message += f", expected {result.statement.verdict.value}"
+        if not sight.opinion.is_of_another:
+            message += f", expected {_expected(result.statement)}"
         if sight.opinion.why:
             message += f" ({sight.opinion.why})"
         for direction, decision in self._verdicts.deciding(sight.decisions):
@@ -140,6 +138,12 @@ class Teller:
             "why": sight.opinion.why,
             "because": because,
         }
+
+
+def _expected(statement: ast.Statement) -> str:
+    if isinstance(statement, ast.Invariant):
+        return statement.quantity.value
+    return statement.verdict.value
 
 
 def _and_more(count: int) -> str:
