@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,6 +138,16 @@ def test_fmt_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     )
     assert main(["fmt", "--check", str(tmp_path)]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_fmt_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON says of each file whether it would change."""
+    (tmp_path / "a.gate").write_text(GATE)
+    (tmp_path / "b.gate").write_text(f"  {GATE}")
+    assert main(["fmt", "--check", "-o", "json", str(tmp_path)]) == 1
+    value = json.loads(capsys.readouterr().out)
+    assert [result["changed"] for result in value["results"]] == [False, True]
+    assert value["summary"] == {"files": 2, "changed": 1}
 
 
 def test_fmt_standard_input(stdin: Path, capsys: pytest.CaptureFixture[str]) -> None:

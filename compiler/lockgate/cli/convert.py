@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.messages import exit_code, print_diagnostics
+from lockgate.cli.messages import FORMATS, exit_code, print_diagnostics
 
 if TYPE_CHECKING:
     import argparse
@@ -45,6 +45,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="FILE", help="default: standard output"
     )
     parser.add_argument(
+        "--message-format",
+        choices=FORMATS,
+        default="text",
+        help="how to print diagnostics: text to standard error (default); json or sarif to "
+        "standard output, where the converted text then is not printed",
+    )
+    parser.add_argument(
         "--semantics",
         choices=("kubernetes", "cilium"),
         default="kubernetes",
@@ -77,9 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
             cluster=arguments.cluster_name,
             prefers_kubernetes=arguments.prefer == "NetworkPolicy",
         )
-    print_diagnostics(diagnostics)
+    print_diagnostics(diagnostics, arguments.message_format)
     if diagnostics.ok and arguments.output is not None:
         arguments.output.write_text(text, encoding="utf-8")
-    elif diagnostics.ok:
+    elif diagnostics.ok and arguments.message_format == "text":
         sys.stdout.write(text)
     return exit_code(diagnostics)

@@ -39,25 +39,41 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write nothing; print what would change, and exit with 1 if anything would",
     )
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("text", "json"),
+        default="text",
+        help="json: for each file whether it was (or would be) changed",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Format every file, or say what would change."""
     from lockgate.diagnostics import Diagnostics
     from lockgate.frontend.inputs import NATIVE, open_inputs
+    from lockgate.results import print_results
 
     diagnostics = Diagnostics()
-    changed = False
+    changes: dict[str, bool | None] = {}
     for file in open_inputs(arguments.files, diagnostics, NATIVE):
-        changed |= _format(file, arguments.check, diagnostics)
+        changes[file.name] = _format(file, arguments, diagnostics)
     print_diagnostics(diagnostics)
-    return exit_code(diagnostics) or int(changed and arguments.check)
+    changed = [name for name, is_changed in changes.items() if is_changed]
+    if arguments.output == "json":
+        results = [
+            {"file": name, "read": change is not None, "changed": bool(change)}
+            for name, change in changes.items()
+        ]
+        summary = {"files": len(changes), "changed": len(changed)}
+        sys.stdout.write(print_results(results, summary))
+    return exit_code(diagnostics) or int(bool(changed) and arguments.check)
 
 
 def _format(
-    file: InputFile, is_check: bool, diagnostics: Diagnostics
-) -> bool:  # an option
-    """Return whether a file is not in its form; write it unless only asked."""
+    file: InputFile, arguments: argparse.Namespace, diagnostics: Diagnostics
+) -> bool | None:
+    """Return whether a file is not in its form (None: it has mistakes); write it if so."""
     from lockgate.diagnostics import Diagnostics
     from lockgate.language.documents import open_source
     from lockgate.language.formatting import format_text
@@ -71,19 +87,18 @@ def _format(
         text = format_text(source, language, own)
     diagnostics.found += own.found
     if text is None:
-        return False
-    is_standard_input = file.name == "<stdin>"
-    if text == source.text and bytes(file.data[:]) == text.encode():
-        if is_standard_input and not is_check:
-            sys.stdout.write(text)
-        return False
-    if is_check:
-        _print_difference(file.name, source.text, text)
-    elif is_standard_input:
-        sys.stdout.write(text)
-    else:
-        Path(file.name).write_text(text, encoding="utf-8", newline="")
-    return True
+        return None
+    name = file.name if file.name != "<stdin>" else None
+    is_quiet = arguments.output == "json"
+    is_changed = bytes(file.data[:]) != text.encode()
+    if arguments.check:
+        if is_changed and not is_quiet:
+            _print_difference(file.name, source.text, text)
+    elif name is None:
+        sys.stdout.write("" if is_quiet else text)
+    elif is_changed:
+        Path(name).write_text(text, encoding="utf-8", newline="")
+    return is_changed
 
 
 def _print_difference(name: str, before: str, after: str) -> None:

@@ -148,7 +148,9 @@ def _check_head(policy: Policy, priority: _Priority | None, place: Place) -> Non
 
 def _check_subject(policy: Policy, place: Place) -> None:
     kind, subject = policy.kind, policy.subject
-    if (kind is PolicyKind.HOST) != isinstance(subject, Nodes):
+    is_of_nodes = isinstance(subject, Nodes)
+    is_exact = isinstance(subject, ExactSelection)
+    if (kind is PolicyKind.HOST) != is_of_nodes and not is_exact:
         message = "a host policy is for nodes, every other for pods"
         cure = (
             "such as 'for nodes role=worker'"
