@@ -14,6 +14,7 @@ a row to which no address leads (a prefix all of whose addresses are pods'): it 
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from lockgate.proof.packed import ReadBack
 from lockgate.proof.reference.atoms import (
     OWN,
     OWN_WITH_API_SERVER,
+    SEEN,
     find_peer_atoms,
     find_traffic_atoms,
 )
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
     from lockgate.proof.reference.tribunal import Verdict
     from lockgate.proof.words import Because
     from lockgate_runtime.tables import PackedTables
+
+
+_WITH_AXES = {"TCP", "UDP", "SCTP", "ICMP", "ICMPv6"}
 
 
 class Comparison:
@@ -89,6 +94,11 @@ class Comparison:
         counts = self.proof.counts
         counts.tables = self.read.table_count
         counts.peer_atoms, counts.traffic_atoms = len(self.peers), len(self.traffic)
+        families = Counter(a.address.version for a in self.peers if a.role == SEEN)
+        counts.ipv4_addresses, counts.ipv6_addresses = families[4], families[6]
+        protocols = Counter(atom.protocol for atom in self.traffic)
+        counts.ports, counts.icmp_types = protocols["TCP"], protocols["ICMP"]
+        counts.other_protocols = len(protocols.keys() - _WITH_AXES)
         counts.cells = len(self.read.cells)
         if not self.peers or not self.traffic:
             return self.proof

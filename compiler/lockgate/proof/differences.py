@@ -26,12 +26,21 @@ class Difference(NamedTuple):
 
 @dataclass
 class Counts:
-    """How much was compared."""
+    """How much was compared.
+
+    An address may be several peer atoms: as others see it, and as the node's own.  ``ports``
+    are those of each of TCP, UDP and SCTP, ``icmp_types`` those of each version.
+    """
 
     subjects: int = 0
     tables: int = 0
     peer_atoms: int = 0
+    ipv4_addresses: int = 0
+    ipv6_addresses: int = 0
     traffic_atoms: int = 0
+    ports: int = 0
+    icmp_types: int = 0
+    other_protocols: int = 0
     questions: int = 0
     cells: int = 0
     visited_cells: int = 0

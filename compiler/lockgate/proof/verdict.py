@@ -27,6 +27,17 @@ OUTSIDE = (
     "names: no rule for a DNS name selects an address",
     "packets that follow the first of a flow, replies, errors about it, fragments",
 )
+TERMS = {
+    "atom": "a constant c of the sources, c-1 or c+1: addresses, ports, types, protocols; and "
+    "the labels, names and prefixes of whoever has the address",
+    "cell": "one row of peers and one column of traffic in a verdict table; visited where an "
+    "address (to peer, class, row) and a port (to column) of atoms lead a subject to it",
+    "question": "subject, direction, address in its role, traffic; those that no test of a "
+    "rule and no table tells apart are answered together",
+    "dead cell": "a cell of a row to which no address in the tables leads",
+    "agreement": "the same outcome, parser, deciding rule with its place, rules that agree, "
+    "and way through the tiers",
+}
 WITH_PACKETS = "the programs for control groups: packets went through those for devices"
 WITHOUT_PACKETS = "the programs: no packet was sent, the tables alone were compared"
 
@@ -102,6 +113,7 @@ def describe(
     outside = (*OUTSIDE, WITH_PACKETS if packets else WITHOUT_PACKETS)
     return {
         "claim": CLAIM,
+        "terms": TERMS,
         "options": dict(options),
         "sources": [
             {"name": name, "sha256": digest} for name, digest in sources.digests
