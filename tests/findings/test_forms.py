@@ -78,6 +78,15 @@ def test_markdown_escapes() -> None:
     assert "a\\|b \\<b\\> \\@you \\`x\\`" in text
 
 
+def test_a_comment_is_not_too_long() -> None:
+    """A code host takes it, and it says how much is missing."""
+    found = [Finding("W6002", Level.WARNING, "x" * 500, SPAN)] * 200
+    text = render_findings(found, "markdown")
+    assert 50_000 < len(text) < 65_536
+    rows = text.count("| warning |")
+    assert text.endswith(f"{200 - rows} more are not shown.\n")
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_nothing_found(form: str) -> None:
     """Every form has a word for nothing, but text and commands, which are silent."""

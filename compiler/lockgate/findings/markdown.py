@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from lockgate.findings.finding import Finding
 
-_MOST = 100
-"""Rows of a table; GitHub refuses comments of more than 65,536 characters."""
+_LONGEST = 60_000
+"""Characters of the rows of a table: GitHub refuses comments of more than 65,536."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&])")
 
@@ -45,19 +45,24 @@ def _table(findings: Sequence[Finding]) -> list[str]:
     levels = list(Level)
     rows = sorted(findings, key=lambda finding: levels.index(finding.severity))
     lines = ["| | where | what |", "|---|---|---|"]
-    for finding in rows[:_MOST]:
-        span = finding.span
-        place = f"{span.source.name}:{span.line}" if span else ""
-        text = _escape(finding.message)
-        if finding.help:
-            text += f"<br>{_escape(finding.help)}"
-        name = f"`{finding.name}` ({finding.code})"
-        lines.append(
-            f"| {finding.severity.value} | {_escape(place)} | {name}: {text} |"
-        )
-    if len(rows) > _MOST:
-        lines += ["", f"{len(rows) - _MOST} more are not shown."]
+    left = _LONGEST
+    for shown, finding in enumerate(rows):
+        row = _row(finding)
+        left -= len(row) + 1
+        if left < 0:
+            return [*lines, "", f"{len(rows) - shown} more are not shown."]
+        lines.append(row)
     return lines
+
+
+def _row(finding: Finding) -> str:
+    span = finding.span
+    place = f"{span.source.name}:{span.line}" if span else ""
+    text = _escape(finding.message)
+    if finding.help:
+        text += f"<br>{_escape(finding.help)}"
+    name = f"`{finding.name}` ({finding.code})"
+    return f"| {finding.severity.value} | {_escape(place)} | {name}: {text} |"
 
 
 def _escape(text: str) -> str:
