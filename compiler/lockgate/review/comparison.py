@@ -153,7 +153,7 @@ def compare_views(
     ]
     there = {g for g in ground.groups if NOWHERE not in (g.tables[0], g.tables[2])}
     notes: tuple[str, ...] = ()
-    if cause == UNKNOWN and rows:
+    if any(row.cause == UNKNOWN for row in rows):
         notes = (
             "the snapshots differ, and a bundle does not keep its policies: what the "
             "snapshot changed is not told apart; compare sources for that",

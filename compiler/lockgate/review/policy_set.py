@@ -17,6 +17,7 @@ from lockgate.faults import Fault
 from lockgate.frontend.documents import Documents, parse_documents
 from lockgate.passes.pipeline import run_passes
 from lockgate.review.comparison import Sizes
+from lockgate.review.joint import FIRST_TABLE
 from lockgate.review.view_of_bundle import view_of_bundle
 from lockgate.review.view_of_tables import view_of_tables
 from lockgate_runtime.manifest import ManifestError, read_bundle
@@ -37,10 +38,11 @@ if TYPE_CHECKING:
 
 
 class Parsed(NamedTuple):
-    """What documents say; policies sorted by key."""
+    """What documents say; policies sorted by key.  Of tracing policies only the number."""
 
     cluster: Cluster
     policies: tuple[Policy, ...]
+    tracing_policies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,11 @@ class SourceReader:
         cluster = replace(
             both.cluster, cidr_groups=tuple(sorted(groups, key=lambda g: g.name))
         )
-        return Parsed(cluster, _sorted((*own.policies, *both.policies)))
+        return Parsed(
+            cluster,
+            _sorted((*own.policies, *both.policies)),
+            own.tracing_policies + both.tracing_policies,
+        )
 
     def _read_shared(self, shared: tuple[InputFile, ...]) -> Parsed:
         if self._shared is None or self._shared[0] is not shared:
@@ -105,7 +111,9 @@ class SourceReader:
 
     def _parse(self, files: tuple[InputFile, ...], diagnostics: Diagnostics) -> Parsed:
         found = parse_documents(Documents(files, self.cache), self.options, diagnostics)
-        return Parsed(found.cluster, _sorted(found.policies))
+        return Parsed(
+            found.cluster, _sorted(found.policies), len(found.tracing_policies)
+        )
 
 
 def _sorted(policies: Iterable[Policy]) -> tuple[Policy, ...]:
@@ -206,13 +214,20 @@ def _facts_of_view(view: View) -> tuple[object, ...]:
 
 def require_snapshot(old: PolicySet, new: PolicySet) -> None:
     """Refuse to compare where nobody is judged on either side."""
-    if not any((*old.view.pods, *old.view.nodes, *new.view.pods, *new.view.nodes)):
+    if not any(_judges_somebody(side.view) for side in (old, new)):
         raise Fault(
             "E6502",
-            "neither side has a pod or a node: the policies judge nobody",
+            "neither side has a pod with an address, or a node under a host policy: "
+            "the policies judge nobody",
             "name a snapshot with -f, such as "
             "`kubectl get ns,pods,nodes,svc,endpointslices -A -o yaml`",
         )
+
+
+def _judges_somebody(view: View) -> bool:
+    return bool(view.pods) or any(
+        max(node.ingress, node.egress) >= FIRST_TABLE for node in view.nodes
+    )
 
 
 # ---------------------------------------------------------------- bundles

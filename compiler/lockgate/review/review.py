@@ -70,10 +70,13 @@ def compare_sets(
         between = move_policies(old, new, options)
         cause = UNKNOWN
     notes: tuple[str, ...] = ()
+    if any(side.parsed and side.parsed.tracing_policies for side in (old, new)):
+        notes = ("tracing policies judge no traffic: they are not compared",)
     if old.parsed is None or new.parsed is None:
         # So those of the other side say nothing either.
         if _has_requests(before) or _has_requests(after):
-            notes = ("a bundle keeps no L7 rules and no DNS names: none are compared",)
+            what = "a bundle keeps no L7 rules and no DNS names: none are compared"
+            notes = (*notes, what)
         before, after = without_requests(before), without_requests(after)
     comparison = compare_views(before, between, after, cause, is_complete=is_complete)
     return replace(
