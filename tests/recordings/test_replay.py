@@ -254,6 +254,22 @@ def test_rows_as_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert (row["change"], row["ports"]) == ("lost", [[9, 9], [11, 11]])
 
 
+def test_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A comment has the counts, a table of each kind, and no mark-up of others."""
+    line = hubble("prometheus", "db", 5432, direction="INGRESS")
+    gained = hubble("web", "api", 9125, "UDP", verdict="DROPPED")
+    _, out, _ = replay(tmp_path, capsys, line, gained, more="-o markdown")
+    lines = out.splitlines()
+    assert lines[0] == (
+        "**Recorded flows**: 1 would break, 1 would newly pass, 0 unchanged, 0 not judged."
+    )
+    assert lines[6].startswith(
+        "| monitoring/prometheus | shop/db | tcp/5432 | 1 | 2026-"
+    )
+    assert "policies.yaml:42 NetworkPolicy/shop/db" in lines[6]
+    assert "**Would newly pass**" in lines
+
+
 def test_lost_events_are_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,9 +54,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        choices=("text", "json", "jsonl"),
+        choices=("text", "json", "jsonl", "markdown"),
         default="text",
-        help="json: one object; jsonl: the results alone, one a line",
+        help="json: one object; jsonl: the results alone, one a line; markdown: for the "
+        "comment on a change",
     )
     add_judged_files(parser)
 
@@ -130,6 +131,11 @@ def _report(reading: Reading, outcome: Outcome, diagnostics: Diagnostics) -> Non
 def _print(arguments: argparse.Namespace, outcome: Outcome, reading: Reading) -> None:
     from lockgate.results import print_result_line, print_results
 
+    if arguments.output == "markdown":
+        from lockgate.recordings.replay_markdown import print_markdown
+
+        print(print_markdown(outcome), end="")
+        return
     rows = [row.to_json(is_complete=arguments.complete) for row in outcome.rows]
     if arguments.output == "jsonl":
         sys.stdout.writelines(map(print_result_line, rows))
@@ -187,7 +193,9 @@ def _row_lines(row: Row, *, is_complete: bool) -> list[str]:
         seen += f" ({row.audited:,} of them in audit mode)"
     if row.last:
         seen += f", last {print_time(row.last)}"
-    lines = [f"  {row.source} → {row.destination}  {_traffic(row)}: {seen}"]
+    lines = [
+        f"  {row.source} → {row.destination}  {row.protocol} {row.ports_text()}: {seen}"
+    ]
     for direction in row.directions:
         items = [item for item in row.because if item["direction"] == direction]
         lines += _because(direction, items)
@@ -217,11 +225,3 @@ def _flow_line(flow: dict[str, Any]) -> str:
         f"      {flow['source']} → {flow['destination']} port {flow['port']}: "
         f"{flow['records']:,}{last}"
     )
-
-
-def _traffic(row: Row) -> str:
-    ports = ",".join(
-        str(lo) if lo == hi else f"{lo}-{hi}" for lo, hi in row.ports[:SHOWN]
-    )
-    more = f" and {len(row.ports) - SHOWN} more" if len(row.ports) > SHOWN else ""
-    return f"{row.protocol} {ports}{more}"

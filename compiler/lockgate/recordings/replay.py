@@ -71,6 +71,15 @@ class Row(NamedTuple):
     last: str
     flows: tuple[JudgedFlow, ...]
 
+    def ports_text(self, most: int = 10) -> str:
+        """Return the ports as people write them, the first of many."""
+        shown = ",".join(
+            str(first) if first == last else f"{first}-{last}"
+            for first, last in self.ports[:most]
+        )
+        more = len(self.ports) - most
+        return f"{shown} and {more} more" if more > 0 else shown
+
     def to_json(self, *, is_complete: bool) -> dict[str, Any]:
         """Return the row as ``-o json`` prints it: a difference, and how often it was seen."""
         is_lost = self.change is Change.LOST
