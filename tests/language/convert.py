@@ -31,7 +31,7 @@ def convert_texts(
     diagnostics = Diagnostics()
     parsed = parse_documents(documents_from_text(texts), options, diagnostics)
     assert diagnostics.ok, diagnostics.found
-    text = convert(parsed, target, diagnostics, cluster=options.cluster_name)
+    text = convert(parsed, target, diagnostics, options=options)
     return text, diagnostics
 
 

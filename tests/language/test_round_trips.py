@@ -47,7 +47,10 @@ def test_verdicts_stay(part: int) -> None:
         assert difference is None, f"{gate}\n{difference}"
         back, said = convert_texts({"p.gate": gate}, Target.YAML, plain)
         if errors(said):
-            assert {code for code, _ in errors(said)} == {"E1831"}, f"seed {seed}"
+            codes = {code for code, _ in errors(said)}
+            # Cilium takes "not this namespace" in ClusterNetworkPolicy for everyone.
+            assert codes <= {"E1831", "E1832"}, f"seed {seed}"
+            assert "E1832" not in codes or example.semantics == "cilium"
             continue
         simulation = compile_beside(example.objects, "p.yaml", back, plain)
         difference = find_difference(example, simulation)

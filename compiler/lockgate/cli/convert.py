@@ -55,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--semantics",
         choices=("kubernetes", "cilium"),
         default="kubernetes",
-        help="how YAML is read, as for compile",
+        help="how YAML is read, by compile and here: that which is written, too",
     )
     parser.add_argument(
         "--cluster-name", default="default", metavar="NAME", help="default: default"
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
             parsed,
             Target(arguments.to),
             diagnostics,
-            cluster=arguments.cluster_name,
+            options=options,
             prefers_kubernetes=arguments.prefer == "NetworkPolicy",
         )
     print_diagnostics(diagnostics, arguments.message_format)

@@ -7,6 +7,7 @@ verdict, and are not carried over.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -42,15 +43,16 @@ def convert(
     target: Target,
     diagnostics: Diagnostics,
     *,
-    cluster: str = "default",
+    options: Options | None = None,
     prefers_kubernetes: bool = False,
 ) -> str:
     """Return the policies and groups as text; what cannot be said is an error there.
 
-    ``cluster`` is the name of this cluster; ``prefers_kubernetes`` writes NetworkPolicy where
-    that is enough.
+    ``options`` say how YAML is read, on both sides; ``prefers_kubernetes`` writes
+    NetworkPolicy where that is enough.
     """
-    writer = _Writer(target, cluster, prefers_kubernetes, diagnostics)
+    options = replace(options or Options(), audit=frozenset())
+    writer = _Writer(target, options, prefers_kubernetes, diagnostics)
     _note_what_stays(parsed, diagnostics)
     texts = list(writer.groups(parsed))
     for policy, name in _named(parsed.policies):
@@ -69,12 +71,13 @@ class _Writer:
     def __init__(
         self,
         target: Target,
-        cluster: str,
+        options: Options,
         prefers_kubernetes: bool,  # from an option
         diagnostics: Diagnostics,
     ) -> None:
         self._target = target
-        self._cluster = cluster
+        self._options = options
+        self._cluster = options.cluster_name
         self._prefers_kubernetes = prefers_kubernetes
         self._diagnostics = diagnostics
 
@@ -122,8 +125,7 @@ class _Writer:
         """Say what is wrong with a text; None where it means what was wanted."""
         faults = Diagnostics()
         documents = documents_from_text({f"converted.{self._target.value}": text})
-        options = Options(cluster_name=self._cluster)
-        policies = parse_documents(documents, options, faults).policies
+        policies = parse_documents(documents, self._options, faults).policies
         for diagnostic in faults.found:
             if diagnostic.severity is Severity.ERROR:
                 return diagnostic.message
