@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lockgate.diagnostics import Diagnostics
-from lockgate.ir.cluster import Cluster
 from lockgate.ir.policy import AnyPeer, SubjectKind
 from lockgate.options import EnforcementMode, Options
 from lockgate.passes.pipeline import build_tables
 from tests.passes.ir_values import policy, rule
 from tests.passes.test_pipeline import SHOP
+
+if TYPE_CHECKING:
+    from lockgate.ir.cluster import Cluster
 
 
 def warnings(cluster: Cluster, zone: str, mode: str = "default") -> list[str]:
