@@ -59,9 +59,9 @@ class Aim(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """One packet: the other end, IP protocol, port or type (0 where there is none)."""
+    """One packet: the other end (as in headers), IP protocol, port or type (else 0)."""
 
-    remote: Address
+    remote: bytes
     protocol: int
     port: int
 
@@ -203,12 +203,12 @@ class _Frames:
         (checksum,) = _PORT.unpack_from(frame, self._transport - _CHECKSUM_BEFORE)
         self._base = ~checksum & 0xFFFF
 
-    def aim_at(self, remote: Address, port: int, fresh: int) -> None:
+    def aim_at(self, remote: bytes, port: int, fresh: int) -> None:
         """Put in the other end and the port, and what makes the flow a new one."""
-        packet, packed = self._run.packet, remote.packed
-        packet[self._at : self._until] = packed
+        packet = self._run.packet
+        packet[self._at : self._until] = remote
         if self._is_v4:
-            high, low = _PORTS.unpack(packed)
+            high, low = _PORTS.unpack(remote)
             total = self._base + high + low
             total = (total & 0xFFFF) + (total >> 16)
             total = (total & 0xFFFF) + (total >> 16)

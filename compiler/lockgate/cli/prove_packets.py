@@ -158,9 +158,7 @@ class _Sender:
     def send(self, chosen: Sequence[Planned]) -> list[Difference]:
         """Send packets in batches that must come to the same decisions."""
         self._runs.forget_flows()
-        batches: dict[Fate, list[Planned]] = {}
-        for packet in chosen:
-            batches.setdefault(self._fate(packet), []).append(packet)
+        batches = self._batches(chosen)
         found: list[Difference] = []
         for expected, packets in batches.items():
             packets.sort(key=_BY_TRAFFIC)
@@ -171,10 +169,22 @@ class _Sender:
 
     # ------------------------------------------------------------ inside
 
-    def _fate(self, packet: Planned) -> Fate:
-        is_own = self._comparison.peers[packet.peer].end.kind is Kind.HOST
-        host = self._host if is_own else None
-        return fate(self._lane, self._expectation, host, packet)
+    def _batches(self, chosen: Sequence[Planned]) -> dict[Fate, list[Planned]]:
+        """Put together what must come to the same."""
+        expected, peers = self._expectation.of, self._comparison.peers
+        by_verdicts: dict[Verdicts, list[Planned]] = {}
+        batches: dict[Fate, list[Planned]] = {}
+        for packet in chosen:
+            if self._host and peers[packet.peer].end.kind is Kind.HOST:
+                its = fate(self._lane, self._expectation, self._host, packet)
+                batches.setdefault(its, []).append(packet)
+            else:
+                verdicts = expected(packet.peer, packet.traffic)
+                by_verdicts.setdefault(verdicts, []).append(packet)
+        for packets in by_verdicts.values():
+            its = fate(self._lane, self._expectation, None, packets[0])
+            batches.setdefault(its, []).extend(packets)
+        return batches
 
     def _host_expectation(self) -> Expectation | None:
         """Return what the node says of what this endpoint sends to it."""
@@ -211,9 +221,9 @@ class _Sender:
         self, expected: Fate, packets: Sequence[Planned]
     ) -> tuple[str, dict[int, int]]:
         """Send packets; return what became of one that came out wrong, and the counts."""
-        peers, traffic = self._comparison.peers, self._comparison.traffic
+        packed, traffic = self._comparison.packed_addresses, self._comparison.traffic
         shots = [
-            Shot(peers[peer].address, traffic[some].number, traffic[some].port)
+            Shot(packed[peer], traffic[some].number, traffic[some].port)
             for peer, some in packets
         ]
         value = PASSED if expected.passes else DROPPED

@@ -150,6 +150,11 @@ class Comparison:
         return found
 
     @cached_property
+    def packed_addresses(self) -> list[bytes]:
+        """The addresses of the atoms as headers have them."""
+        return [atom.address.packed for atom in self.peers]
+
+    @cached_property
     def rule_numbers(self) -> dict[Because, set[int]]:
         """The stable numbers of rules, as counters and maps have them."""
         found: dict[Because, set[int]] = {}
