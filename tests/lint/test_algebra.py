@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.lint.algebra.boxes import Box, find_cover, join, meets
+from lockgate.lint.algebra.boxes import (
+    Box,
+    Effort,
+    TooHardError,
+    find_cover,
+    join,
+    meets,
+)
 from lockgate.lint.algebra.value_sets import Ranges, Words
 
 WORDS = ("a", "b", "c")
@@ -83,7 +91,8 @@ def _holds(box: Box, packet: tuple[str | int, ...]) -> bool:
 @given(_boxes(True), st.lists(_boxes(False), max_size=6))
 def test_cover(box: Box, covers: list[Box]) -> None:
     """Boxes cover another one exactly where each packet in it is in one of them."""
-    used = find_cover(box, [(cover, number) for number, cover in enumerate(covers)])
+    numbered = [(cover, number) for number, cover in enumerate(covers)]
+    used = find_cover(box, numbered, Effort(10_000))
     inside = [packet for packet in PACKETS if _holds(box, packet)]
     assert (used is not None) == all(
         any(_holds(cover, packet) for cover in covers) for packet in inside
@@ -91,6 +100,13 @@ def test_cover(box: Box, covers: list[Box]) -> None:
     if used is not None:
         needed = [covers[number] for number in used]
         assert all(any(_holds(c, packet) for c in needed) for packet in inside)
+
+
+def test_giving_up() -> None:
+    """A question that may take no look has no answer."""
+    with pytest.raises(TooHardError):
+        find_cover({}, [({}, 0)], Effort(1))
+    assert find_cover({}, [({}, 0)], Effort(2)) == {0}
 
 
 @given(_boxes(False), _boxes(False))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.bitset import members
 from lockgate.ir.policy import Action, Direction, Tier
-from lockgate.lint.algebra.boxes import TooHardError, find_cover
+from lockgate.lint.algebra.boxes import Effort, TooHardError, find_cover
 from lockgate.lint.algebra.index import BoxIndex
 from lockgate.lint.algebra.rule_boxes import BoxMaker
 from lockgate.lint.meaning import may_cover
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from lockgate.ir.resolution import ResolvedRule
     from lockgate.lint.algebra.boxes import Box
 
-MOST_STEPS = 200_000
+MOST_LOOKS = 400_000
 """After so many looks at boxes the rest is left out; what is not known is not said."""
+
+MOST_LOOKS_EACH = 20_000
+"""The same for one rule."""
 
 
 class Covered(NamedTuple):
@@ -90,7 +93,7 @@ class _Search:
         self._covers = covers
         self._index = BoxIndex([box for box, _ in covers])
         self._gone: set[int] = set()
-        self._steps = MOST_STEPS
+        self._left = MOST_LOOKS
         self.skipped = 0
         passes = [
             r.place
@@ -123,18 +126,17 @@ class _Search:
         candidates = self._chosen(meeting, number)
         denials = [c for c in candidates if self._denies(c[1])]
         # An allowance that is wholly denied is told as that.
-        for covers in (denials, candidates):
-            self._steps -= len(covers)
-            if self._steps < 0:
-                self.skipped += 1
-                return None
-            try:
-                used = _cover_all(boxes, covers)
-            except TooHardError:
-                self.skipped += 1
-                return None
-            if used is not None:
-                return used
+        effort = Effort(min(self._left, MOST_LOOKS_EACH))
+        given = effort.left
+        try:
+            for covers in (denials, candidates):
+                used = _cover_all(boxes, covers, effort)
+                if used is not None:
+                    return used
+        except TooHardError:
+            self.skipped += 1
+        finally:
+            self._left -= given - max(effort.left, 0)
         return None
 
     def _denies(self, number: int) -> bool:
@@ -162,11 +164,11 @@ class _Search:
 
 
 def _cover_all(
-    boxes: Sequence[Box], covers: Sequence[tuple[Box, int]]
+    boxes: Sequence[Box], covers: Sequence[tuple[Box, int]], effort: Effort
 ) -> set[int] | None:
     used: set[int] = set()
     for box in boxes:
-        some = find_cover(box, covers)
+        some = find_cover(box, covers, effort)
         if some is None:
             return None
         used |= some

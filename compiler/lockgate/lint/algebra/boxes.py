@@ -28,12 +28,22 @@ _WHOLE: Mapping[str, Values] = {"address": ADDRESSES, "traffic": TRAFFIC}
 _FEW = 6
 """Of a cover of so many boxes each is tried whether it is needed."""
 
-MOST_STEPS = 1000
-"""After so many steps a question is given up; what is not known is not said."""
-
 
 class TooHardError(Exception):
-    """A question took more than ``MOST_STEPS``."""
+    """A question took more effort than it may."""
+
+
+class Effort:
+    """Counts looks at boxes, and gives up when there were too many."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def spend(self, looks: int) -> None:
+        """Count some looks; :class:`TooHardError` where they are too many."""
+        self.left -= looks
+        if self.left < 0:
+            raise TooHardError
 
 
 def whole(variable: Variable) -> Values:
@@ -78,32 +88,32 @@ def meets(one: Box, other: Box) -> bool:
     return True
 
 
-def find_cover(box: Box, covers: Sequence[tuple[Box, int]]) -> set[int] | None:
+def find_cover(
+    box: Box, covers: Sequence[tuple[Box, int]], effort: Effort
+) -> set[int] | None:
     """Return the tags of boxes that together cover one; None where they do not.
 
     None of them can be left out.  Exact as far as variables are independent: a cover that
     is found holds for every label set.  Raises :class:`TooHardError`.
     """
     used: set[int] = set()
-    if not _cover(box, covers, used, [MOST_STEPS]):
+    if not _cover(box, covers, used, effort):
         return None
     for tag in sorted(used, reverse=True) if len(used) <= _FEW else ():
         fewer = used - {tag}
         few = [pair for pair in covers if pair[1] in fewer]
-        if fewer and _cover(box, few, set(), [MOST_STEPS]):
+        if fewer and _cover(box, few, set(), effort):
             used = fewer
     return used
 
 
 def _cover(
-    box: Box, covers: Sequence[tuple[Box, int]], used: set[int], steps: list[int]
+    box: Box, covers: Sequence[tuple[Box, int]], used: set[int], effort: Effort
 ) -> bool:
     """Take away what single boxes hold, and split what is left."""
     left = covers
     while True:
-        steps[0] -= 1
-        if steps[0] < 0:
-            raise TooHardError
+        effort.spend(len(left) + 1)
         kept: list[tuple[Box, int]] = []
         best: tuple[int, Variable, Box] | None = None
         has_shrunk = False
@@ -134,8 +144,8 @@ def _cover(
     inside = meet_values(box.get(variable) or whole(variable), cover[variable])
     # What the cover does not hold is asked first: it most often ends the question.
     return _cover(
-        {**box, variable: _outside(box, variable, cover)}, left, used, steps
-    ) and _cover({**box, variable: inside}, left, used, steps)
+        {**box, variable: _outside(box, variable, cover)}, left, used, effort
+    ) and _cover({**box, variable: inside}, left, used, effort)
 
 
 def _outside(box: Box, variable: Variable, cover: Box) -> Values:

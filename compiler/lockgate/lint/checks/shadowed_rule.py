@@ -46,8 +46,8 @@ def _find(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             "N6016",
             Level.NOTE,
-            f"{scene.coverage.skipped} rules were not compared with all others: too many "
-            "overlap",
+            "rules that were not compared with all others, since too many overlap: "
+            f"{scene.coverage.skipped}",
             None,
             "lint fewer policies at a time to compare them all",
             key="too many",
