@@ -13,6 +13,8 @@ time of ``diff --no-cache``
 ``small_seconds``         elapsed time of the slower of both on the small repository;
                           ``small_lint_seconds`` and ``small_diff_seconds`` are the parts
 
+``prove_...``, ``packets_...`` what a proof costs (``tests/bench/prove.py``): 1,000 rules
+
 Times are medians over ``--rounds``.
 """
 
@@ -30,6 +32,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench import prove
 from tests.bench.generate import Size, write_cluster
 
 ROUNDS = 3
@@ -143,12 +146,13 @@ def main() -> int:
             for name, value in measure_round(work).items():
                 rounds[name].append(value)
     figures = {name: statistics.median(values) for name, values in rounds.items()}
+    figures |= prove.measure(options.rounds)
     if options.form == "json":
         print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
         return 0
     for name, value in figures.items():
-        several = rounds[name]
-        print(f"{name:26}{value:9.2f}  ({min(several):.2f} to {max(several):.2f})")
+        several = rounds.get(name, [value])
+        print(f"{name:26}{value:18,.2f}  ({min(several):.2f} to {max(several):.2f})")
     return 0
 
 
