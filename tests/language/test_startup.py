@@ -1,0 +1,24 @@
+"""Starting up stays fast: who has no file of the language never loads a grammar."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+CASE = Path(__file__).parent.parent.parent / "golden" / "default_deny"
+PROGRAM = """
+import sys
+from lockgate.cli.main import main
+assert main(["compile", "-f", sys.argv[1], "--no-cache"]) == 0
+print("lark" in sys.modules, any("lockgate.language" in name for name in sys.modules))
+"""
+
+
+def test_yaml_needs_no_grammar() -> None:
+    """YAML alone is compiled without lark and without the language's modules."""
+    command = [sys.executable, "-c", PROGRAM, str(CASE)]
+    done = subprocess.run(  # noqa: S603  # literal commands
+        command, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False False\n"
