@@ -69,6 +69,14 @@ def test_two_sides_of_one_flow_are_one_flow() -> None:
     assert outcome.rows[0].records == 2
 
 
+def test_what_got_through_at_times_got_through() -> None:
+    """Where policy changed while it was recorded, both happened; some would break."""
+    passed = hubble("api", "web", 9999, direction="INGRESS")
+    denied = hubble("api", "web", 9999, direction="INGRESS", verdict="DROPPED")
+    outcome, _, _ = replayed(passed, denied, denied)
+    assert [(row.change, row.records) for row in outcome.rows] == [(Change.LOST, 1)]
+
+
 def test_audit_mode_is_told() -> None:
     """What passes only because nothing is enforced would break, and says so."""
     outcome, _, _ = replayed(hubble("api", "web", 9999, verdict="AUDIT", is_reply=None))
