@@ -130,7 +130,9 @@ def _suspects(
         batches.setdefault((aim, expected_of.decide(question)), []).append(question)
     for (aim, expected), batch in batches.items():
         shots = [
-            Shot(one.remote, int(one.protocol), one.port) for one in batch if one.remote
+            Shot(one.remote.packed, int(one.protocol), one.port)
+            for one in batch
+            if one.remote
         ]
         passes = tables.decision(expected).outcome in PASSING
         runs.forget_flows()
