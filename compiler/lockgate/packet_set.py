@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 from lockgate.flows import Flow
 from lockgate.ir.policy import Protocol
 from lockgate.simulation import Question, Simulation, TableJudge
+from lockgate_runtime.tables import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lockgate_runtime.tables import Endpoint, Host, PackedTables
+    from lockgate_runtime.tables import Host, PackedTables
 
     Address = IPv4Address | IPv6Address
 
@@ -147,7 +148,8 @@ def _kind(subject: _Subject) -> object:
     entry = subject.entry
     is_ingress = subject.direction == "ingress"
     policy = entry.ingress_policy if is_ingress else entry.egress_policy
-    return policy, subject.direction, subject.local.version, type(entry)
+    is_cgroup = isinstance(entry, Endpoint) and entry.cgroup is not None
+    return policy, subject.direction, subject.local.version, type(entry), is_cgroup
 
 
 def _remotes(tables: PackedTables) -> dict[int, list[Address]]:

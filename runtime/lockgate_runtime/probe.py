@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from lockgate_runtime import layout, maps
 from lockgate_runtime.bpf_object import Object
@@ -22,7 +22,7 @@ from lockgate_runtime.local_addresses import AddressPart
 from lockgate_runtime.node_part import take_policies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from ipaddress import IPv4Address, IPv6Address
     from types import TracebackType
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from lockgate_runtime.tables import Endpoint, Host
 
     Address = IPv4Address | IPv6Address
-
-_PASSES = {0xFFFFFFFF: True, 2: False}
-"""TC_ACT_UNSPEC and TC_ACT_SHOT; a program of ours returns nothing else."""
 
 _PASSING = ("allow", "audit")
 _LOOPBACK = 1
@@ -57,7 +54,7 @@ _KEPT = (
     "event_state",
 )
 _MARK_OFFSET = 8
-_CONTEXT_SIZE = 192
+CONTEXT_SIZE = 192
 
 
 class NotJudgedError(Exception):
@@ -84,7 +81,11 @@ class Asked:
 
 
 class Probe:
-    """One node's programs, loaded for questions."""
+    """One node's programs for devices, loaded for questions."""
+
+    kind: ClassVar[str] = "tc"
+    returns: ClassVar[Mapping[int, bool]] = {0xFFFFFFFF: True, 2: False}
+    """TC_ACT_UNSPEC and TC_ACT_SHOT; a program of ours returns nothing else."""
 
     def __init__(
         self, bundle: Bundle, host: Host, endpoints: Sequence[Endpoint]
@@ -141,9 +142,9 @@ class Probe:
             source, destination, asked.protocol, asked.port, self._fresh
         )
         before, dropped = self._counted("counters"), self._counted("drop_counters")
-        value = program.test_run(frame, packet_context(hook)).value
+        value = program.test_run(frame, self._context(hook, asked)).value
         after = self._counted("counters")
-        if value not in _PASSES:
+        if value not in self.returns:
             raise WrongProgramError(f"{hook} returned {value:#x}")
         counted = [
             n
@@ -151,13 +152,13 @@ class Probe:
             if new > old
         ]
         if not counted:
-            self._not_judged(dropped, _PASSES[value])
-        return self._numbers[self._own(counted, asked, _PASSES[value])]
+            self._not_judged(dropped, self.returns[value])
+        return self._numbers[self._own(counted, asked, self.returns[value])]
 
     # ------------------------------------------------------------ inside
 
     def _load(self, tables: NodeTables) -> None:
-        with Object("tc", tables.bundle.object("tc")) as programs:
+        with Object(self.kind, tables.bundle.object(self.kind)) as programs:
             sizes = {**table_sizes(tables), **_SMALL}
             for name in programs.maps:
                 if name in sizes:
@@ -175,8 +176,9 @@ class Probe:
                 if name in maps.TABLES:
                     with programs.map(name) as table:
                         write_table(name, table, tables)
-            for name in _KEPT:
-                self._maps[name] = programs.map(name)
+            for name in programs.maps:
+                if name in _KEPT:
+                    self._maps[name] = programs.map(name)
             self._programs = {
                 name: programs.program(name) for name in programs.programs
             }
@@ -195,6 +197,11 @@ class Probe:
         if hook not in self._programs:
             raise NotJudgedError("no host policy is compiled into the program")
         return hook, self._programs[hook]
+
+    def _context(self, hook: str, asked: Asked) -> bytes:
+        """Return the struct __sk_buff that a packet comes with."""
+        del asked
+        return packet_context(hook)
 
     def _counted(self, name: str) -> list[int]:
         return [packets for packets, _ in maps.sum_counters(self._maps[name])]
@@ -261,7 +268,7 @@ def packet_context(hook: str) -> bytes:
     What the host made itself is judged by the host's policy as well, and that is asked
     for at the host's own hooks, where an unmarked packet is the host's.
     """
-    context = bytearray(_CONTEXT_SIZE)
+    context = bytearray(CONTEXT_SIZE)
     if hook == "to_endpoint":
         struct.pack_into("=I", context, _MARK_OFFSET, _HOST_MARK)
     return bytes(context)

@@ -22,6 +22,7 @@ from lockgate.driver import Settings, compile_policies
 from lockgate.toolchain.clang import compile_c
 from lockgate.vm import SERIES, Kernel, MachineError, missing
 from lockgate_runtime.bundle import Bundle
+from lockgate_runtime.cgroup_probe import CgroupProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,6 +251,28 @@ def test_this_kernel(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "tc",
     }
     assert not list(Path().glob("*.json")), "the running kernel is not attested"
+
+
+@pytest.mark.kernel
+def test_cgroups_are_asked_at_their_own_programs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An endpoint that is a cgroup meets the programs for cgroups, which are believed or not."""
+    case = ROOT / "golden/cgroup_endpoint"
+    inputs = [case / "policy.yaml", case / "cluster.yaml"]
+    bundle = compile_policies(inputs, settings=Settings(cache=None)).bundle
+    assert bundle is not None
+    write_bundle(bundle, tmp_path / "bundle")
+    words = ["verify", str(tmp_path / "bundle"), "--packets", "200", "-o", "json"]
+    assert main(words) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    programs = ["cgroup/cgroup_egress", "cgroup/cgroup_ingress"]
+    assert result["packets"]["through"] == programs
+    assert result["packets"]["sent"] > 100
+    monkeypatch.setattr(CgroupProbe, "returns", {0: True, 1: False})
+    assert main(words) == 1
 
 
 @pytest.mark.kernel

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lockgate.cli.kernel_judge import NOWHERE, KernelJudge
+from lockgate.cli.kernel_judge import NOWHERE, KernelJudge, is_cgroup
 from lockgate.cli.verify import is_object
 from lockgate.faults import Fault
 from lockgate.packet_set import choose_packets
@@ -110,8 +110,8 @@ def _suspects(
 ) -> Iterator[list[Question]]:
     """Send packets of one end and one decision together; yield batches that came out otherwise.
 
-    A packet that two judge, between an endpoint and its own node, is a batch of one and
-    always yielded: it is to be asked by itself.
+    A packet that is to be asked by itself is a batch of one and always yielded: one that two
+    judge (between an endpoint and its own node), and one of a cgroup.
     """
     expected_of = TableJudge(tables)
     own_number = {number: n for n, number in enumerate(runs.decision_numbers)}
@@ -119,7 +119,8 @@ def _suspects(
     for question in questions:
         subject, local = question.subject, question.local
         is_endpoint = isinstance(subject, Endpoint)
-        if local is None or (is_endpoint and question.remote in judging):
+        is_alone = is_cgroup(subject) or (is_endpoint and question.remote in judging)
+        if local is None or is_alone:
             yield [question]
             continue
         aim = Aim(
@@ -189,8 +190,10 @@ def _by_node(questions: Iterable[Question]) -> Iterable[list[Question]]:
 
 
 def _hook(question: Question) -> str:
-    """Name the program that is asked; cgroups' programs have the verifier's word alone."""
+    """Name the program that is asked."""
     is_ingress = question.direction == "ingress"
+    if is_cgroup(question.subject):
+        return "cgroup/cgroup_ingress" if is_ingress else "cgroup/cgroup_egress"
     if isinstance(question.subject, Host):
         return "tc/from_network" if is_ingress else "tc/to_network"
     return "tc/to_endpoint" if is_ingress else "tc/from_endpoint"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.simulation import UnaskedError
+from lockgate_runtime.cgroup_probe import CgroupProbe
 from lockgate_runtime.probe import Asked, NotJudgedError, Probe
 from lockgate_runtime.tables import Endpoint, Host
 
@@ -35,7 +36,7 @@ class KernelJudge:
         self._endpoints: dict[str | None, list[Endpoint]] = {}
         for endpoint in tables.endpoints:
             self._endpoints.setdefault(endpoint.node, []).append(endpoint)
-        self._probes: dict[str | None, Probe] = {}
+        self._probes: dict[tuple[str | None, bool], Probe] = {}
 
     def __enter__(self) -> KernelJudge:
         return self
@@ -60,7 +61,7 @@ class KernelJudge:
             raise UnaskedError("ICMP of the other version of IP")
         subject = question.subject
         try:
-            return self._probe(subject.node).decide(
+            return self._probe(subject).decide(
                 Asked(
                     question.direction == "ingress",
                     subject if isinstance(subject, Endpoint) else None,
@@ -76,10 +77,18 @@ class KernelJudge:
                 raise
             raise UnaskedError(why) from None
 
-    def _probe(self, node: str | None) -> Probe:
-        probe = self._probes.get(node)
+    def _probe(self, subject: Endpoint | Host) -> Probe:
+        """Return the node's programs of the kind that the subject's packets meet."""
+        node, of_cgroups = subject.node, is_cgroup(subject)
+        probe = self._probes.get((node, of_cgroups))
         if probe is None:
             host = self._hosts.get(node or "", NOWHERE)
-            endpoints = self._endpoints.get(node, [])
-            probe = self._probes[node] = Probe(self._bundle, host, endpoints)
+            kind = CgroupProbe if of_cgroups else Probe
+            probe = kind(self._bundle, host, self._endpoints.get(node, []))
+            self._probes[node, of_cgroups] = probe
         return probe
+
+
+def is_cgroup(subject: Endpoint | Host) -> bool:
+    """Tell whether an end is judged at its cgroup, not at a device."""
+    return isinstance(subject, Endpoint) and subject.cgroup is not None
