@@ -40,6 +40,7 @@ _SYNONYMS = {
 }
 """Words of other tools for ours."""
 
+_STATEMENTS = ("allow", "deny", "expect", "isolate", "never", "always", "pass")
 _SOURCE_BEFORE = re.compile(rf"(?:^|[\s,])({'|'.join(SOURCE_CURES)}):$")
 _SET = re.compile(r"(\S+)\s+(not\s+)?in\s+([^{}\n]+)")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+(?:/\d+)?")
@@ -126,7 +127,7 @@ def _look_for_set(
     before: str, found: str, after: str, expected: frozenset[str]
 ) -> Known | None:
     match = _SET.match(after)
-    if match is None or "KEY" not in expected:
+    if match is None or "KEY" not in expected or match[1] in _STATEMENTS:
         return None
     negation = match[2] or ""
     values = re.split(r"[\s,]+(?:on|to|from|for|log)\b|[)\]]", match[3])[0].strip(" ([")
@@ -155,6 +156,31 @@ def _look_for_bare_key(
     message = f"{quote(found)} says nothing about a label"
     cure = f"write 'has {found}', '{found}=VALUE' or 'ns {found}'"
     return "E1800", message, cure
+
+
+def _look_for_subject(
+    before: str, found: str, after: str, expected: frozenset[str]
+) -> Known | None:
+    if found == "{" and "FOR" in expected:
+        cure = "write 'for pods' for all pods of the namespace, or 'for app=web'"
+        return "E1800", "a policy says whom it is for", cure
+    namespace = re.search(r"([\w.-]+):\s*$", before)
+    if namespace is not None and "KEY" in expected and "=" not in found:
+        message = f"nothing stands behind '{namespace[1]}:'"
+        return "E1800", message, f"for all of its pods, write 'ns {namespace[1]}'"
+    return None
+
+
+def _look_for_separator(
+    before: str, found: str, after: str, expected: frozenset[str]
+) -> Known | None:
+    if "COMMA" not in expected:
+        return None
+    if found == ";" or re.match(
+        r"(?:tcp|udp|sctp|icmp|icmpv6|any|proto)(?:/|\b)", found
+    ):
+        return "E1800", "what is listed is separated by commas", "write ','"
+    return None
 
 
 def _look_for_colon(
@@ -190,6 +216,16 @@ def _look_for_direction(
         word = "in from" if found == "from" else "out to"
         cure = f"'in' goes with 'from', 'out' with 'to': write '{word}'"
         return "E1800", f"{quote(found)} does not go with this direction", cure
+    if found in ("all", "any", "both", "everything") and {"IN", "OUT"} <= expected:
+        last = re.search(r"(\w+)\s*$", before)
+        said = last[1] if last else "deny"
+        cure = f"write '{said} in from everything' or '{said} out to everything'"
+        if said == "isolate":
+            cure = "write 'isolate in, out'"
+        return "E1800", "a direction is missing", cure
+    if found in ("pod", "node") and "PODS" in expected:
+        cure = "write its labels: 'shop:app=web', 'nodes kubernetes.io/hostname=node-1'"
+        return "E1800", f"a {found} is named in tests; policies choose by labels", cure
     if found in ("on", "log", "http") and expected & {"FROM", "TO"}:
         word = "from" if "FROM" in expected else "to"
         message = "a rule says whom it is about"
@@ -268,6 +304,8 @@ _MISTAKES: tuple[Look, ...] = (
     _look_for_equal,
     _look_for_direction,
     _look_for_colon,
+    _look_for_separator,
+    _look_for_subject,
     _look_for_logic,
     _look_for_synonym,
     _look_for_bare_key,

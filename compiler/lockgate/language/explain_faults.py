@@ -57,6 +57,7 @@ _END = _SELECTION | {
 }
 _TEXT = frozenset({"STRING", "REGEX"})
 _NAMED = frozenset({"NAME", "STRING"})
+_CLAUSES = frozenset({"AUTHENTICATE", "DNS", "HTTP", "LOG", "TLS"})
 _GROUPS = (
     (_END, "who, such as app=web, shop:app=web, ns shop, @world or cidr 10.0.0.0/8"),
     (_SELECTION, "pods, such as app=web, shop:app=web, ns shop or pods"),
@@ -65,6 +66,11 @@ _GROUPS = (
     (_TERM_ALONE, "the key of a label"),
     (_TEXT, 'a text in quotes, or a regular expression ~"..."'),
     (_NAMED, "a name"),
+    (frozenset({"COMMA"}), "','"),
+    (frozenset({"AMPERSAND"}), "'&'"),
+    (_CLAUSES, "a clause (on, http, dns, tls, authenticate, log)"),
+    (frozenset({"ACTION", "ISOLATE", "AUDIT"}), "the next rule"),
+    (frozenset({"EXPECT", "QUANTITY"}), "the next expectation"),
 )
 """Terminals that together are one thing to say."""
 

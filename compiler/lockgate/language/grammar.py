@@ -182,7 +182,7 @@ class _Parse:
     def _places(self, start: int) -> Iterator[tuple[int, str]]:
         """Yield where a statement begins or the block ends, at and after an offset."""
         depth = len(self._braces)
-        line = self._text.rfind("\n", 0, start) + 1
+        line = max(self._text.rfind("\n", 0, start), 0)
         if self._text[line:start].strip():
             line = start
         for match in _SYNCHRONISE.finditer(self._text, line):
