@@ -7,6 +7,7 @@ mind, since rules compare with these constants only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,6 +34,8 @@ _PORT_KEYS = frozenset({"port", "endPort", "number", "start", "end"})
 _LAST_PORT = 65535
 _LAST_TYPE = _LAST_PROTOCOL = 255
 _BITS = {4: 32, 6: 128}
+_PERHAPS_PREFIX = re.compile(r"[0-9a-fA-F:-]+(?:[.:/-][0-9a-fA-F:./-]*)")
+"""What is worth being read as an address: a quick look, since most texts are none."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +138,10 @@ def _texts(value: object) -> Iterator[str]:
 
 def _edges_of(text: str) -> set[tuple[int, int]]:
     """Return both edges of a prefix or address; nothing for any other text."""
-    if not text[-1:].isalnum() and not text.endswith(":"):
-        return set()
     found = set()
     for candidate in (text, text.partition(":")[2]):
+        if not _PERHAPS_PREFIX.fullmatch(candidate):
+            continue
         for spelling in (candidate, candidate.replace("-", ":")):
             try:
                 version, first, last = edges(spelling)
