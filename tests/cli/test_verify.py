@@ -20,7 +20,7 @@ from lockgate.cli.main import main
 from lockgate.diagnostics import Diagnostics
 from lockgate.driver import Settings, compile_policies
 from lockgate.toolchain.clang import compile_c
-from lockgate.vm import SERIES, Kernel, MachineError, missing
+from lockgate.vm import SERIES, Kernel, KernelError, MachineError, missing
 from lockgate_runtime.bundle import Bundle
 from lockgate_runtime.cgroup_probe import CgroupProbe
 
@@ -202,6 +202,24 @@ def test_what_cannot_be_judged(
     assert error["code"] == code
     assert error["help"]
     assert not list(Path().glob("*.json"))
+
+
+def test_what_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel or a busybox that is not here is fetched; what cannot be had is told."""
+    fetched: list[str] = []
+
+    def fetch(name: str) -> None:
+        fetched.append(name)
+        raise KernelError("E6551", f"no {name}", "give a folder")
+
+    monkeypatch.setattr(kernel_trials, "find_busybox", lambda: None)
+    monkeypatch.setattr(kernel_trials, "find_kernel", lambda _: None)
+    monkeypatch.setattr(kernel_trials, "fetch_package", fetch)
+    monkeypatch.setattr(kernel_trials, "fetch_kernel", fetch)
+    ((name, fault),) = kernel_trials.choose_kernels(["6.1"], None, lambda _: None)
+    assert (name, fetched) == ("6.1", ["busybox-static", "6.1"])
+    assert isinstance(fault, KernelError)
+    assert fault.message == "no 6.1"
 
 
 def test_a_bundle_that_was_replaced_meanwhile(

@@ -6,15 +6,19 @@ import json
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.faults import Fault
 from lockgate.vm import (
+    BUSYBOX,
     KernelError,
     Machine,
     MachineError,
     fetch_kernel,
+    fetch_package,
+    find_busybox,
     find_kernel,
     kernels_below,
     newest_of,
@@ -47,6 +51,11 @@ def choose_kernels(
 
     Without a folder what apt's sources offer is downloaded, once.
     """
+    if find_busybox() is None:
+        tell(f"downloading {BUSYBOX}")
+        # Where it cannot be had, the machine says so, and what else it lacks.
+        with suppress(KernelError):
+            fetch_package(BUSYBOX)
     if folder is None:
         return [(each, _find_or_fetch(each, tell)) for each in series]
     if not folder.is_dir():

@@ -21,18 +21,21 @@ library is used: ``dev`` imports this before anything is installed.
 from __future__ import annotations
 
 from lockgate.vm.kernels import (
+    BUSYBOX,
     SERIES,
     Kernel,
     KernelError,
+    find_busybox,
     find_kernel,
     kernels_below,
     missing,
     newest_of,
 )
 from lockgate.vm.machine import Finished, Machine, MachineError
-from lockgate.vm.packages import fetch_kernel, unpacked
+from lockgate.vm.packages import fetch_kernel, fetch_package, unpacked
 
 __all__ = [
+    "BUSYBOX",
     "SERIES",
     "Finished",
     "Kernel",
@@ -40,6 +43,8 @@ __all__ = [
     "Machine",
     "MachineError",
     "fetch_kernel",
+    "fetch_package",
+    "find_busybox",
     "find_kernel",
     "kernels_below",
     "missing",
