@@ -35,6 +35,10 @@ TERMS = {
     "question": "subject, direction, address in its role, traffic; those that no test of a "
     "rule and no table tells apart are answered together",
     "dead cell": "a cell of a row to which no address in the tables leads",
+    "packet": "one for an address and a port or type, of a flow of its own; counted for each "
+    "endpoint, direction and family are atoms (addresses; protocols with their ports) and "
+    "pairs (address and port, address and protocol); left out is what no packet can ask: "
+    "sources from which nobody may send, neighbour discovery",
     "agreement": "the same outcome, parser, deciding rule with its place, rules that agree, "
     "and way through the tiers",
 }
