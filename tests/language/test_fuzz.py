@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -105,3 +106,20 @@ def test_any_filter(pieces: list[str]) -> None:
     assert (predicate is None) == (not diagnostics.ok)
     if predicate is not None:
         read_predicate(predicate)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "}" * 200_000,
+        "a" * 200_000,
+        "policy a in b for pods {" + "ab:" * 60_000,
+        "{" * 100_000,
+    ],
+)
+def test_hostile_files_end_soon(text: str) -> None:
+    """Much of the same is told of a limited number of times, and in little time."""
+    begin = time.process_time()
+    found = diagnose(text).found
+    assert 1 <= len(found) <= 250
+    assert time.process_time() - begin < 5

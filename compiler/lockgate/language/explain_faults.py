@@ -75,6 +75,8 @@ _GROUPS = (
 """Terminals that together are one thing to say."""
 
 _MOST_EXPECTED = 8
+_SEEN = 200
+"""Characters around a fault that tell what was meant."""
 
 
 def report_faults(
@@ -109,8 +111,9 @@ def _report(
         cure = "write several conditions, or several blocks"
         diagnostics.error("E1800", message, span, help=cure)
         return
-    before = text[chunk.start : offset]
-    known = find_cure(before, found, text[offset : chunk.end], fault.expected)
+    before = _shorten(text[chunk.start : offset])
+    after = text[offset : min(chunk.end, offset + _SEEN)]
+    known = find_cure(before, found, after, fault.expected)
     if known is not None:
         code, message, cure = known
         diagnostics.error(code, message, span, help=cure)
@@ -119,6 +122,13 @@ def _report(
     expected = _join(describe_expected(grammar, fault.expected))
     near = did_you_mean(found.lower(), _keywords(grammar, fault.expected))
     diagnostics.error("E1800", message, span, help=near or f"expected {expected}")
+
+
+def _shorten(before: str) -> str:
+    """Return the beginning and the end of what stands before a fault."""
+    if len(before) <= 2 * _SEEN:
+        return before
+    return f"{before[:_SEEN]}\n{before[-_SEEN:]}"
 
 
 def _report_end(

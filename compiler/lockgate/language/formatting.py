@@ -14,6 +14,7 @@ from lockgate.language.blocks import split_blocks
 from lockgate.language.explain_faults import report_faults
 from lockgate.language.grammar import load_grammar
 from lockgate.language.layout import Braces, Word, read_gap, read_layout
+from lockgate.language.reading import MOST_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,8 @@ def format_text(
         report_faults(grammar, parsed, source, chunk, diagnostics)
         if parsed.faults or parsed.tree is None:
             is_good = False
+            if len(diagnostics.found) >= MOST_FAULTS:
+                return None
             continue
         _add_between(lines, text[position : chunk.start])
         lines += _Printer().block(read_layout(block, parsed.tokens))

@@ -10,6 +10,7 @@ from lockgate.language.blocks import split_blocks
 from lockgate.language.build import build
 from lockgate.language.explain_faults import report_faults
 from lockgate.language.grammar import load_grammar
+from lockgate.source import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from lockgate.language.ast import Block
     from lockgate.language.build import Rules
     from lockgate.source import Source
+
+
+MOST_FAULTS = 200
+"""After so many places of a file that cannot be read, the rest is left."""
 
 
 class Language(Enum):
@@ -59,9 +64,16 @@ def _read_blocks(
     if not chunks:
         return
     grammar, rules = load_grammar(language.value), _rules(language)
+    faults = 0
     for chunk in chunks:
+        if faults >= MOST_FAULTS:
+            message = f"{faults} mistakes: the rest of the file is not read"
+            span = Span(source, chunk.start, chunk.start + 1)
+            diagnostics.error("E1800", message, span, help="mend those above first")
+            return
         block = text[chunk.start : chunk.end]
         parsed = grammar.parse(block)
+        faults += len(parsed.faults)
         report_faults(grammar, parsed, source, chunk, diagnostics)
         if parsed.tree is None:
             continue
