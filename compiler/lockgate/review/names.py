@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.bitset import members
 from lockgate.ir.policy import Protocol
+from lockgate.ir.prefixes import WIDTH
 from lockgate.ir.tables import AXIS_SIZES, OTHER_AXIS
 from lockgate.review.joint import NOWHERE
 from lockgate.review.prefix_sets import prefixes_of, print_addresses
 from lockgate.review.view import ABSENT
-from lockgate.review.workloads import EVERY
+from lockgate.review.workloads import EVERY, PodNames
 from lockgate_runtime.layout import PORT_AXES
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from lockgate.bitset import Bits
     from lockgate.review.difference import Difference, Kind, Ports
     from lockgate.review.joint import Ground, Group
-    from lockgate.review.workloads import Workloads
 
 EVERYTHING = "everything"
 HOST = "host"
@@ -46,25 +46,27 @@ _LONGEST_EXCEPTION = 6
 
 @dataclass(slots=True)
 class Ends:
-    """Some ends of traffic: pods by IP version (0: as subjects), nodes, own host, world."""
+    """Some ends of traffic.
 
-    pods: set[tuple[str, int]] = field(default_factory=set)
+    ``pods`` are those with an address of IPv4, and of IPv6 (``PodNames``); as subjects they
+    count as the former.  ``nodes`` are names; ``world`` (IP version, first, last address).
+    """
+
+    pods: tuple[Bits, Bits] = (0, 0)
     nodes: set[str] = field(default_factory=set)
     has_host: bool = False
     world: list[tuple[int, int, int]] = field(default_factory=list)
 
     def minus(self, other: Ends) -> Ends:
         """Return those that are not among others; the world is left out."""
-        return Ends(
-            self.pods - other.pods,
-            self.nodes - other.nodes,
-            self.has_host and not other.has_host,
-        )
+        v4, v6 = (a & ~b for a, b in zip(self.pods, other.pods, strict=True))
+        has_host = self.has_host and not other.has_host
+        return Ends((v4, v6), self.nodes - other.nodes, has_host)
 
     @property
     def is_empty(self) -> bool:
         """Whether nobody is here."""
-        return not (self.pods or self.nodes or self.has_host or self.world)
+        return not (any(self.pods) or self.nodes or self.has_host or self.world)
 
 
 class Seen(NamedTuple):
@@ -85,44 +87,62 @@ class Namer:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._universes: dict[object, tuple[Ends, Workloads]] = {}
+        self._pods = PodNames(ground.workloads)
+        self._peers = [
+            tuple(self._pods.bits(key for key, v in p.pods if v == of) for of in WIDTH)
+            for p in ground.peers
+        ]
+        self._subjects = {
+            group: self._pods.bits(inside.pods)
+            for group, inside in ground.groups.items()
+        }
+        self._nodes: dict[Group, frozenset[str | None]] = {}
+        self._universes: dict[object, Ends] = {}
         self._known: dict[object, tuple[str, ...]] = {}
 
     def name_subjects(self, groups: Iterable[Group]) -> tuple[str, ...]:
         """Return the names of all that are in some groups."""
-        chosen, every = Ends(), Ends()
-        some = set(groups)
-        directions = {group.direction for group in some}
-        is_old = all(group.tables[0] != NOWHERE for group in some)
-        is_new = all(group.tables[2] != NOWHERE for group in some)
-        for group, inside in self._ground.groups.items():
-            if group.direction not in directions:
-                continue
-            if is_old and group.tables[0] == NOWHERE:
-                continue
-            if is_new and group.tables[2] == NOWHERE:
-                continue
-            for ends in (every, chosen) if group in some else (every,):
-                ends.pods |= {(pod, 0) for pod in inside.pods}
-                ends.nodes |= set(inside.nodes)
-        workloads = self._ground.workloads.among([pod for pod, _ in every.pods])
-        return tuple(_name(chosen, every, workloads))
+        some = list(groups)
+        key = (
+            frozenset(group.direction for group in some),
+            all(group.tables[0] != NOWHERE for group in some),
+            all(group.tables[2] != NOWHERE for group in some),
+        )
+        if key not in self._universes:
+            directions, is_old, is_new = key
+            self._universes[key] = self._of_groups(
+                group
+                for group in self._ground.groups
+                if group.direction in directions
+                and not (is_old and group.tables[0] == NOWHERE)
+                and not (is_new and group.tables[2] == NOWHERE)
+            )
+        return tuple(self._name(self._of_groups(some), self._universes[key]))
 
     def list_subjects(self, groups: Iterable[Group]) -> tuple[str, ...]:
         """Return every workload (or pod, where it is not all of it) and node by name."""
-        inside = [self._ground.groups[group] for group in groups]
-        pods = {pod for some in inside for pod in some.pods}
-        nodes = sorted({node for some in inside for node in some.nodes})
-        return (*self._ground.workloads.list_keys(pods), *(f"node {n}" for n in nodes))
+        ends = self._of_groups(groups)
+        keys = self._pods.list_keys(ends.pods[0], self._pods.everything)
+        return (*keys, *(f"node {name}" for name in sorted(ends.nodes)))
+
+    def _of_groups(self, groups: Iterable[Group]) -> Ends:
+        pods, nodes = 0, set()
+        for group in groups:
+            pods |= self._subjects[group]
+            nodes.update(self._ground.groups[group].nodes)
+        return Ends((pods, 0), nodes)
 
     def ends(self, seen: Seen) -> Ends:
         """Return the peers that are seen; of the world all, whatever the family."""
+        v4 = v6 = 0
         found = Ends(has_host=seen.has_host)
         for number in members(seen.peers):
+            one, other = self._peers[number]
+            v4, v6 = v4 | one, v6 | other
             some = self._ground.peers[number]
-            found.pods |= {pod for pod in some.pods if pod[1] in seen.families}
-            found.nodes |= {name for name, v in some.nodes if v in seen.families}
+            found.nodes.update(name for name, v in some.nodes if v in seen.families)
             found.world += some.world
+        found.pods = v4 * (4 in seen.families), v6 * (6 in seen.families)
         found.nodes.discard(seen.on or "")
         return found
 
@@ -139,10 +159,11 @@ class Namer:
         """Return the one node that all members run on, if there is one."""
         nodes: set[str | None] = set()
         for group in groups:
-            inside = self._ground.groups[group]
-            if inside.nodes:
-                return None
-            nodes |= {self._ground.node_of[pod] for pod in inside.pods}
+            if group not in self._nodes:
+                inside = self._ground.groups[group]
+                own = {self._ground.node_of[pod] for pod in inside.pods}
+                self._nodes[group] = frozenset(own | {None} if inside.nodes else own)
+            nodes |= self._nodes[group]
         return nodes.pop() if len(nodes) == 1 else None
 
     def name_peers(self, kind: Kind, seen: Seen) -> tuple[str, ...]:
@@ -151,26 +172,24 @@ class Namer:
         key = is_old, is_new, seen
         found = self._known.get(key)
         if found is None:
-            every, workloads = self._universe(is_old, is_new, seen)
-            found = self._known[key] = tuple(_name(self.ends(seen), every, workloads))
+            every = self._universe(is_old, is_new, seen)
+            found = self._known[key] = tuple(self._name(self.ends(seen), every))
         return found
 
     def list_peers(self, seen: Seen) -> tuple[str, ...]:
         """Return every workload, node and prefix by name, without exceptions."""
-        every, workloads = self._universe(False, False, seen)
+        every = self._universe(False, False, seen)
         chosen = self.ends(seen)
-        pods, partly = _whole_pods(chosen, every)
+        pods, partly = self._whole_pods(chosen, every)
         return (
-            *workloads.list_keys(pods),
+            *self._pods.list_keys(pods, every.pods[0] | every.pods[1]),
             *partly,
             *(f"node {name}" for name in sorted(chosen.nodes)),
             *((HOST,) if chosen.has_host else ()),
             *map(str, prefixes_of(chosen.world)),
         )
 
-    def _universe(
-        self, is_old: bool, is_new: bool, seen: Seen
-    ) -> tuple[Ends, Workloads]:
+    def _universe(self, is_old: bool, is_new: bool, seen: Seen) -> Ends:
         """Return all peers that are in the snapshots which count."""
         key = is_old, is_new, seen.families, seen.on
         found = self._universes.get(key)
@@ -181,52 +200,49 @@ class Namer:
                 if not (is_old and some.classes[0] == NOWHERE)
                 and not (is_new and some.classes[2] == NOWHERE)
             )
-            every = self.ends(seen._replace(peers=peers, has_host=True))
-            pods = [pod for pod, _ in every.pods]
-            found = self._universes[key] = every, self._ground.workloads.among(pods)
+            found = self.ends(seen._replace(peers=peers, has_host=True))
+            self._universes[key] = found
         return found
 
-
-def _name(chosen: Ends, every: Ends, workloads: Workloads) -> list[str]:
-    """Name a set by what is in it, or by what is not, whichever is shorter."""
-    world = print_addresses(chosen.world)
-    positive = [*_name_inside(chosen, every, workloads), *world]
-    if not every.world or world != print_addresses(every.world):
+    def _name(self, chosen: Ends, every: Ends) -> list[str]:
+        """Name a set by what is in it, or by what is not, whichever is shorter."""
+        world = print_addresses(chosen.world)
+        positive = [*self._name_inside(chosen, every), *world]
+        if not every.world or world != print_addresses(every.world):
+            return positive
+        missing = every.minus(chosen)
+        if missing.is_empty:
+            return [EVERYTHING]
+        negative = self._name_inside(missing, every)
+        most = min(_LONGEST_EXCEPTION, len(positive) - 1)
+        if EVERY not in negative and len(negative) <= most:
+            return [f"{EVERYTHING} except {', '.join(negative)}"]
         return positive
-    missing = every.minus(chosen)
-    if missing.is_empty:
-        return [EVERYTHING]
-    negative = _name_inside(missing, every, workloads)
-    if EVERY not in negative and len(negative) <= min(
-        _LONGEST_EXCEPTION, len(positive) - 1
-    ):
-        return [f"{EVERYTHING} except {', '.join(negative)}"]
-    return positive
 
+    def _name_inside(self, chosen: Ends, every: Ends) -> list[str]:
+        """Name what belongs to the cluster."""
+        pods, partly = self._whole_pods(chosen, every)
+        among = every.pods[0] | every.pods[1]
+        names = list(self._pods.describe(pods, among))
+        if len(names) > 2 and not partly:  # an exception must save words
+            missing = self._pods.describe(among & ~pods, among)
+            if len(missing) + 1 < len(names) and len(missing) <= _LONGEST_EXCEPTION:
+                names = [f"{EVERY} except {', '.join(missing)}"]
+        names += partly
+        if chosen.nodes and chosen.nodes == every.nodes and len(every.nodes) > 1:
+            names.append(NODES)
+        else:
+            names += [f"node {name}" for name in sorted(chosen.nodes)]
+        return names + [HOST] * chosen.has_host
 
-def _name_inside(chosen: Ends, every: Ends, workloads: Workloads) -> list[str]:
-    """Name what belongs to the cluster."""
-    pods, partly = _whole_pods(chosen, every)
-    names = list(workloads.describe(pods))
-    others = {pod for pod, _ in every.pods} - pods
-    if len(names) > 2 and not partly:  # an exception must save words
-        missing = workloads.describe(others)
-        if len(missing) + 1 < len(names) and len(missing) <= _LONGEST_EXCEPTION:
-            names = [f"{EVERY} except {', '.join(missing)}"]
-    names += partly
-    if chosen.nodes and chosen.nodes == every.nodes and len(every.nodes) > 1:
-        names.append(NODES)
-    else:
-        names += [f"node {name}" for name in sorted(chosen.nodes)]
-    return names + [HOST] * chosen.has_host
-
-
-def _whole_pods(chosen: Ends, every: Ends) -> tuple[set[str], list[str]]:
-    """Return pods with all their addresses, and the names of those with one family."""
-    missing = {pod for pod, _ in every.pods - chosen.pods}
-    whole = {pod for pod, _ in chosen.pods} - missing
-    partly = sorted((pod, v) for pod, v in chosen.pods if pod in missing)
-    return whole, [f"{pod} (IPv{version})" for pod, version in partly]
+    def _whole_pods(self, chosen: Ends, every: Ends) -> tuple[Bits, list[str]]:
+        """Return pods with all their addresses, and names of those with one family."""
+        (v4, v6), (all_v4, all_v6) = chosen.pods, every.pods
+        missing = all_v4 & ~v4 | all_v6 & ~v6
+        partly = [(pod, 4) for pod in self._pods.list_pods(v4 & missing)]
+        partly += [(pod, 6) for pod in self._pods.list_pods(v6 & missing)]
+        named = [f"{pod} (IPv{version})" for pod, version in sorted(partly)]
+        return (v4 | v6) & ~missing, named
 
 
 # ---------------------------------------------------------------- ports

@@ -21,9 +21,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+from lockgate.bitset import from_members, members
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from lockgate.bitset import Bits
     from lockgate.ir.cluster import Cluster
 
 EVERY = "any workload"
@@ -86,9 +89,9 @@ class Workloads:
         """Group the pods of some snapshots."""
         label_sets: dict[tuple[str, str], dict[tuple[str, ...], set[str]]] = {}
         is_split: set[tuple[str, str]] = set()
-        for members in snapshots:
+        for snapshot in snapshots:
             own: dict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
-            for member in members:
+            for member in snapshot:
                 group = member.namespace, _controller(member)
                 own[group].add(member.labels)
                 by_labels = label_sets.setdefault(group, {})
@@ -109,47 +112,90 @@ class Workloads:
         """Return the workload of a pod (``namespace/name``); KeyError for a stranger."""
         return self._of_pod[pod]
 
-    def among(self, pods: Collection[str]) -> Workloads:
-        """Return the workloads as far as they are of these pods."""
-        chosen = set(pods)
-        found = [
-            w._replace(pods=tuple([pod for pod in w.pods if pod in chosen]))
-            for w in self.workloads
-        ]
-        return Workloads(tuple(w for w in found if w.pods), self._of_pod)
-
-    def list_keys(self, pods: Collection[str]) -> tuple[str, ...]:
-        """Return each workload of these pods by name; each pod, where it is not whole."""
-        chosen = set(pods)
-        found: list[str] = []
-        for workload in self.workloads:
-            inside = [pod for pod in workload.pods if pod in chosen]
-            is_whole = len(inside) == len(workload.pods)
-            found += [workload.key] if is_whole else inside
-        return tuple(sorted(found))
-
     def describe(self, pods: Collection[str]) -> tuple[str, ...]:
         """Return the shortest names that together mean these pods, sorted."""
-        chosen = set(pods)
-        if not chosen:
-            return ()
-        by_namespace: dict[str, list[str]] = {}
-        is_whole: dict[str, bool] = {}
-        for workload in self.workloads:
-            inside = [pod for pod in workload.pods if pod in chosen]
-            names = by_namespace.setdefault(workload.namespace, [])
-            if len(inside) == len(workload.pods):
-                names.append(workload.key)
-            else:
-                names += inside
-                is_whole[workload.namespace] = False
-        if not is_whole and len(self.workloads) > 1:
+        names = PodNames(self)
+        return names.describe(names.bits(pods), names.everything)
+
+
+class PodNames:
+    """Names sets of pods, as bits, fast enough for thousands of sets."""
+
+    def __init__(self, workloads: Workloads) -> None:
+        self.pods = [pod for workload in workloads.workloads for pod in workload.pods]
+        self._places = {pod: place for place, pod in enumerate(self.pods)}
+        self._by_namespace: dict[str, list[tuple[Workload, Bits]]] = {}
+        first = 0
+        for workload in workloads.workloads:
+            size = len(workload.pods)
+            mask = (1 << size) - 1 << first
+            self._by_namespace.setdefault(workload.namespace, []).append(
+                (workload, mask)
+            )
+            first += size
+        self.everything = (1 << first) - 1
+        self._known: dict[Bits, list[_Namespace]] = {}
+
+    def bits(self, pods: Iterable[str]) -> Bits:
+        """Return a set of pods as bits."""
+        return from_members((self._places[pod] for pod in pods), len(self.pods))
+
+    def list_pods(self, bits: Bits) -> list[str]:
+        """Return the pods of a set."""
+        return [self.pods[place] for place in members(bits)]
+
+    def describe(self, bits: Bits, among: Bits) -> tuple[str, ...]:
+        """Return the shortest names that mean some pods among others, sorted."""
+        namespaces = self._among(among)
+        if bits == among and sum(len(n.workloads) for n in namespaces) > 1:
             return (EVERY,)
-        found = []
-        for namespace, names in by_namespace.items():
-            whole = is_whole.get(namespace, True) and len(names) > 1
-            found += [f"ns {namespace}"] if whole else names
+        found: list[str] = []
+        for namespace in namespaces:
+            chosen = bits & namespace.mask
+            if chosen == namespace.mask and len(namespace.workloads) > 1:
+                found.append(f"ns {namespace.name}")
+            elif chosen:
+                found += self._keys(chosen, namespace)
         return tuple(sorted(found))
+
+    def list_keys(self, bits: Bits, among: Bits) -> tuple[str, ...]:
+        """Return each workload of some pods; each pod, where it is not whole; sorted."""
+        return tuple(
+            sorted(
+                key
+                for namespace in self._among(among)
+                if bits & namespace.mask
+                for key in self._keys(bits, namespace)
+            )
+        )
+
+    def _keys(self, bits: Bits, namespace: _Namespace) -> Iterator[str]:
+        for key, mask in namespace.workloads:
+            chosen = bits & mask
+            if chosen == mask:
+                yield key
+            elif chosen:
+                yield from self.list_pods(chosen)
+
+    def _among(self, among: Bits) -> list[_Namespace]:
+        """Return the namespaces and workloads that have some of these pods."""
+        found = self._known.get(among)
+        if found is None:
+            found = self._known[among] = []
+            for name, some in self._by_namespace.items():
+                inside = [(w.key, mask & among) for w, mask in some if mask & among]
+                if inside:
+                    whole = sum(mask for _, mask in inside)
+                    found.append(_Namespace(name, whole, inside))
+        return found
+
+
+class _Namespace(NamedTuple):
+    """A namespace, all its pods, and its workloads with theirs."""
+
+    name: str
+    mask: Bits
+    workloads: list[tuple[str, Bits]]
 
 
 def workloads_of(cluster: Cluster) -> Workloads:
