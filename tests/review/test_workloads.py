@@ -76,3 +76,5 @@ def test_describe() -> None:
     assert found.describe(shop[1:]) == ("shop/db", "shop/web-1")
     assert found.describe(["ops/cli"]) == ("ops/cli",)
     assert found.describe([]) == ()
+    assert found.list_keys(shop[1:]) == ("shop/db", "shop/web-1")
+    assert found.list_keys(shop) == ("shop/db", "shop/web")

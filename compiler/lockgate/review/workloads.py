@@ -117,6 +117,11 @@ class Workloads:
         names = PodNames(self)
         return names.describe(names.bits(pods), names.everything)
 
+    def list_keys(self, pods: Collection[str]) -> tuple[str, ...]:
+        """Return each workload of these pods; each pod, where it is not whole; sorted."""
+        names = PodNames(self)
+        return names.list_keys(names.bits(pods), names.everything)
+
 
 class PodNames:
     """Names sets of pods, as bits, fast enough for thousands of sets."""
