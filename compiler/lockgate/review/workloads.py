@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.bitset import from_members, members
@@ -83,6 +83,7 @@ class Workloads:
 
     workloads: tuple[Workload, ...]
     _of_pod: Mapping[str, Workload]
+    _made: list[PodNames] = field(default_factory=list, compare=False)
 
     @classmethod
     def of(cls, *snapshots: Iterable[Member]) -> Workloads:
@@ -114,13 +115,18 @@ class Workloads:
 
     def describe(self, pods: Collection[str]) -> tuple[str, ...]:
         """Return the shortest names that together mean these pods, sorted."""
-        names = PodNames(self)
+        names = self._names()
         return names.describe(names.bits(pods), names.everything)
 
     def list_keys(self, pods: Collection[str]) -> tuple[str, ...]:
         """Return each workload of these pods; each pod, where it is not whole; sorted."""
-        names = PodNames(self)
+        names = self._names()
         return names.list_keys(names.bits(pods), names.everything)
+
+    def _names(self) -> PodNames:
+        if not self._made:
+            self._made.append(PodNames(self))
+        return self._made[0]
 
 
 class PodNames:
