@@ -94,13 +94,18 @@ class DecisionBook:
 
 
 def _number(names: Iterable[str]) -> dict[str, int]:
+    numbers = {name: _first_choice(name) for name in names}
     taken: set[int] = {0}
-    numbers = {}
-    for name in sorted(names):
-        digest = blake2b(name.encode(), digest_size=4).digest()
-        number = int.from_bytes(digest, "little")
+    if len(taken.union(numbers.values())) > len(numbers):
+        return numbers  # all differ, so their order does not matter
+    for name, number in sorted(numbers.items()):
         while number in taken:
             number = (number + 1) & 0xFFFF_FFFF
         taken.add(number)
         numbers[name] = number
     return numbers
+
+
+def _first_choice(name: str) -> int:
+    digest = blake2b(name.encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "little")

@@ -190,7 +190,7 @@ def _build_bundle(
     from lockgate.codegen.pack import pack_verdicts
     from lockgate.codegen.program import render_programs
     from lockgate.codegen.shape import choose_shape
-    from lockgate.codegen.table_text import print_verdicts
+    from lockgate.codegen.table_text import print_decisions, print_policies
     from lockgate.report import print_report
     from lockgate.toolchain.clang import compile_c, find_compiler
     from lockgate.toolchain.elf import read_elf
@@ -201,9 +201,9 @@ def _build_bundle(
     settings.progress("packing tables")
     is_long = len(tables.tables) >= _MANY_TABLES
     with started_beside(
-        lambda: _encode(print_verdicts(tables)), is_long=is_long
+        lambda: _encode(print_policies(tables)), is_long=is_long
     ) as text:
-        written = pack_verdicts(tables)
+        written = pack_verdicts(tables) | _encode(print_decisions(tables))
 
         settings.progress("compiling programs")
         sources = render_programs(choose_shape(tables))

@@ -43,7 +43,7 @@ _NAMED = 3
 
 def print_tables(tables: Tables) -> dict[str, str]:
     """Return file name (below ``tables/``) → text."""
-    return print_ways(tables) | print_verdicts(tables)
+    return print_ways(tables) | print_decisions(tables) | print_policies(tables)
 
 
 def print_ways(tables: Tables) -> dict[str, str]:
@@ -55,12 +55,17 @@ def print_ways(tables: Tables) -> dict[str, str]:
     }
 
 
-def print_verdicts(tables: Tables) -> dict[str, str]:
-    """Return the verdicts, and the sets of classes that they name."""
+def print_decisions(tables: Tables) -> dict[str, str]:
+    """Return all decisions, with the rules that made them."""
+    outcomes = [_print_outcome(tables, decision) for decision in tables.decisions]
+    return {"decisions.txt": _join(_print_decisions(tables, outcomes))}
+
+
+def print_policies(tables: Tables) -> dict[str, str]:
+    """Return the verdict tables, and the sets of classes that they name."""
     peers = _Peers(tables)
     outcomes = [_print_outcome(tables, decision) for decision in tables.decisions]
     return {
-        "decisions.txt": _join(_print_decisions(tables, outcomes)),
         "policies.txt": _join(_print_policies(tables, peers, outcomes)),
         "sets.txt": _join(peers.sets()),
     }

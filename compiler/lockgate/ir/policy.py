@@ -297,7 +297,9 @@ class Policy:
     @property
     def key(self) -> str:
         """``Kind/namespace/name``, as answers and events print it; ``Kind/name`` without."""
-        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+        if self.namespace:
+            return f"{self.kind}/{self.namespace}/{self.name}"
+        return f"{self.kind}/{self.name}"
 
     def section(self, direction: Direction) -> Section:
         """Return the section of one direction."""

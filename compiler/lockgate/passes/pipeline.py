@@ -113,9 +113,9 @@ def lay_ground(
     space = collect_peers(cluster, census, vocabulary)
     atoms = split_ports(plain, cluster, vocabulary, diagnostics)
     resolver = SelectorResolver(space, vocabulary.keys, cluster.cidr_groups)
-    named_ports = {
-        (p.name, p.protocol) for e in cluster.endpoints for p in e.named_ports
-    }
+    # By identity: those of many endpoints are one object.
+    ports_of = {id(e.named_ports): e.named_ports for e in cluster.endpoints}
+    named_ports = {(p.name, p.protocol) for some in ports_of.values() for p in some}
     resolution = resolve_rules(
         plain,
         options.audit,
@@ -290,10 +290,6 @@ def _names_of_subjects(ground: Ground) -> dict[int, str]:
     return names
 
 
-def _table(subject: int, no_policy_table: int) -> int:
-    return no_policy_table if subject < 0 else subject + FIRST_TABLE
-
-
 def _endpoints(
     cluster: Cluster, census: Census, subjects: Subjects
 ) -> tuple[EndpointEntry, ...]:
@@ -304,8 +300,8 @@ def _endpoints(
             endpoint.node,
             identity,
             endpoint.addresses,
-            _table(ingress, 0),
-            _table(egress, 1),
+            0 if ingress < 0 else ingress + FIRST_TABLE,
+            1 if egress < 0 else egress + FIRST_TABLE,
             endpoint.attachment,
         )
         for endpoint, identity, (ingress, egress) in zip(
@@ -324,8 +320,8 @@ def _hosts(cluster: Cluster, subjects: Subjects) -> tuple[HostEntry, ...]:
             node.name,
             HOST,
             node.addresses,
-            _table(ingress, 0),
-            _table(egress, 1),
+            0 if ingress < 0 else ingress + FIRST_TABLE,
+            1 if egress < 0 else egress + FIRST_TABLE,
             is_api_server=not api_servers.isdisjoint(node.addresses),
             is_enforced=(ingress, egress) != (-1, -1),
             pods=tuple(sorted(pods.get(node.name, ()))),

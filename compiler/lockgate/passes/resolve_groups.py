@@ -46,12 +46,12 @@ def resolve_groups(
 
 
 def _names_groups(policy: Policy) -> bool:
-    return any(
-        isinstance(peer, CidrGroupPeer | ServicePeer)
-        for section in (policy.ingress, policy.egress)
-        for rule in section.rules
-        for peer in rule.peers
-    )
+    for section in (policy.ingress, policy.egress):
+        for rule in section.rules:
+            for peer in rule.peers:
+                if isinstance(peer, (CidrGroupPeer, ServicePeer)):
+                    return True
+    return False
 
 
 class _Resolver:

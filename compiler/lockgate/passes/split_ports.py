@@ -32,7 +32,9 @@ def split_ports(
     for match in _matches(policies):
         _cut(cuts, match)
     names = vocabulary.subject_ports | vocabulary.peer_ports
-    for port in {p for e in cluster.endpoints for p in e.named_ports}:
+    # By identity: those of many endpoints are one object.
+    ports_of = {id(e.named_ports): e.named_ports for e in cluster.endpoints}
+    for port in {port for some in ports_of.values() for port in some}:
         if port.name in names:
             _cut_one(cuts, port.protocol, port.port)
     for service in cluster.services:
@@ -50,13 +52,14 @@ def split_ports(
     return atoms
 
 
-def _matches(policies: Iterable[Policy]) -> set[TrafficMatch]:
-    found: set[TrafficMatch] = set()
+def _matches(policies: Iterable[Policy]) -> Iterable[TrafficMatch]:
+    found: dict[int, TrafficMatch] = {}  # by identity: most are shared
     for policy in policies:
         for section in (policy.ingress, policy.egress):
             for rule in section.rules:
-                found.update(rule.traffic or ())
-    return found
+                for match in rule.traffic or ():
+                    found[id(match)] = match
+    return found.values()
 
 
 def _cut(cuts: tuple[set[int], ...], match: TrafficMatch) -> None:
