@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockgate.diagnostics import Diagnostics
+from lockgate.frontend import cache as cache_module
 from lockgate.frontend import objects, parts
 from lockgate.frontend.cache import DocumentCache, default_folder
 from lockgate.frontend.documents import parse_documents, read_documents
@@ -163,6 +164,31 @@ def test_two_at_once(inputs: Path, tmp_path: Path) -> None:
     key = second.key(b"text", b"")
     assert second.load([key]) == {key: b"one"}
     second.close()
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_a_store_that_is_too_large_forgets(
+    is_old: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not used for days leaves first; if that is not enough, all does."""
+    monkeypatch.setattr(cache_module, "_LARGEST", 1 << 16)
+    first = DocumentCache(tmp_path)
+    old = first.key(b"old", b"")
+    first.store(old, bytes(1 << 20))
+    if is_old:
+        monkeypatch.setattr(first, "_today", 0)
+        monkeypatch.setattr(cache_module, "_LARGEST", 1 << 30)
+    first.close()
+    monkeypatch.setattr(cache_module, "_LARGEST", 1 << 16)
+    second = DocumentCache(tmp_path)
+    new = second.key(b"new", b"")
+    second.store(new, b"one")
+    second.close()
+    third = DocumentCache(tmp_path)
+    assert third.load([old, new]) == {new: b"one"}
+    third.close()
+    (file,) = tmp_path.glob("*.sqlite")
+    assert file.stat().st_size <= 1 << 16
 
 
 def test_no_folder_is_no_cache(tmp_path: Path) -> None:

@@ -18,9 +18,19 @@ def test_points_in_the_same_sets_are_one_class() -> None:
     assert sets == {0: 0b0011, 1: 0b0110}
 
 
+def test_what_a_rule_adds_of_its_own_is_a_class() -> None:
+    """Two rules share forty peers, and each has one more."""
+    shared = (1 << 40) - 1
+    classes, sets = partition_identities(
+        50, [shared | 1 << 45, shared | 1 << 47], [0, 1]
+    )
+    assert classes.representatives == (0, 40, 45, 47)
+    assert sets == {0: 0b0101, 1: 0b1001}
+
+
 @st.composite
 def _spaces(draw: st.DrawFn) -> tuple[int, list[int]]:
-    """Draw sets small, large and dense, in spaces where some of each are found."""
+    """Draw sets small, large and dense, some of them nearly the same as others."""
     size = draw(st.sampled_from([1, 7, 64, 900]))
     everything = (1 << size) - 1
     some = st.integers(0, everything)
@@ -30,6 +40,10 @@ def _spaces(draw: st.DrawFn) -> tuple[int, list[int]]:
     sets = draw(
         st.lists(st.one_of(some, blocky, blocky.map(everything.__xor__)), max_size=12)
     )
+    for place in draw(st.lists(st.integers(0, 11), max_size=6)):
+        few = draw(st.sets(st.integers(0, size - 1), max_size=3))
+        if place < len(sets):
+            sets.append(sets[place] ^ sum(1 << point for point in few))
     return size, sets
 
 
