@@ -131,6 +131,34 @@ def test_unused_comment() -> None:
     assert "W6022" in _codes(documents(text, endpoint))
 
 
+GATE = """# lockgate: gate
+# lockgate: ignore[N1835]: r
+policy a in default for x in {y, z} {
+deny in from x=y on tcp/1 log "}"  # }
+  allow in from x=z
+}
+
+policy b in default for x=y {
+  allow in from x=z
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("comment", "lines"),
+    [
+        ("# lockgate: ignore[N1835]: r", [9]),
+        ("", [5, 9]),
+    ],
+)
+def test_comment_of_the_native_language(comment: str, lines: list[int]) -> None:
+    """A block is one object of many; what names the language ignores nothing itself."""
+    text = GATE.replace("# lockgate: ignore[N1835]: r", comment)
+    found = lint(text).findings
+    assert not {"W6021", "W6022", "W6023"} & {f.code for f in found}
+    assert [f.span.line for f in found if f.code == "N1835" and f.span] == lines
+
+
 def test_a_string_is_no_comment() -> None:
     """What looks like a comment inside a word is none."""
     text = OPEN.replace(

@@ -1,8 +1,9 @@
 """Exceptions beside what they except: ``# lockgate: ignore[NAME] until DATE: reason``.
 
 At the end of a line a comment is about that line; on a line of its own about the block that
-begins below it, and before the first line of an object about the whole object.  Readers of
-YAML keep no comments, so they are looked for in the text.
+begins below it, and before the first line of an object about the whole object.  A file of
+YAML has one object a document, one of the native language as many as it has blocks.  Readers
+of YAML keep no comments, so they are looked for in the text.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockgate.frontend.inputs import MODELINE, NATIVE
 from lockgate.lint.config import find_codes, may_change, read_date
 from lockgate.source import Span
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from lockgate.source import Source
 
 _MARK = "lockgate:"
+_MODELINE = MODELINE.decode()
 _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*lockgate:[^\r\n]*", re.MULTILINE)
+_UNREAD = re.compile(r'"(?:\\.|[^"\\])*"|#.*')
+"""What holds no brace of the native language: text in quotes, and comments."""
 _IGNORE = re.compile(
     r"#\s*lockgate:\s*ignore\[(?P<names>[^\]]*)\]"
     r"(?:\s+until\s+(?P<until>[^\s:]+))?\s*(?::\s*(?P<reason>.*?))?\s*"
@@ -65,10 +70,13 @@ def find_ignores(sources: Iterable[Source]) -> list[Ignore]:
 
 def _find(source: Source, text: str) -> Iterator[Ignore]:
     lines = text.split("\n")
+    is_native = source.name.endswith(NATIVE) or text.startswith(_MODELINE)
     for match in _COMMENT.finditer(text):
+        if is_native and match[0].rstrip() == _MODELINE:
+            continue  # it says which language this is
         span = Span(source, *match.span())
         index = text.count("\n", 0, match.start())
-        first, last = _scope(lines, index)
+        first, last = _scope(lines, index, is_native=is_native)
         base = source.first_line
         yield _read(match[0], span, base + first, base + last)
 
@@ -101,13 +109,15 @@ def _read(comment: str, span: Span, first: int, last: int) -> Ignore:
 # ---------------------------------------------------------------- which lines
 
 
-def _scope(lines: list[str], index: int) -> tuple[int, int]:
+def _scope(lines: list[str], index: int, *, is_native: bool) -> tuple[int, int]:
     """Return the first and the last line (from 0) that the comment of a line is about."""
     if lines[index].split("#", 1)[0].strip():
         return index, index
     start = _next_content(lines, index + 1)
     if start is None:
         return index, index
+    if is_native:
+        return start, _end_of_braces(lines, start)
     if _next_content(lines, 0) == start:
         return start, len(lines) - 1
     depth, is_item = _indent(lines[start])
@@ -122,6 +132,17 @@ def _scope(lines: list[str], index: int) -> tuple[int, int]:
         else:
             break
     return start, end
+
+
+def _end_of_braces(lines: list[str], start: int) -> int:
+    """Return the line in which the braces are closed that a line opens; itself if none."""
+    depth = 0
+    for number in range(start, len(lines)):
+        text = _UNREAD.sub("", lines[number])
+        depth += text.count("{") - text.count("}")
+        if depth <= 0:
+            return number
+    return len(lines) - 1
 
 
 def _next_content(lines: list[str], start: int) -> int | None:
