@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,8 @@ def test_mistakes_are_trouble(here: Path, capsys: pytest.CaptureFixture[str]) ->
 @pytest.fixture
 def repository(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a repository: revision ``first`` has OLD, the next one NEW."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     for name in list(os.environ):
         if name.startswith("GIT_"):
             monkeypatch.delenv(name)
@@ -309,6 +312,8 @@ def test_no_repository(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Outside a repository a word that is no path is refused in plain words."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(Path.cwd().parent))
     assert _diff("main..HEAD", *SNAPSHOT) == 2
     assert "not a git repository" in capsys.readouterr().err

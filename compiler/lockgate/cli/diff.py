@@ -56,7 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="any",
         metavar="WHAT",
         help="what makes the exit code 1, separated by commas: gained, lost, changed, "
-        "exposed (to the world), unprotected, isolated, any (default), none",
+        "exposed (to public addresses), unprotected (nothing is denied by default any "
+        "more), isolated (something is), any (default), none",
     )
     parser.add_argument(
         "--all", action="store_true", help="leave out no row and no name in the text"
