@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lockgate import exchange
-from lockgate.exchange import replaced_directory
+from lockgate.exchange import replaced_directory, replaced_file
 
 
 def files(directory: Path) -> dict[str, str]:
@@ -140,3 +140,44 @@ def test_the_directory_has_the_mode_that_the_user_wants(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "bundle").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+    """A full disk leaves the old one; what is in it need not be text."""
+    file = tmp_path / "policy.gate"
+    file.write_bytes(b"\xff old")
+    file.chmod(0o640)
+
+    def fill() -> None:
+        with replaced_file(file, "new\n"):
+            Path("/dev/full").write_text("x")
+
+    with pytest.raises(OSError, match="No space"):
+        fill()
+    assert file.read_bytes() == b"\xff old"
+    with replaced_file(file, "new\n"):
+        pass
+    assert file.read_bytes() == b"new\n"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_line_ends_are_part_of_a_file(tmp_path: Path) -> None:
+    """A file that differs by them alone has another text."""
+    file = tmp_path / "policy.gate"
+    file.write_bytes(b"a\r\n")
+    with replaced_file(file, "a\n"):
+        pass
+    assert file.read_bytes() == b"a\n"
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    """``-o /dev/stdout`` and the like are no files that could be replaced."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replaced_file(pipe, "new"):
+        pass
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert list(tmp_path.iterdir()) == [pipe]

@@ -60,18 +60,29 @@ def replaced_directory(target: Path) -> Iterator[Path]:
 def replaced_file(target: Path, text: str) -> Iterator[None]:
     """Write ``text`` beside ``target`` now, and in its place when the block has succeeded.
 
-    A file that has this text already is not touched.
+    A file that has this text already is not touched; one that is replaced keeps its mode.
+    What is no file, such as a pipe, is written to when the block has succeeded.
     """
+    data = text.encode()
+    if target.exists() and not target.is_file():
+        yield
+        target.write_bytes(data)
+        return
     target = target.resolve()
-    if target.exists() and target.read_text(encoding="utf-8") == text:
+    is_there = target.exists()
+    if is_there and target.read_bytes() == data:
         yield
         return
+    if is_there and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     beside = target.parent / f".{target.name}.new-{secrets.token_hex(6)}"
     try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with beside.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if is_there:
+            shutil.copymode(target, beside)
         yield
         beside.replace(target)
         _synchronise_directory(target.parent)

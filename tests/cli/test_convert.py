@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,6 +172,25 @@ def test_fmt_leaves_mistakes(
     assert "did you mean 'isolate'?" in capsys.readouterr().err
     assert bad.read_text().startswith("policy   a")
     assert good.read_text() == GATE
+
+
+@pytest.mark.parametrize("verb", ["fmt", "convert"])
+def test_a_full_disk_costs_no_text(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy is replaced whole, or stays."""
+    file = tmp_path / "web.gate"
+    file.write_text("policy web in shop for app=web {isolate in}\n")
+    before = file.read_text()
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    more = ["--to", "gate", "-o", str(file)] if verb == "convert" else []
+    assert main([verb, str(file), *more]) == 2
+    assert file.read_text() == before
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_fmt_undoes_windows(tmp_path: Path) -> None:

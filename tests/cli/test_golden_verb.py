@@ -92,6 +92,15 @@ def test_a_missing_file_differs(folder: Path) -> None:
     assert _golden("check", folder) == 1
 
 
+def test_what_is_no_text_differs(folder: Path) -> None:
+    """A file that another program has spoilt is shown as different, and replaced."""
+    assert _golden("update", folder) == 0
+    (folder / "budget.txt").write_bytes(b"\xff\xfe")
+    assert _golden("check", folder) == 1
+    assert _golden("update", folder) == 0
+    assert _golden("check", folder) == 0
+
+
 def test_inputs_inside(tmp_path: Path) -> None:
     """Without a configuration, the policies in the folder are meant."""
     (tmp_path / "policy.yaml").write_text(POLICY)

@@ -65,6 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Convert, print diagnostics, write the text."""
     from lockgate.diagnostics import Diagnostics
+    from lockgate.exchange import replaced_file
     from lockgate.frontend.documents import parse_documents, read_documents
     from lockgate.language.conversion import Target, convert
     from lockgate.options import Options, Semantics
@@ -86,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print_diagnostics(diagnostics, arguments.message_format)
     if diagnostics.ok and arguments.output is not None:
-        arguments.output.write_text(text, encoding="utf-8")
+        with replaced_file(arguments.output, text):
+            pass
     elif diagnostics.ok and arguments.message_format == "text":
         sys.stdout.write(text)
     return exit_code(diagnostics)

@@ -75,6 +75,7 @@ def _format(
 ) -> bool | None:
     """Return whether a file is not in its form (None: it has mistakes); write it if so."""
     from lockgate.diagnostics import Diagnostics
+    from lockgate.exchange import replaced_file
     from lockgate.language.documents import open_source
     from lockgate.language.formatting import format_text
     from lockgate.language.reading import language_of
@@ -97,7 +98,8 @@ def _format(
     elif name is None:
         sys.stdout.write("" if is_quiet else text)
     elif is_changed:
-        Path(name).write_text(text, encoding="utf-8", newline="")
+        with replaced_file(Path(name), text):
+            pass
     return is_changed
 
 
