@@ -59,7 +59,7 @@ def test_differences_are_those_of_the_evaluator(part: int) -> None:
                 assert found == expected, f"seed {seed}: {direction} of {flow}"
                 changed += expected != set()
     assert asked > EXAMPLES // PARTS * 20, "the flows are judged"
-    assert changed > asked // 50, "some of what is asked differs"
+    assert changed > asked // 200, "some of what is asked differs"
 
 
 class Pair:
