@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Let no collection run inside; may be nested."""
+    """Let no collection run inside, and none after it where the process is to end."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_enabled:
+        if was_enabled and _last is None:
             gc.enable()
 
 
