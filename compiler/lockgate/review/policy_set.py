@@ -50,7 +50,8 @@ class PolicySet:
     """One side: its tables in view; ``parsed`` and ``middle`` are None for a bundle.
 
     ``texts`` are the hashes of the inputs by their names in artifacts, ``paths`` where
-    these are on the disk, or from the root of the repository.
+    these are on the disk, or from the root of the repository.  ``meaning`` are the options
+    that change what policies mean, as a manifest has them.
     """
 
     label: str
@@ -61,6 +62,7 @@ class PolicySet:
     digest: str | None = None
     texts: frozenset[tuple[str, bytes]] = frozenset()
     paths: Mapping[str, str] = field(default_factory=dict)
+    meaning: Mapping[str, str] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- sources
@@ -159,6 +161,11 @@ def compile_parsed(
         middle,
         texts=frozenset((f.alias, sha256(f.data).digest()) for f in files),
         paths={f.alias: f.name.removeprefix(f"{label}:") for f in files},
+        meaning={
+            "semantics": options.semantics.value,
+            "enforcement_mode": options.enforcement_mode.value,
+            "cluster_name": options.cluster_name,
+        },
     )
 
 
@@ -252,6 +259,7 @@ def read_bundle_set(directory: Path) -> PolicySet:
         view,
         sizes._replace(instructions=manifest.sizes.instructions),
         digest=manifest.digest,
+        meaning=manifest.options,
     )
 
 

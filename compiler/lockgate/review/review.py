@@ -22,7 +22,7 @@ from lockgate.review.policy_set import (
 from lockgate.review.view import REDIRECT, without_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from lockgate.diagnostics import Diagnostics
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from lockgate.review.comparison import Comparison
     from lockgate.review.policy_set import Parsed, PolicySet
     from lockgate.review.view import View
+
+
+_MEANING = {
+    "semantics": "--semantics",
+    "enforcement_mode": "--enforcement-mode",
+    "cluster_name": "--cluster-name",
+}
+"""Options that change what policies mean, by their names in a manifest."""
 
 
 def review(
@@ -69,14 +77,9 @@ def compare_sets(
     if not has_same_snapshot(old, new):
         between = move_policies(old, new, options)
         cause = UNKNOWN
-    notes: tuple[str, ...] = ()
-    if any(side.parsed and side.parsed.tracing_policies for side in (old, new)):
-        notes = ("tracing policies judge no traffic: they are not compared",)
+    notes = tuple(_notes(old, new))
     if old.parsed is None or new.parsed is None:
-        # So those of the other side say nothing either.
-        if _has_requests(before) or _has_requests(after):
-            what = "a bundle keeps no L7 rules and no DNS names: none are compared"
-            notes = (*notes, what)
+        # A bundle has no L7 rules and no names, so those of the other side say nothing.
         before, after = without_requests(before), without_requests(after)
     comparison = compare_views(before, between, after, cause, is_complete=is_complete)
     return replace(
@@ -126,6 +129,19 @@ def _report(
     for said in parsed:
         if said is not None:
             report_equal_priorities(said.policies, diagnostics)
+
+
+def _notes(old: PolicySet, new: PolicySet) -> Iterator[str]:
+    """Say what this comparison leaves out, and what else is not the same."""
+    if any(side.parsed and side.parsed.tracing_policies for side in (old, new)):
+        yield "tracing policies judge no traffic: they are not compared"
+    for name, option in _MEANING.items():
+        one, other = old.meaning.get(name), new.meaning.get(name)
+        if one != other:
+            yield f"compiled with other options: {option} {one} before, {other} after"
+    is_bundle = old.parsed is None or new.parsed is None
+    if is_bundle and any(_has_requests(side.view) for side in (old, new)):
+        yield "a bundle keeps no L7 rules and no DNS names: none are compared"
 
 
 def _has_requests(view: View) -> bool:
