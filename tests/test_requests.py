@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lockgate.flows import parse_flow
+from lockgate.requests import is_within
 from tests.conformance.compiling import compile_objects, make_options
 
 PODS = [
@@ -109,3 +110,28 @@ def test_dns(rule: dict[str, Any], query: str, passes: bool) -> None:
     """A star stays in its label, two stars are one label or more, names have no case."""
     expected = "l7-allow" if passes else "l7-deny"
     assert verdict({"dns": [rule]}, dns={"query": query}) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "expected"),
+    [
+        ("a.example", "a.example", True),
+        ("a.example", "*.example", True),
+        ("b.a.example", "*.example", False),
+        ("b.a.example", "**.example", True),
+        ("*.example", "**.example", True),
+        ("**.example", "*.example", False),
+        ("**.a.example", "**.example", True),
+        ("**.example", "**.a.example", False),
+        ("**.example", "*", True),
+        ("*", "**.example", False),
+        ("*", "**", False),
+        ("a*.example", "*.example", True),
+        ("*.example", "a*.example", False),
+        ("*.example", "a.example", False),
+        ("a-*-b.example", "a*b.example", True),
+    ],
+)
+def test_a_pattern_within_another(name: str, pattern: str, expected: bool) -> None:
+    """A name is within a pattern that matches it; a pattern, within one that has it all."""
+    assert is_within(name, pattern) is expected

@@ -116,22 +116,39 @@ def _meets(match: HeaderMatch, headers: Mapping[str, str]) -> bool:
 
 
 def _admits_dns(rule: DnsRule, query: str) -> bool:
-    name = _normalise(query)
+    name = normalise_name(query)
     if rule.match_name is not None:
-        return name == _normalise(rule.match_name)
+        return name == normalise_name(rule.match_name)
     return rule.match_pattern is not None and _matches(
         _name_pattern(rule.match_pattern), name
     )
 
 
-def _normalise(name: str) -> str:
+def normalise_name(name: str) -> str:
+    """Return a DNS name or pattern as its like are compared: neither case nor end counts."""
     return name.lower().removesuffix(".")
+
+
+def is_within(name: str, pattern: str) -> bool:
+    """Whether a pattern matches a name, or all that another pattern matches.
+
+    Both are normalised.  A ``*`` of the name is a character that only stars of the pattern
+    match, and so whatever it stands for is matched as well; ``+`` is its ``**``.
+    """
+    if pattern in (name, "*"):
+        return True
+    if "*" not in pattern or name == "*":
+        return False
+    stars = _name_pattern(pattern).replace("[-a-z0-9_]*", "[-a-z0-9_*]*")
+    stars = stars.replace("[-a-z0-9_]+", r"(?:[-a-z0-9_*]+|\+)")
+    text = f"+{name[2:]}" if name.startswith("**.") else name
+    return _matches(stars, text)
 
 
 @lru_cache(maxsize=4096)
 def _name_pattern(pattern: str) -> str:
     """Translate a name pattern: ``*`` stays in its label, ``**.`` is one label or more."""
-    text = _normalise(pattern)
+    text = normalise_name(pattern)
     if text == "*":
         return ".*"
     prefix = ""

@@ -2,7 +2,8 @@
 
 An address that only a name leads to is judged as the rest of the world is, unless a rule
 names it.  So a name that comes or goes is a difference like any other, with the peer
-``fqdn NAME``; its addresses are known to the node that asks for them, not here.
+``fqdn NAME``, unless a pattern of the other side has it as well; its addresses are known to
+the node that asks for them, not here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from lockgate.ir.policy import (
     PortMatch,
     Protocol,
 )
+from lockgate.requests import is_within, normalise_name
 from lockgate.review.difference import (
     POLICY,
     SNAPSHOT,
@@ -79,7 +81,7 @@ def _of_rule(rule: Rule, atoms: PortAtoms, name: str) -> Iterator[NameRule]:
     for peer in rule.peers:
         if isinstance(peer, NamePeer):
             text = peer.match_name or peer.match_pattern or ""
-            yield NameRule(text, traffic, rule.l7, reason)
+            yield NameRule(normalise_name(text), traffic, rule.l7, reason)
 
 
 def _atoms(traffic: Sequence[TrafficMatch] | None, atoms: PortAtoms) -> Iterator[int]:
@@ -203,7 +205,11 @@ class _Side:
         row = table.rows[self._view.rest] * table.interval_count
         decision = table.cells[row + table.intervals[own]]
         word = self._view.verdicts[decision]
-        matching = [r for r in self._rules(group) if r.name == name and own in r.atoms]
+        matching = [
+            rule
+            for rule in self._rules(group)
+            if own in rule.atoms and is_within(name, rule.name)
+        ]
         if word != DENY or not matching:
             return _Verdict(word, self._view.read_reasons(decision))
         because = tuple(rule.reason for rule in matching)
