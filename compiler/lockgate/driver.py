@@ -186,8 +186,10 @@ def _build_bundle(
     compilation: Compilation, ways: Copy[Files], settings: Settings
 ) -> None:
     """From tables to the bundle; ``ways`` are being written already."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from lockgate.artifact import describe_bundle, seal_bundle
-    from lockgate.codegen.pack import pack_verdicts
+    from lockgate.codegen.pack import pack_outcomes, pack_rules
     from lockgate.codegen.program import render_programs
     from lockgate.codegen.shape import choose_shape
     from lockgate.codegen.table_text import print_decisions, print_policies
@@ -201,9 +203,13 @@ def _build_bundle(
     settings.progress("packing tables")
     is_long = len(tables.tables) >= _MANY_TABLES
     with started_beside(
-        lambda: _encode(print_policies(tables)), is_long=is_long
-    ) as text:
-        written = pack_verdicts(tables) | _encode(print_decisions(tables))
+        lambda: pack_outcomes(tables) | _encode(print_policies(tables)),
+        is_long=is_long,
+    ) as others:
+        # Asking the compiler for its version is waiting for another process, no more.
+        with ThreadPoolExecutor(1) as worker:
+            worker.submit(find_compiler, settings.clang)
+            written = pack_rules(tables) | _encode(print_decisions(tables))
 
         settings.progress("compiling programs")
         sources = render_programs(choose_shape(tables))
@@ -215,7 +221,7 @@ def _build_bundle(
         )
         if not compilation.ok:
             return
-        written |= text.result() | ways.result()
+        written |= others.result() | ways.result()
 
     settings.progress("describing the bundle")
     compiler = find_compiler(settings.clang)

@@ -38,7 +38,7 @@ def pack_tables(tables: Tables) -> dict[str, bytes]:
 
     Before: ``tables.atoms.count`` is at most ``MOST_ATOMS``.
     """
-    return pack_ways(tables) | pack_verdicts(tables)
+    return pack_ways(tables) | pack_rules(tables) | pack_outcomes(tables)
 
 
 def pack_ways(tables: Tables) -> dict[str, bytes]:
@@ -50,18 +50,29 @@ def pack_ways(tables: Tables) -> dict[str, bytes]:
     }
 
 
-def pack_verdicts(tables: Tables) -> dict[str, bytes]:
-    """Return the verdicts, and the rules that they name."""
+def pack_rules(tables: Tables) -> dict[str, bytes]:
+    """Return the verdict tables, and the rules that decide in them."""
     return {
-        **_pack_maps_of_verdicts(tables),
-        "decisions.json": print_lines(map(print_decision, tables.decisions)),
+        **pack_policies(tables.tables),
         "rules.json": print_lines(map(print_rule, tables.rules)),
+    }
+
+
+def pack_outcomes(tables: Tables) -> dict[str, bytes]:
+    """Return all decisions."""
+    return {
+        "decisions.bin": pack_decisions(tables),
+        "decisions.json": print_lines(map(print_decision, tables.decisions)),
     }
 
 
 def pack_maps(tables: Tables) -> dict[str, bytes]:
     """Return what maps hold, without the names beside."""
-    return _pack_maps_of_ways(tables) | _pack_maps_of_verdicts(tables)
+    return {
+        **_pack_maps_of_ways(tables),
+        **pack_policies(tables.tables),
+        "decisions.bin": pack_decisions(tables),
+    }
 
 
 def _pack_maps_of_ways(tables: Tables) -> dict[str, bytes]:
@@ -70,13 +81,6 @@ def _pack_maps_of_ways(tables: Tables) -> dict[str, bytes]:
         "addresses_v6.bin": pack_addresses_v6(tables.addresses),
         "peers.bin": pack_peers(tables.peers),
         "ports.bin": pack_ports(tables.atoms),
-    }
-
-
-def _pack_maps_of_verdicts(tables: Tables) -> dict[str, bytes]:
-    return {
-        **pack_policies(tables.tables),
-        "decisions.bin": pack_decisions(tables),
     }
 
 
