@@ -94,12 +94,50 @@ def judge(
         return _service(
             cluster, mine, policies, options, subject, other, protocol, port
         )
-    strict = _decide(mine, options, subject, direction, other, protocol, port, None)
-    if strict != "DENY":
-        return strict
+    return _audited(mine, options, subject, direction, other, protocol, port)[0]
+
+
+def _audited(
+    mine: list[Policy],
+    options: Options,
+    subject: Endpoint | Node,
+    direction: Direction,
+    other: Other,
+    protocol: int,
+    port: int,
+) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Judge by all policies, then without the power of the audited to deny.
+
+    Returns also which rules allow, where a parser judges on.
+    """
+
+    def decide(
+        audited: set[str], *, with_parsers: bool = True
+    ) -> tuple[str, frozenset[tuple[str, str]]]:
+        found: set[tuple[str, str]] = set()
+        outcome = _decide(
+            mine,
+            options,
+            subject,
+            direction,
+            other,
+            protocol,
+            port,
+            audited,
+            with_parsers,
+            found,
+        )
+        return outcome, frozenset(found)
+
+    strict = decide(set())
     audited = {p.key for p in mine if p.is_audited or p.key in options.audit}
-    lenient = _decide(mine, options, subject, direction, other, protocol, port, audited)
-    return "AUDIT" if lenient == "ALLOW" else lenient
+    if strict[0] == "ALLOW" or not audited:
+        return strict
+    lenient = decide(audited)
+    if lenient[0] in ("REDIRECT", "AUTHENTICATE"):
+        plain = decide(audited, with_parsers=False)
+        lenient = plain if plain[0] == "ALLOW" else lenient
+    return ("AUDIT", lenient[1]) if lenient[0] == "ALLOW" else lenient
 
 
 def _service(
@@ -113,33 +151,39 @@ def _service(
     port: int,
 ) -> str:
     assert other.service is not None
-    outcomes = []
+    judged = []
     for service_port in other.service.ports:
         if (service_port.protocol, service_port.port) == (protocol, port):
             for backend in service_port.backends:
                 if backend.address.version == other.address.version:
-                    there = other_at(cluster, backend.address, None)
-                    outcomes.append(
-                        judge(
-                            cluster,
-                            policies,
+                    # One table judges pods of all nodes: a node may be their own.
+                    homes = {
+                        n.name for n in cluster.nodes if backend.address in n.addresses
+                    }
+                    judged += [
+                        _audited(
+                            mine,
                             options,
                             subject,
                             Direction.EGRESS,
-                            there,
+                            other_at(cluster, backend.address, home),
                             protocol,
                             backend.port,
                         )
-                    )
-    if not outcomes:
+                        for home in (None, *homes)
+                    ]
+    order = ["DENY", "AUTHENTICATE", "REDIRECT", "AUDIT", "ALLOW"]
+    worst = min((outcome for outcome, _ in judged), key=order.index, default="")
+    parsed = ("REDIRECT", "AUTHENTICATE")
+    by = {rules for outcome, rules in judged if outcome in parsed}
+    if not judged or (worst in parsed and len(by) > 1):
         audited = all(p.is_audited or p.key in options.audit for p in mine)
         isolating = [p for p in mine if p.egress.isolates]
         reports = all(p.is_audited or p.key in options.audit for p in isolating)
         if _is_forced(subject, options):
             return "DENY"
         return "AUDIT" if audited or (isolating and reports) else "DENY"
-    order = ["DENY", "AUTHENTICATE", "REDIRECT", "AUDIT", "ALLOW"]
-    return min(outcomes, key=order.index)
+    return worst
 
 
 def _decide(
@@ -150,9 +194,15 @@ def _decide(
     other: Other,
     protocol: int,
     port: int,
-    audited: set[str] | None,
+    audited: set[str],
+    with_parsers: bool,
+    found: set[tuple[str, str]],
 ) -> str:
-    """Judge; policies whose keys are in ``audited`` cannot deny."""
+    """Judge; policies whose keys are in ``audited`` cannot deny.
+
+    Without ``with_parsers`` their L7 rules are left out, too.  ``found`` takes the names of
+    the rules that match in the NORMAL tier.
+    """
 
     def matching(tier: Tier) -> list[tuple[Policy, Rule]]:
         return [
@@ -160,7 +210,7 @@ def _decide(
             for policy in sorted(policies, key=lambda p: (p.order, p.key, p.part))
             if policy.tier is tier
             for rule in policy.section(direction).rules
-            if not (audited and policy.key in audited and rule.action is Action.DENY)
+            if not _is_powerless(policy, rule, audited, with_parsers)
             and any(_is_peer(peer, other) for peer in rule.peers)
             and _is_traffic(rule, subject, direction, other, protocol, port)
         ]
@@ -169,15 +219,17 @@ def _decide(
         if rule.action is Action.PASS:
             break
         return "DENY" if rule.action is Action.DENY else _allowed([rule])
+    isolated = _is_forced(subject, options) or any(
+        policy.section(direction).isolates and policy.key not in audited
+        for policy in policies
+    )
     normal = [rule for _, rule in matching(Tier.NORMAL)]
+    found |= {(policy.key, rule.path) for policy, rule in matching(Tier.NORMAL)}
+    found |= set() if isolated else {("", "not isolated")}
     if any(rule.action is Action.DENY for rule in normal):
         return "DENY"
     if normal:
         return _allowed(normal)
-    isolated = _is_forced(subject, options) or any(
-        policy.section(direction).isolates and not (audited and policy.key in audited)
-        for policy in policies
-    )
     own_host = (
         direction is Direction.INGRESS
         and isinstance(subject, Endpoint)
@@ -192,6 +244,15 @@ def _decide(
             break
         return "DENY" if rule.action is Action.DENY else _allowed([rule])
     return "DENY" if isolated else "ALLOW"
+
+
+def _is_powerless(
+    policy: Policy, rule: Rule, audited: set[str], with_parsers: bool
+) -> bool:
+    if policy.key not in audited:
+        return False
+    has_parser = rule.l7 is not None and not rule.l7.is_plain
+    return rule.action is Action.DENY or (has_parser and not with_parsers)
 
 
 def _allowed(rules: list[Rule]) -> str:
