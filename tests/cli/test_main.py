@@ -96,6 +96,20 @@ def test_a_full_disk_is_no_bug() -> None:
     assert "bug" not in done.stderr
 
 
+def test_any_locale_will_do(tmp_path: Path) -> None:
+    """Output that programs read is UTF-8, whatever a terminal would speak."""
+    file = tmp_path / "web.gate"
+    file.write_text("# größer → kleiner\npolicy  web in a for app=web { isolate in }\n")
+    done = subprocess.run(  # noqa: S603
+        [*COMMAND, "fmt", "--check", str(file)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert "größer → kleiner" in done.stdout.decode()
+
+
 def test_a_closed_pipe_is_quiet() -> None:
     """``lockgate ... | head -1`` ends without a word."""
     reader, writer = os.pipe()

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import lockgate
@@ -87,9 +88,20 @@ def run() -> NoReturn:
     end_process_after(main)
 
 
+def _write_every_character() -> None:
+    """Print arrows in any locale: files and pipes are UTF-8, other terminals get a ``?``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``lockgate``; return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _write_every_character()
     try:
         code = _run(words)
         sys.stdout.flush()
