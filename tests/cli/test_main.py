@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -44,7 +45,10 @@ def test_every_example_is_a_command_line_that_parses(verb: str) -> None:
     examples = parser.format_help() and cli._load(verb).EXAMPLES
     for line in examples.splitlines():
         for command in line.split("|"):
-            words = command.split("   ")[0].replace("<(", "").replace(")", "").split()
+            text = command.split("   ")[0].replace("<(", "").replace(")", "")
+            if f"lockgate {verb}" not in text:
+                continue
+            words = shlex.split(text)
             words = words[1:] if words[:1] in (["sudo"], ["source"]) else words
             if words[:2] == ["lockgate", verb]:
                 arguments = words[1:]
