@@ -8,6 +8,7 @@ from lockgate.codegen.pack import pack_tables
 from lockgate.diagnostics import Diagnostics
 from lockgate.expectations.coverage import Coverage, measure_coverage
 from lockgate.expectations.engine import Engine, Result
+from lockgate.expectations.names import name_rules
 from lockgate.identity_lock import IdentityLock
 from lockgate.language.reading import Language, read_file
 from lockgate.passes.pipeline import Middle, run_passes
@@ -42,7 +43,8 @@ class Judged:
         assert diagnostics.ok, render_text(diagnostics)
         packed = PackedTables(pack_tables(self.middle.tables))
         requests = RuleRequests(policies, packed)
-        self.engine = Engine(cluster, self.middle.tables, packed, requests)
+        names = name_rules(cluster, self.middle)
+        self.engine = Engine(cluster, self.middle.tables, packed, requests, names=names)
 
     def run(self, *statements: str) -> list[Result]:
         """Judge statements."""

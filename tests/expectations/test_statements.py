@@ -153,6 +153,37 @@ def test_a_name_is_not_known_beforehand(judged: Judged) -> None:
     assert result.status is Status.UNKNOWN
 
 
+NAMES = """
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: names, namespace: shop}
+spec:
+  endpointSelector: {matchLabels: {app: db}}
+  egress:
+  - toFQDNs: [{matchPattern: "*.a.example"}]
+    toPorts: [{ports: [{port: "443", protocol: TCP}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        ("never app=db -> @world on any", Status.UNKNOWN),
+        ("never app=db -> everything on tcp/443", Status.UNKNOWN),
+        ("never app=db -> cidr 192.0.2.0/24 on tcp/440-450", Status.UNKNOWN),
+        ("never app=db -> @world on tcp/80", Status.PASSED),
+        ("never app=db -> app=web on any", Status.PASSED),
+    ],
+)
+def test_a_rule_for_names_leaves_open_where_one_may_go(
+    statement: str, status: Status
+) -> None:
+    """What may resolve to any address is no ground to say that nothing passes."""
+    result = Judged(cluster(NAMES)).one(statement)
+    assert result.status is status
+    assert ("*.a.example" in result.why) == (status is Status.UNKNOWN)
+
+
 def test_every_edge_of_a_prefix_counts(judged: Judged) -> None:
     """A statement about a prefix sees what lies before, in and behind an exception."""
     for low, high, verdict in (

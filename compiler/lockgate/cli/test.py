@@ -186,11 +186,19 @@ def _sampler(engine: Engine, judge: Judge) -> KernelSampler:
 
 def _build(judged: Judged) -> Engine:
     from lockgate.expectations.engine import Engine
+    from lockgate.expectations.names import name_rules
 
     compilation, middle = judged.compilation, judged.middle
     if compilation is None or compilation.cluster is None or middle is None:
         raise AssertionError("files were compiled")
-    return Engine(compilation.cluster, middle.tables, judged.tables, judged.requests)
+    cluster = compilation.cluster
+    return Engine(
+        cluster,
+        middle.tables,
+        judged.tables,
+        judged.requests,
+        names=name_rules(cluster, middle),
+    )
 
 
 def _judge(

@@ -19,21 +19,23 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from lockgate.bitset import lowest
 from lockgate.expectations.cells import Cells
 from lockgate.expectations.crossing import Crossing
+from lockgate.expectations.names import why_unknown
 from lockgate.expectations.near import near_names
 from lockgate.expectations.places import Place, PlaceKind, Population
 from lockgate.expectations.sets import Members, Sets, UnknowableError
 from lockgate.expectations.traffic import Atoms, Example, PortSpan, spans_of
 from lockgate.expectations.verdicts import Decisions, Opinion, Verdicts
 from lockgate.ir.policy import NamedPortMatch
+from lockgate.language import ast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lockgate.bitset import Bits
     from lockgate.expectations.crossing import Meeting, RowPair
+    from lockgate.expectations.names import NameRule
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.tables import Tables
-    from lockgate.language import ast
     from lockgate.simulation import RequestJudge
     from lockgate_runtime.tables import PackedTables
 
@@ -111,6 +113,7 @@ class Engine:
         packed: PackedTables,
         requests: RequestJudge | None,
         sampler: Sampler | None = None,
+        names: Mapping[str, tuple[NameRule, ...]] | None = None,
     ) -> None:
         self.population = Population(cluster, tables, packed)
         self.verdicts = Verdicts(packed, requests)
@@ -119,6 +122,7 @@ class Engine:
         self.cells = Cells(tables)
         self.crossing = Crossing(self.population, self.cells)
         self.sampler = sampler
+        self._names = names or {}
         self._named_ports = {e.key: e.named_ports for e in cluster.endpoints}
 
     def run(self, tests: Iterable[ast.Test]) -> Iterator[Result]:
@@ -156,7 +160,21 @@ class Engine:
             result.status, result.why = Status.EMPTY, hearing.why_nothing()
         elif result.violations:
             result.status = Status.FAILED
+        elif _is_never(statement) and (why := self._why_unknown(statement, ends)):
+            result.status, result.why = Status.UNKNOWN, why
         return result
+
+    def _why_unknown(
+        self, statement: ast.Statement, ends: tuple[Members, Members]
+    ) -> str | None:
+        """Say why nobody can know that nothing passes, where rules for names leave it open."""
+        for spans, destinations in self._by_traffic(statement, ends[1]):
+            why = why_unknown(
+                ends[0].places, destinations.places, spans, self._names, self.atoms
+            )
+            if why is not None:
+                return why
+        return None
 
     def _by_traffic(
         self, statement: ast.Statement, destinations: Members
@@ -173,6 +191,13 @@ class Engine:
             by_spans[spans_of(matches, ports)].append(place)
         for spans, places in by_spans.items():
             yield spans, replace(destinations, places=tuple(places))
+
+
+def _is_never(statement: ast.Statement) -> bool:
+    return (
+        isinstance(statement, ast.Invariant)
+        and statement.quantity is ast.Quantity.NEVER
+    )
 
 
 class _Hearing:
