@@ -125,6 +125,16 @@ def test_codes_are_taught(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no code E9999" in err
 
 
+def test_findings_are_taught_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """With every code that has the name; a name that is none suggests one."""
+    assert main(["explain", "unenforced-http"]) == 0
+    out = capsys.readouterr().out
+    assert "E3001 (unenforced-http)" in out
+    assert "W3001 (unenforced-http)" in out
+    assert main(["explain", "shadowed-rul"]) == 2
+    assert "did you mean 'shadowed-rule'?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words", [("a/client", "a/web"), ("a/client", "a/web", "http"), ("a",)]
 )

@@ -23,11 +23,13 @@ EXAMPLES = """
   lockgate explain a/client @host 8/ICMP bundle/ -o json
   lockgate explain 192.0.2.7 @host 22/TCP bundle/ --node worker-3
   lockgate explain E1004
+  lockgate explain shadowed-rule
   lockgate explain gate           the language of policies on one page; gatetest: of tests
 """
 
 _CODE = re.compile(r"[EWN]\d{4}", re.IGNORECASE)
 _LANGUAGES = ("filter", "gate", "gatetest")
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 _PORT = re.compile(r"(?:(\d+)/([A-Za-z0-9]+)|([A-Za-z0-9]+)/(\d+))")
 MOST_LOSERS = 10
 """So many rules that did not decide are printed as text; JSON has all."""
@@ -66,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _explain_code(words[0])
     if len(words) == 1 and words[0] in _LANGUAGES:
         return _explain_language(words[0])
+    if len(words) == 1 and _NAME.fullmatch(words[0]):
+        return _explain_name(words[0])
     flow, bundle = _read_words(words)
     try:
         judged = read_judged(arguments, bundle)
@@ -82,6 +86,20 @@ def _explain_code(code: str) -> int:
     except KeyError as error:
         print(f"lockgate: there is no code {code}: {error.args[0]}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _explain_name(name: str) -> int:
+    """Print the pages of all codes with a name: a refusal and its warning share one."""
+    from lockgate.codes import CODES, explain_code
+    from lockgate.diagnostics import did_you_mean
+
+    codes = sorted(e.code for e in CODES.values() if e.name == name)
+    if not codes:
+        near = did_you_mean(name, {e.name for e in CODES.values()}) or "give its code"
+        print(f"lockgate: no finding is called {name}: {near}", file=sys.stderr)
+        return 2
+    print("\n".join(map(explain_code, codes)), end="")
     return 0
 
 
