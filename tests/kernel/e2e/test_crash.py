@@ -24,7 +24,7 @@ pytestmark = pytest.mark.kernel
 
 WEB, CLIENT = "10.0.0.1", "10.0.0.2"
 OPEN, CLOSED = 53, 54
-DEATHS = 4 if IS_EMULATED else 16
+DEATHS = 2 if IS_EMULATED else 16
 """How many calls of bpf(2) are the last one; each costs seconds in emulation."""
 
 STEPS: tuple[str, ...] = (
@@ -109,7 +109,8 @@ def test_killed_at_each_step_of_the_first_apply_nothing_is_judged(
     pods: Network, first: Path, stage: Stage
 ) -> None:
     """There was no policy, and there is none; the next apply works."""
-    for step in STEPS:
+    # In emulation every second one: each costs seconds, and the test above has them all.
+    for step in STEPS[:: 2 if IS_EMULATED else 1]:
         if step in ("recover", "switched", "settled"):
             continue
         assert stage.run(*apply_of(first), die_at=step).returncode == -9
