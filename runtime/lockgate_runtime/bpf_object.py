@@ -17,7 +17,7 @@ from lockgate_runtime.libbpf import (
     address,
     initial_value,
     last_errno,
-    library,
+    load_libbpf,
     memory,
     messages,
     write_memory,
@@ -48,7 +48,7 @@ class Object:
 
     def __init__(self, name: str, elf: bytes) -> None:
         self.name = name
-        self._lib = library()
+        self._lib = load_libbpf()
         self._elf = elf
         self._logs: dict[str, bytearray] = {}
         self._object_name = name.encode() + b"\0"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.errors import NodeError
-from lockgate_runtime.libbpf import library
+from lockgate_runtime.libbpf import load_libbpf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ def check_node(root: Path, features: Iterable[Feature] = ()) -> None:
     check_capabilities()
     check_bpffs(root)
     check_btf()
-    library()
+    load_libbpf()
 
 
 def check_architecture() -> None:

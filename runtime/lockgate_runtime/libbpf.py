@@ -102,7 +102,7 @@ def messages() -> deque[str]:
 
 
 @cache
-def library() -> ctypes.CDLL:
+def load_libbpf() -> ctypes.CDLL:
     """Load libbpf once and declare its functions; they take and return plain Python."""
     try:
         lib = ctypes.CDLL("libbpf.so.1", use_errno=True)
@@ -127,7 +127,7 @@ def vmlinux_type(name: str, kind: int) -> int:
     ``kind`` is a ``BTF_KIND_*``: 12 for a function, 8 for a typedef.
     """
     types = _vmlinux_types()
-    number = library().btf__find_by_name_kind(types, name.encode(), kind)
+    number = load_libbpf().btf__find_by_name_kind(types, name.encode(), kind)
     if number <= 0:
         raise LookupError(name)
     return int(number)
@@ -135,7 +135,7 @@ def vmlinux_type(name: str, kind: int) -> int:
 
 @cache
 def _vmlinux_types() -> int:
-    types = library().btf__load_vmlinux_btf()
+    types = load_libbpf().btf__load_vmlinux_btf()
     if not types:
         raise LookupError("the running kernel has no BTF")
     return int(types)
@@ -175,7 +175,7 @@ def write_memory(start: int, data: bytes) -> None:
 def initial_value(handle: int) -> tuple[int, int]:
     """Return where a map's initial content lies (libbpf owns it) and its size."""
     size = ctypes.c_size_t()
-    start = library().bpf_map__initial_value(handle, ctypes.byref(size))
+    start = load_libbpf().bpf_map__initial_value(handle, ctypes.byref(size))
     return start or 0, size.value
 
 
@@ -220,7 +220,7 @@ class RingBuffer:
         self._records: list[bytes] = []
         self._most = most
         self._callback = _SAMPLE(self._keep)  # libbpf holds only the bare pointer
-        handle = library().ring_buffer__new(
+        handle = load_libbpf().ring_buffer__new(
             fd, ctypes.cast(self._callback, _P), None, None
         )
         if not handle:
@@ -234,7 +234,7 @@ class RingBuffer:
         """
         if self._handle is None:
             raise ValueError("the ring buffer is closed")
-        result = library().ring_buffer__poll(self._handle, milliseconds)
+        result = load_libbpf().ring_buffer__poll(self._handle, milliseconds)
         if result < 0 and result not in (_ENOUGH, -errno.EINTR):
             raise BpfError(-result, "read the ring buffer")
         records, self._records = self._records, []
@@ -243,7 +243,7 @@ class RingBuffer:
     def close(self) -> None:
         """Free what libbpf holds; the map and what is in it stay."""
         if self._handle is not None:
-            library().ring_buffer__free(self._handle)
+            load_libbpf().ring_buffer__free(self._handle)
             self._handle = None
 
     def _keep(self, _context: int | None, start: int, size: int) -> int:

@@ -47,8 +47,8 @@ def timed(call):
     return wrapped
 
 bpf.bpf = timed(bpf.bpf)
-library = bpf_object.library()
-library.bpf_object__load = timed(library.bpf_object__load)
+libbpf = bpf_object.load_libbpf()
+libbpf.bpf_object__load = timed(libbpf.bpf_object__load)
 code = __main__.main()
 # Not ru_maxrss, which starts with that of the process before exec.
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))

@@ -180,9 +180,9 @@ def test_libbpf_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("libbpf.so.1: cannot open shared object file")
 
     monkeypatch.setattr("lockgate_runtime.libbpf.ctypes.CDLL", refuse)
-    libbpf.library.cache_clear()
+    libbpf.load_libbpf.cache_clear()
     with pytest.raises(NodeError) as caught:
-        libbpf.library()
+        libbpf.load_libbpf()
     assert caught.value.code == "E5004"
     assert "libbpf1" in caught.value.cure
 

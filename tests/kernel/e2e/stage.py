@@ -126,7 +126,7 @@ def serve() -> None:
 
     with Netlink():
         pass
-    lockgate_runtime.libbpf.library()
+    lockgate_runtime.libbpf.load_libbpf()
     for line in sys.stdin:
         question = json.loads(line)
         if "wait" in question:
