@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -23,11 +22,14 @@ from lockgate_runtime.kernel_constants import (
     MapType,
     ProgramType,
 )
-from lockgate_runtime.libbpf import address, bpf, prepare_bpf
+from lockgate_runtime.libbpf import address, bpf
+from lockgate_runtime.program_runs import run_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+
+    from lockgate_runtime.program_runs import TestRun
 
     Buffer = bytes | bytearray | memoryview
 
@@ -45,8 +47,6 @@ __all__ = [
     "Program",
     "ProgramInfo",
     "ProgramType",
-    "RepeatedRun",
-    "TestRun",
     "possible_cpus",
 ]
 
@@ -295,71 +295,6 @@ class Map(Descriptor):
         bpf(Command.MAP_FREEZE, attributes, f"freeze {self.info.name}")
 
 
-@dataclass(frozen=True, slots=True)
-class TestRun:
-    """What BPF_PROG_TEST_RUN gave back; ``duration`` is ns for one repetition."""
-
-    __test__ = False  # not a test class of pytest
-
-    value: int
-    data: bytes
-    context: bytes
-    duration: int
-
-
-class RepeatedRun:
-    """BPF_PROG_TEST_RUN of one program again and again, with a packet changed in place.
-
-    What a packet becomes is not given back, only what the program returns.
-    """
-
-    def __init__(self, program: Program, context: bytes, room: int = 256) -> None:
-        self.packet = bytearray(room)
-        self._context = bytearray(context)
-        self._program = program
-        self._attributes = bytearray(
-            struct.pack(
-                "=IIIIQQIIIIQQIIII",
-                program.fd,
-                0,
-                0,
-                0,
-                address(self.packet),
-                0,
-                0,
-                0,
-                len(context),
-                0,
-                address(self._context),
-                0,
-                0,
-                0,
-                0,
-                0,
-            )
-        )
-        self._words = memoryview(self._attributes).cast("I")
-        self._call = prepare_bpf(Command.PROG_TEST_RUN, self._attributes)
-
-    def load(self, packet: bytes) -> None:
-        """Take another packet; it may then be changed in :attr:`packet`."""
-        self.packet[: len(packet)] = packet
-        self._words[2] = len(packet)
-
-    def run(self) -> int:
-        """Run it once; return what the program returned.
-
-        EINVAL is the kernel's refusal to run, never a verdict: BpfError.
-        """
-        words = self._words
-        words[3] = 0  # the kernel writes the size there, and would take it for a limit
-        if self._call() < 0:
-            bpf(
-                Command.PROG_TEST_RUN, self._attributes, "run a program on test packets"
-            )
-        return words[1]
-
-
 class ProgramInfo(NamedTuple):
     """Struct bpf_prog_info, what we use of it; ``instructions`` are translated ones."""
 
@@ -410,7 +345,7 @@ class Program(Descriptor):
 
     def test_run(
         self,
-        data: bytes = b"",
+        data: bytes,
         context: bytes = b"",
         *,
         repeat: int = 1,
@@ -418,37 +353,10 @@ class Program(Descriptor):
     ) -> TestRun:
         """Run it once (or ``repeat`` times) on a packet and a context (struct __sk_buff).
 
-        Programs of type SYSCALL take a context only.  ``room``: bytes that the packet may grow.
-        EINVAL is the kernel's refusal to run (short frames), never a verdict: BpfError.
+        ``room``: bytes that the packet may grow.  EINVAL is the kernel's refusal to run
+        (short frames), never a verdict: BpfError.
         """
-        out = bytearray(len(data) + room) if data else bytearray()
-        context_out = bytearray(context)
-        has_context_out = bool(context) and bool(data)
-        attributes = bytearray(
-            struct.pack(
-                "=IIIIQQIIIIQQIIII",
-                self.fd,
-                0,
-                len(data),
-                len(out),
-                address(data),
-                address(out),
-                repeat if data else 0,
-                0,
-                len(context),
-                len(context_out) if has_context_out else 0,
-                address(context),
-                address(context_out) if has_context_out else 0,
-                0,
-                0,
-                0,
-                0,
-            )
-        )
-        bpf(Command.PROG_TEST_RUN, attributes, "run a program on a test packet")
-        value, _, size = struct.unpack_from("=III", attributes, 4)
-        (duration,) = struct.unpack_from("=I", attributes, 36)
-        return TestRun(value, bytes(out[:size]), bytes(context_out), duration)
+        return run_test(self.fd, data, context, repeat, room)
 
 
 class LinkInfo(NamedTuple):

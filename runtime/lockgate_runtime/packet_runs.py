@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate_runtime import layout
-from lockgate_runtime.bpf import RepeatedRun
 from lockgate_runtime.frames import (
     ICMP,
     ICMPV6,
@@ -26,6 +25,7 @@ from lockgate_runtime.frames import (
     transport_offset,
 )
 from lockgate_runtime.probe import Asked, Probe, packet_context
+from lockgate_runtime.program_runs import RepeatedRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -15,12 +15,12 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.proof.compare import Comparison
 from lockgate.proof.packets import Coverage, find_lanes, plan
 from lockgate.toolchain.clang import compile_c
-from lockgate_runtime.bpf import RepeatedRun
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.bundle import Bundle
 from lockgate_runtime.errors import BpfError
 from lockgate_runtime.node_part import take_policies
 from lockgate_runtime.packet_runs import PacketRuns
+from lockgate_runtime.program_runs import RepeatedRun
 from tests.proof.cluster import CACHE, OBJECTS, compile_bundle, pack, read
 
 if TYPE_CHECKING:

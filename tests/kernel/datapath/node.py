@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from lockgate.ir.tables import Tables
-    from lockgate_runtime.bpf import Map, Program, TestRun
+    from lockgate_runtime.bpf import Map, Program
+    from lockgate_runtime.program_runs import TestRun
 
 FEATURES = (
     "prefixes_v6",
