@@ -1,0 +1,220 @@
+"""Structures of the tracing plane that kernel programs share with Python, written once.
+
+The manner is that of :mod:`lockgate_runtime.layout`: C header, packing and asserts come from
+here.  Everything is little-endian; times are nanoseconds of boot time (CLOCK_BOOTTIME); a
+``start`` is the time at which a process was forked or executed its program, and with the tgid it
+names that process for ever (the reference's ``exec_id``).
+"""
+
+from __future__ import annotations
+
+from lockgate_runtime.layout import Field, Structure
+
+PATH_ROOM = 256
+"""Bytes of a binary's path in a process record, with its terminating zero."""
+
+NAMESPACES = (
+    "uts",
+    "ipc",
+    "mnt",
+    "pid",
+    "pid_for_children",
+    "net",
+    "time",
+    "time_for_children",
+    "cgroup",
+    "user",
+)
+"""Order of namespace inodes wherever there are ten of them."""
+
+CREDENTIALS = ("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid")
+"""Order of ids in ``struct process``, that of the first members of ``struct cred``'s pairs."""
+
+UNKNOWN_CLASS = 0
+"""Class of a binary or cgroup that nothing is known of; no rule may take it for a stranger."""
+
+PROCESS = Structure(
+    "process",
+    "Value of the map processes; the key is the tgid (u32).",
+    (
+        Field("start", "u64", "of this image: fork, or the last exec"),
+        Field("parent_start", "u64", "the same of the parent, when it forked"),
+        Field("cgroup", "u64", "id of the cgroup (version 2) at fork or exec"),
+        Field("permitted", "u64", "capabilities at fork or exec"),
+        Field("effective", "u64", ""),
+        Field("inheritable", "u64", ""),
+        Field("followed", "u64", "by place: rules that follow this process", 2),
+        Field("binary", "u32", "by place: class of the path; 0 is unknown", 2),
+        Field("parent_binary", "u32", "by place: the parent's, when it forked", 2),
+        Field("tgid", "u32", ""),
+        Field("parent", "u32", "tgid of the parent, when it forked"),
+        Field("login_uid", "u32", "2^32 - 1 where nobody logged in (auid)"),
+        Field("flags", "u32", "PROCESS_IS_..."),
+        Field("credentials", "u32", "ids in the order of CREDENTIALS", 8),
+        Field("namespaces", "u32", "inodes in the order of NAMESPACES", 10),
+        Field("path_length", "u32", "bytes of path, without the zero"),
+        Field("pad", "u32", ""),
+        Field("path", "u8", "what was executed, from the task's root", PATH_ROOM),
+    ),
+)
+
+PROCESS_IS_EXECUTED = 1 << 0
+PROCESS_IS_SEEDED = 1 << 1
+PROCESS_IS_PATH_CUT = 1 << 2
+PROCESS_IS_SETUID = 1 << 3
+PROCESS_IS_SETGID = 1 << 4
+PROCESS_IS_FILE_CAPABLE = 1 << 5
+PROCESS_IS_UNLINKED = 1 << 6
+PROCESS_IS_IN_MEMORY = 1 << 7
+"""Flags of a process.  Executed: it ran exec since its fork; seeded: it ran before us and was
+read from /proc; path cut: longer than PATH_ROOM; privileges gained at exec by the set-user-id
+or set-group-id bit or by capabilities of the file; unlinked: the binary has no link (nlink 0);
+in memory: a memfd."""
+
+CGROUP = Structure(
+    "cgroup_class",
+    "Value of the map cgroups; the key is the cgroup's id (u64).",
+    (
+        Field("workload", "u32", "by place: class of the workload; 0 is unknown", 2),
+        Field("parent", "u64", "id of the parent cgroup; 0 is none"),
+        Field("flags", "u32", "CGROUP_IS_INHERITED"),
+        Field("pad", "u32", ""),
+    ),
+)
+
+CGROUP_IS_INHERITED = 1 << 0
+"""The kernel took over the parent's class; user space has not looked yet."""
+
+TRACING_CONFIG = Structure(
+    "tracing_config",
+    "Constants of one generation (.rodata), set by the runtime before loading.",
+    (
+        Field("generation", "u32", "unique on this node, rising"),
+        Field("place", "u32", "0 or 1: which column of the shared records is ours"),
+        Field("self", "u32", "tgid that no action may hit (apply's own); 0 is none"),
+        Field("pad", "u32", ""),
+    ),
+)
+
+TRACING_EVENT = Structure(
+    "tracing_event",
+    "Head of every tracing record in the ring; values follow (struct tracing_value).",
+    (
+        # The first two stand where struct event has them: one ring, one way to tell kinds.
+        Field("version", "u8", "TRACING_EVENT_VERSION"),
+        Field("kind", "u8", "enum event_kind"),
+        Field("flags", "u16", "EVENT_IS_..."),
+        Field("size", "u32", "bytes of the record, head included"),
+        Field("time", "u64", ""),
+        Field("start", "u64", "of the process; 0 where it has no record"),
+        Field("tgid", "u32", ""),
+        Field("tid", "u32", ""),
+        Field("generation", "u32", ""),
+        Field(
+            "hook", "u32", "number of the hook in the generation's hooks; exit: status"
+        ),
+        Field("selectors", "u64", "selectors that matched, first 64 by number"),
+        Field("cgroup", "u64", "id of the task's cgroup now"),
+        Field("function", "u64", "address of the function, where a list has many"),
+        Field("value_count", "u16", "values behind this head"),
+        Field("action", "u8", "enum tracing_action: the heaviest that was taken"),
+        Field("withheld", "u8", "the heaviest that monitor mode held back"),
+        Field("error", "u32", "errno that was returned to the caller, as s32"),
+        Field("kernel_stack", "u32", "id in the map stacks plus one; 0 is none"),
+        Field("user_stack", "u32", ""),
+    ),
+)
+TRACING_EVENT_VERSION = 1
+
+EVENT_IS_RETURN = 1 << 0
+EVENT_HAS_LOST_VALUES = 1 << 1
+EVENT_PROCESS_IS_UNKNOWN = 1 << 2
+"""Flags of an event: made at the return; some values did not fit and are left out; there is no
+record of the process."""
+
+TRACING_VALUE = Structure(
+    "tracing_value",
+    "One value of an event, padded to 8 bytes with what follows it.",
+    (
+        Field("type", "u8", "enum tracing_type: what the bytes are"),
+        Field("flags", "u8", "VALUE_IS_..."),
+        Field(
+            "place", "u16", "place among arguments (0..), data (256..), return (512)"
+        ),
+        Field("size", "u32", "bytes that follow, without padding"),
+    ),
+)
+
+VALUE_IS_CUT = 1 << 0
+VALUE_IS_UNREADABLE = 1 << 1
+"""Flags of a value: longer than what is here; the memory could not be read (size 0)."""
+
+VALUE_DATA, VALUE_RETURN = 256, 512
+"""Where the places of 'data' and of what is returned begin."""
+
+TRACING_COUNTERS = Structure(
+    "tracing_counters",
+    "Per-CPU counters that outlive generations (map tracing_counters, one entry).",
+    (
+        Field("events", "u64", "records that were put into the ring"),
+        Field("lost", "u64", "records for which the ring had no room"),
+        Field("limited", "u64", "events that a rate limit held back"),
+        Field("unknown", "u64", "hits by a process without a record"),
+        Field("full", "u64", "processes for which the map had no room"),
+        Field("nested", "u64", "events lost because the CPU was building too many"),
+    ),
+)
+
+TRACING_STRUCTURES = (
+    PROCESS,
+    CGROUP,
+    TRACING_CONFIG,
+    TRACING_EVENT,
+    TRACING_VALUE,
+    TRACING_COUNTERS,
+)
+
+TRACING_ENUMERATIONS: dict[str, tuple[str, ...]] = {
+    "tracing_action": (
+        "none",
+        "no_post",
+        "post",
+        "get_url",
+        "dns_lookup",
+        "track_sock",
+        "untrack_sock",
+        "set",
+        "signal",
+        "kill",
+        "deny",
+    ),
+    "tracing_type": (
+        "none",
+        "signed",
+        "unsigned",
+        "string",
+        "bytes",
+        "path",
+        "socket",
+        "socket_address",
+        "skb",
+        "credentials",
+        "capability",
+        "capabilities",
+        "user_namespace",
+        "module",
+        "bpf_map",
+        "bpf_program",
+        "bpf_attr",
+        "bpf_command",
+        "perf_event",
+        "net_device",
+        "system_call",
+        "binary_program",
+        "hash",
+    ),
+}
+"""Enumerations; a value is its place.  New values are added at the end."""
+
+EVENT_KINDS = ("exec", "fork", "exit", "credentials", "hook", "library", "throttle")
+"""Kinds of tracing events: they follow the kinds of :mod:`lockgate_runtime.layout`, in order."""
