@@ -109,6 +109,66 @@ def test_comment_above(place: str) -> None:
     assert _codes(documents(closed, text)) == ["N6011"]
 
 
+@pytest.mark.parametrize(
+    ("comment", "severity", "codes"),
+    [
+        ("error[empty-rules]: the front door", "error", []),
+        ("warning[N6011] until 2027-01-31: for now", "warning", []),
+        ("note[empty-rules, shadowed-rule]: as it is anyway", "note", []),
+        ("error[empty-rules] until 2026-11-22: for now", "note", ["W6020"]),
+        ("error[empty-rules]", "note", ["W6021"]),
+        ("error[lock-out]: elsewhere", "note", []),
+        ("warn[empty-rules]: r", "note", ["W6023"]),
+        ("unsupported[empty-rules]: r", "note", ["W6023"]),
+        ("error[empty-rule]: r", "note", ["W6023"]),
+        ("note[unknown-field]: r", "note", ["W6023"]),
+        ("error[empty-rules] until 2027-02-30: r", "note", ["W6023"]),
+    ],
+)
+def test_comment_with_a_severity(comment: str, severity: str, codes: list[str]) -> None:
+    """It has reason and date as one that ignores, and gives its severity."""
+    text = OPEN.replace("- {}", f"- {{}}  # lockgate: {comment}")
+    assert _severity(text) == severity
+    assert sorted(set(_codes(text)) - {"N6011"}) == codes
+
+
+def _severity(text: str, config: str = "") -> str | None:
+    judgement = lint(text, read(config) if config else None)
+    levels = [f.severity.value for f in judgement.findings if f.code == "N6011"]
+    return levels[0] if levels else None
+
+
+@pytest.mark.parametrize(
+    ("above", "beside", "config", "severity"),
+    [
+        ("warning", "", "error", "warning"),
+        ("error", "", "off", "error"),
+        ("ignore", "", "error", None),
+        ("warning", "error", "", "error"),
+        ("error", "note", "", "note"),
+        ("error", "ignore", "", None),
+        ("ignore", "error", "", "error"),
+    ],
+)
+def test_the_nearest_wins(
+    above: str, beside: str, config: str, severity: str | None
+) -> None:
+    """A comment wins over the configuration, and one at the line over that of the object."""
+    text = f"# lockgate: {above}[empty-rules]: r\n" + OPEN
+    if beside:
+        text = text.replace("- {}", f"- {{}}  # lockgate: {beside}[empty-rules]: r")
+    setting = f"findings: [{{finding: N6011, severity: {config}, reason: r}}]"
+    assert _severity(text, setting if config else "") == severity
+    assert not {"W6021", "W6022", "W6023"} & set(_codes(text))
+
+
+def test_the_more_severe_of_two_at_one_place() -> None:
+    """Of two comments about the same lines none hides what the other raises."""
+    for words in (("ignore", "error"), ("error", "ignore")):
+        lines = [f"  # lockgate: {word}[empty-rules]: r\n" for word in words]
+        assert _severity(OPEN.replace("  - {}", f"{''.join(lines)}  - {{}}")) == "error"
+
+
 @pytest.mark.parametrize("line", ["metadata: {name: open}", "  podSelector: {}"])
 def test_comment_elsewhere(line: str) -> None:
     """A comment beside another line takes nothing away."""
@@ -159,12 +219,53 @@ def test_comment_of_the_native_language(comment: str, lines: list[int]) -> None:
     assert [f.span.line for f in found if f.code == "N1835" and f.span] == lines
 
 
-def test_a_string_is_no_comment() -> None:
-    """What looks like a comment inside a word is none."""
-    text = OPEN.replace(
-        "name: open", "name: open, annotations: {a: 'x#lockgate: ignore'}"
+MARK = "# lockgate: ignore[empty-rules]: r"
+TEXTS = {
+    "a word": "metadata: {name: open, annotations: {a: 'x#lockgate: ignore'}}",
+    "quotes": f"metadata: {{name: open, annotations: {{a: 'x {MARK}'}}}}",
+    "double quotes": f'metadata: {{name: open, annotations: {{a: "{MARK}"}}}}',
+    "lines in quotes": f"metadata:\n  name: open\n  annotations:\n    a: 'x\n\n      {MARK}'",
+    "a block": f"metadata:\n  name: open\n  annotations:\n    a: |\n      {MARK}",
+    "a folded block": f"metadata:\n  name: open\n  annotations:\n    a: >-\n\n      x {MARK}\n",
+    "what was commented out": f"metadata: {{name: open}}\n# spec: {{}} {MARK}",
+}
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_a_text_is_no_comment(what: str) -> None:
+    """What looks like a comment inside a string, a block of text or a comment is none."""
+    text = OPEN.replace("metadata: {name: open}", TEXTS[what])
+    assert _codes(text) == ["N6011"]
+    # ... nor where it would be about the whole object.
+    text = OPEN.replace("metadata: {name: open}\n", "").replace(
+        "\napi", f"\n{TEXTS[what]}\napi"
     )
     assert _codes(text) == ["N6011"]
+
+
+def test_a_comment_beside_a_block_of_text() -> None:
+    """Behind the header of a block, and below the block, a comment is one."""
+    block = (
+        "metadata:\n  name: open\n  annotations:\n    a: |  # lockgate: ignore[no]: r\n"
+    )
+    block += "      text\n  # lockgate: ignore[nor]: r"
+    text = OPEN.replace("metadata: {name: open}", block)
+    assert _codes(text) == ["W6023", "W6023", "N6011"]
+
+
+def test_a_string_of_the_native_language_is_no_comment() -> None:
+    """Text in quotes is text there, too; a comment behind it is one."""
+    text = GATE.replace("# lockgate: ignore[N1835]: r", "").replace(
+        'log "}"  # }', 'log "# lockgate: ignore[N1835]: r" # lockgate: error[N1835]: r'
+    )
+    found = lint(text).findings
+    assert [f.severity.value for f in found if f.code == "N1835"] == ["note", "note"]
+    text = text.replace(
+        "  allow in from x=z\n}\n\n",
+        "  allow in from x=z\n}\n# lockgate: error[N1835]: r\n",
+    )
+    found = lint(text).findings
+    assert [f.severity.value for f in found if f.code == "N1835"] == ["note", "error"]
 
 
 MISTAKES = {

@@ -29,6 +29,7 @@ EXAMPLES = """
 
 in a policy, at the line or above the object (the reason must be there, the date may):
   # lockgate: ignore[shadowed-rule] until 2027-01-31: goes with the old cluster
+  # lockgate: error[empty-rules]: nothing here may be open to all (or warning, or note)
 in .lockgate-lint.yaml (`lockgate schema lint` describes all of it):
   findings: [{finding: shadowed-rule, severity: off, reason: we know, until: 2027-01-31}]
   protected: [{name: ssh, from: 203.0.113.0/24, to: nodes, port: tcp/22}]

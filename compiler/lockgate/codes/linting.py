@@ -335,7 +335,7 @@ EXPLANATIONS = (
     Explanation(
         "W6021",
         "ignore-without-reason",
-        "a comment that ignores a finding and does not say why",
+        "a comment that ignores or changes a finding and does not say why",
         "Without a reason nobody can tell later whether it is still right, so it has no "
         "effect.",
         "Add one after a colon.",
@@ -344,7 +344,7 @@ EXPLANATIONS = (
     Explanation(
         "W6022",
         "ignore-unused",
-        "a comment that ignores nothing",
+        "a comment that ignores or changes nothing",
         "No such finding is at its line, or in the block or object below it.",
         "Take it away.",
         _IGNORED + ": once it was\n" + _WEB,
@@ -353,8 +353,12 @@ EXPLANATIONS = (
         "W6023",
         "ignore-not-understood",
         "a comment for lint that is not understood",
-        "The form is '# lockgate: ignore[NAME, ...] until 2027-01-31: reason'.  Errors of the "
-        "compiler cannot be ignored.",
+        "The form is '# lockgate: ignore[NAME, ...] until 2027-01-31: reason'; 'error', "
+        "'warning' or 'note' in the place of 'ignore' give that severity.  NAME is a "
+        "finding's name or code.  At the end of a line it is about that line, on a line of "
+        "its own about the block or object below; the nearest comment wins, and every "
+        "comment over the configuration.  Errors of the compiler can be neither ignored nor "
+        "changed.",
         "Correct it.",
         _IGNORED.replace("shadowed", "shadowy") + ": once it was\n",
     ),

@@ -34,6 +34,9 @@ _UNPRINTABLE = re.compile(
 )
 """What YAML 1.1 (5.1) allows nowhere; a byte order mark may only begin a file."""
 
+_COMMENT = re.compile("#[^\n\r\x85\u2028\u2029]*")
+"""Where no token is, this is a comment; the line ends are those of YAML 1.1."""
+
 _CORE = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset({f"{_CORE}{tag}" for tag in ("bool", "float", "int", "null")})
 
@@ -92,6 +95,31 @@ def read_yaml(source: Source, diagnostics: Diagnostics) -> list[Node]:
         at = Span(source, error.offset, error.offset + 1)
         diagnostics.error("E1016", message, at)
     return nodes
+
+
+def find_yaml_comments(text: str) -> list[tuple[int, int]]:
+    """Return where comments begin and end; those before the first syntax error.
+
+    The parser keeps none: they are what begins with ``#`` between the tokens, and behind
+    the header of a block of text (``|  # here``).
+    """
+    found: list[tuple[int, int]] = []
+    position = 0
+    try:
+        scanner = _Composer(text)
+        while (token := scanner.get_token()) is not None:
+            start, end = token.start_mark.index, token.end_mark.index
+            found += _comments_between(text, position, start)
+            if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
+                found += _comments_between(text, start, text.find("\n", start, end))
+            position = max(position, end)
+    except yaml.YAMLError:
+        return found
+    return found + _comments_between(text, position, len(text))
+
+
+def _comments_between(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    return [match.span() for match in _COMMENT.finditer(text, start, max(start, end))]
 
 
 def _report(

@@ -12,8 +12,9 @@ from lockgate.diagnostics import Severity
 from lockgate.findings import Finding, Level, fingerprints, in_order, of_diagnostic
 from lockgate.ir.cluster import Cluster
 from lockgate.lint.checks import CHECKS
-from lockgate.lint.comments import find_ignores
+from lockgate.lint.comments import find_comments
 from lockgate.lint.config import may_change
+from lockgate.lint.exceptions import apply_exceptions
 from lockgate.lint.scene import Needs, Scene
 
 if TYPE_CHECKING:
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from lockgate.driver import Compilation
-    from lockgate.lint.comments import Ignore
-    from lockgate.lint.config import Config, Setting
-    from lockgate.source import Source, Span
+    from lockgate.lint.config import Config
+    from lockgate.source import Source
 
 _UNENFORCED = "W30"
 """What the codes begin with of what is read, checked and not enforced yet."""
@@ -79,8 +79,10 @@ def judge_policies(
             found += check.without_snapshot(scene)
     found = _without_echoes(found)
     found += _notes(scene, left_out)
-    ignores = find_ignores(_sources(compilation))
-    found, ignored = _except(found, config.settings, ignores, today, not left_out)
+    comments = find_comments(_sources(compilation))
+    found, ignored = apply_exceptions(
+        found, config.settings, comments, today, is_whole=not left_out
+    )
     ordered = in_order(found)
     if known is None:
         return Judgement(tuple(ordered), ignored)
@@ -170,91 +172,3 @@ def _sources(compilation: Compilation) -> list[Source]:
     return list(
         {(s.source.name, s.source.first_line): s.source for s in spans}.values()
     )
-
-
-# ---------------------------------------------------------------- exceptions
-
-
-def _except(
-    found: Iterable[Finding],
-    settings: Sequence[Setting],
-    ignores: Sequence[Ignore],
-    today: date,
-    is_whole: bool,
-) -> tuple[list[Finding], int]:
-    """Return what is left, with what there is to say of the exceptions themselves."""
-    in_force = [s for s in settings if not _is_over(s.until, today)]
-    used: set[Span] = set()
-    left = []
-    ignored = 0
-    for finding in found:
-        kept = _set(finding, in_force)
-        here = [i for i in ignores if i.concerns(finding.code, finding.span)]
-        used.update(ignore.span for ignore in here)
-        if any(i.reason and not _is_over(i.until, today) for i in here):
-            kept = None
-        if kept is None:
-            ignored += 1
-        else:
-            left.append(kept)
-    left += [
-        _expired(setting.span, setting.until, setting.finding)
-        for setting in settings
-        if _is_over(setting.until, today)
-    ]
-    for ignore in ignores:
-        left += _about(ignore, today, is_used=ignore.span in used or not is_whole)
-    return left, ignored
-
-
-def _set(finding: Finding, settings: Sequence[Setting]) -> Finding | None:
-    """Give a finding the severity of the first setting that concerns it; None for off."""
-    for setting in settings:
-        if setting.concerns(finding.code, finding.span):
-            if setting.severity is None:
-                return None
-            return replace(finding, severity=setting.severity)
-    return finding
-
-
-def _is_over(until: date | None, today: date) -> bool:
-    return until is not None and today >= until
-
-
-def _expired(span: Span, until: date | None, what: str) -> Finding:
-    return Finding(
-        "W6020",
-        Level.WARNING,
-        f"this exception for {what} ended on {until}",
-        span,
-        "mend what it excepts, or agree on a new date",
-        key=f"{what} {until}",
-    )
-
-
-def _about(ignore: Ignore, today: date, *, is_used: bool) -> Iterator[Finding]:
-    if ignore.fault is not None:
-        yield Finding(
-            "W6023",
-            Level.WARNING,
-            f"this comment has no effect: {ignore.fault}",
-            ignore.span,
-        )
-    elif _is_over(ignore.until, today):
-        yield _expired(ignore.span, ignore.until, ignore.names)
-    elif not ignore.reason.strip():
-        yield Finding(
-            "W6021",
-            Level.WARNING,
-            "this comment has no reason, and so no effect",
-            ignore.span,
-            "add it after a colon: '# lockgate: ignore[NAME]: because ...'",
-        )
-    elif not is_used:
-        yield Finding(
-            "W6022",
-            Level.WARNING,
-            "this comment ignores nothing",
-            ignore.span,
-            "take it away",
-        )
