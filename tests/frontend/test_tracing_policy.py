@@ -10,23 +10,18 @@ import pytest
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.ir.tracing import (
-    ActionKind,
-    ArgumentType,
     Attachment,
-    Comparison,
-    HookSelector,
     KernelFunction,
     KernelFunctions,
     LsmHook,
     Mode,
-    Namespace,
-    Range,
-    RateLimitScope,
-    Source,
     Tracepoint,
     TracingPolicy,
     UserFunction,
 )
+from lockgate.ir.tracing_actions import ActionKind, RateLimitScope
+from lockgate.ir.tracing_arguments import ArgumentType, Source
+from lockgate.ir.tracing_selectors import Comparison, HookSelector, Namespace, Range
 from lockgate.options import Options
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockgate.ir.placement import Placement, Result, Stand, Step
-from lockgate.ir.tracing import ArgumentType
+from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.lowering.places import place_policy
 from tests.frontend.test_tracing_policy import good
 from tests.lowering.types import Types, write_target

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lockgate.ir.tracing import ArgumentType, Hook, TracingPolicy
+    from lockgate.ir.tracing import Hook, TracingPolicy
+    from lockgate.ir.tracing_arguments import ArgumentType
 
 
 class Result(Enum):

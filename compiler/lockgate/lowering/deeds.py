@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lockgate.ir.tracing import ActionKind
+from lockgate.ir.tracing_actions import ActionKind
 from lockgate.lowering.refusal import RefusalError
 from lockgate.targets.denials import DENIABLE
 
 if TYPE_CHECKING:
     from lockgate.ir.placement import Placement
-    from lockgate.ir.tracing import Action, Hook
+    from lockgate.ir.tracing import Hook
+    from lockgate.ir.tracing_actions import Action
     from lockgate.targets.target import Target
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.ir.placement import Reading
-from lockgate.ir.tracing import ArgumentType, Source
+from lockgate.ir.tracing_arguments import ArgumentType, Source
 from lockgate.lowering.readings import SIZES, read_argument, read_task
 from lockgate.lowering.refusal import RefusalError
 from lockgate.targets.btf import Kind
 
 if TYPE_CHECKING:
-    from lockgate.ir.tracing import Argument, Hook
+    from lockgate.ir.tracing import Hook
+    from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Field, Prototype, Target
 
 

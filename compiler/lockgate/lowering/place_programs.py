@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.ir.placement import Placement, Result, Stand
-from lockgate.ir.tracing import ActionKind, UserFunction
+from lockgate.ir.tracing import UserFunction
+from lockgate.ir.tracing_actions import ActionKind
 from lockgate.lowering.deeds import actions_of, other_hooks
 from lockgate.lowering.parameters import untyped
 from lockgate.lowering.refusal import RefusalError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
 from lockgate.ir.placement import Placement, Reading, Result, Stand
-from lockgate.ir.tracing import ArgumentType
+from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.lowering.deeds import (
     check_notified,
     deniable,
@@ -20,7 +20,8 @@ from lockgate.lowering.refusal import RefusalError
 from lockgate.targets.btf import Kind
 
 if TYPE_CHECKING:
-    from lockgate.ir.tracing import Argument, Hook, Tracepoint, TracingPolicy
+    from lockgate.ir.tracing import Hook, Tracepoint, TracingPolicy
+    from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Field, Target
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
 from lockgate.ir.placement import PathStep, Reading, Step
-from lockgate.ir.tracing import Argument, ArgumentType, Source
+from lockgate.ir.tracing_arguments import Argument, ArgumentType, Source
 from lockgate.targets.btf import Btf, Kind, Type
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import Diagnostics, quote
 from lockgate.frontend.schema import Fields
-from lockgate.ir.tracing import Action, ActionKind, Attachment, RateLimitScope
+from lockgate.ir.tracing import Attachment
+from lockgate.ir.tracing_actions import Action, ActionKind, RateLimitScope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lockgate.frontend.schema import Node
-    from lockgate.ir.tracing import Argument
+    from lockgate.ir.tracing_arguments import Argument
 
 LEAST_ERROR = -4095
 """``-MAX_ERRNO`` of include/linux/err.h: what a hook may return as an error."""

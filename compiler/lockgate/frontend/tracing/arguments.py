@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from lockgate.diagnostics import Diagnostics, quote
 from lockgate.frontend.schema import Fields
 from lockgate.frontend.tracing.names import TYPES
-from lockgate.ir.tracing import Argument, ArgumentType, Attachment, Source
+from lockgate.ir.tracing import Attachment
+from lockgate.ir.tracing_arguments import Argument, ArgumentType, Source
 
 if TYPE_CHECKING:
     from lockgate.frontend.schema import Node

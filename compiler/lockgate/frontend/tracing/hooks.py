@@ -10,7 +10,6 @@ from lockgate.frontend.schema import Fields, read_integer
 from lockgate.frontend.tracing.arguments import parse_argument, parse_arguments
 from lockgate.frontend.tracing.selectors import Surroundings, parse_selectors
 from lockgate.ir.tracing import (
-    ActionKind,
     Attachment,
     Hook,
     KernelFunction,
@@ -20,12 +19,14 @@ from lockgate.ir.tracing import (
     UserFunction,
     UserProbe,
 )
+from lockgate.ir.tracing_actions import ActionKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lockgate.frontend.schema import Node
-    from lockgate.ir.tracing import Argument, NameList, Place
+    from lockgate.ir.tracing import NameList, Place
+    from lockgate.ir.tracing_arguments import Argument
 
 MESSAGE_LENGTH = 256
 MOST_TAGS = 16

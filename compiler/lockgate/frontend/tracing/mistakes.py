@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.ir.tracing import (
-    ActionKind,
-    ArgumentType,
-    KernelFunction,
-    KernelFunctions,
-    Mode,
-    Tracepoint,
-)
+from lockgate.ir.tracing import KernelFunction, KernelFunctions, Mode, Tracepoint
+from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.targets.denials import DENIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lockgate.diagnostics import Diagnostics
-    from lockgate.ir.tracing import Hook, HookSelector, TracingPolicy, ValueMatch
+    from lockgate.ir.tracing import Hook, TracingPolicy
+    from lockgate.ir.tracing_selectors import HookSelector, ValueMatch
 
 _ENFORCING = frozenset({ActionKind.SIGNAL, ActionKind.OVERRIDE})
 _USER_MEMORY = frozenset(

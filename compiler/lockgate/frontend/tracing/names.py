@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lockgate.ir.tracing import ArgumentType
+from lockgate.ir.tracing_arguments import ArgumentType
 
 _CAPABILITIES = (
     "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL "

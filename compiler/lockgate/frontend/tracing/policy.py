@@ -21,7 +21,6 @@ from lockgate.frontend.tracing.selectors import (
 )
 from lockgate.frontend.tracing.workloads import WORKLOAD_FIELDS, parse_workloads
 from lockgate.ir.tracing import (
-    ActionKind,
     Attachment,
     Enforcer,
     Hook,
@@ -31,6 +30,7 @@ from lockgate.ir.tracing import (
     NameList,
     TracingPolicy,
 )
+from lockgate.ir.tracing_actions import ActionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

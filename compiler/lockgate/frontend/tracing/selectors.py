@@ -18,8 +18,8 @@ from lockgate.frontend.tracing.values import (
     parse_match,
 )
 from lockgate.frontend.tracing.workloads import WORKLOAD_FIELDS, parse_workloads
-from lockgate.ir.tracing import (
-    Attachment,
+from lockgate.ir.tracing import Attachment
+from lockgate.ir.tracing_selectors import (
     BinaryMatch,
     CapabilityMatch,
     CapabilitySet,
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from lockgate.frontend.schema import Node
     from lockgate.frontend.tracing.arguments import Reading
-    from lockgate.ir.tracing import Argument, ValueMatch
+    from lockgate.ir.tracing_arguments import Argument
+    from lockgate.ir.tracing_selectors import ValueMatch
 
 _T = TypeVar("_T")
 

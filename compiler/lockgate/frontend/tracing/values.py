@@ -20,19 +20,14 @@ from lockgate.frontend.tracing.names import (
     PROTOCOLS,
     TCP_STATES,
 )
-from lockgate.ir.tracing import (
-    ArgumentType,
-    Comparison,
-    ListReference,
-    Range,
-    ValueMatch,
-)
+from lockgate.ir.tracing_arguments import ArgumentType
+from lockgate.ir.tracing_selectors import Comparison, ListReference, Range, ValueMatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lockgate.frontend.schema import Node
-    from lockgate.ir.tracing import Argument
+    from lockgate.ir.tracing_arguments import Argument
     from lockgate.source import Span
 
 TEXT_TYPES = frozenset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lockgate.frontend.schema import Mapping
 from lockgate.frontend.selectors import parse_label_selector
 from lockgate.ir.labels import Selector
-from lockgate.ir.tracing import WorkloadMatch
+from lockgate.ir.tracing_selectors import WorkloadMatch
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
