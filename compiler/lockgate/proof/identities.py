@@ -21,21 +21,18 @@ if TYPE_CHECKING:
     from lockgate.proof.reference.selectors import Label
     from lockgate_runtime.tables import Identity
 
-CHURNING = frozenset(
-    {
-        "apps.kubernetes.io/pod-index",
-        "batch.kubernetes.io/controller-uid",
-        "batch.kubernetes.io/job-completion-index",
-        "batch.kubernetes.io/job-name",
-        "controller-revision-hash",
-        "controller-uid",
-        "job-name",
-        "pod-template-generation",
-        "pod-template-hash",
-        "statefulset.kubernetes.io/pod-name",
-    }
-)
-"""Labels that change from pod to pod of one workload: no identity has them."""
+_SET_ANEW = {
+    "Deployment": "pod-template-hash",
+    "DaemonSet": "controller-revision-hash pod-template-generation",
+    "StatefulSet": "controller-revision-hash apps.kubernetes.io/pod-index "
+    "statefulset.kubernetes.io/pod-name",
+    "Job": "controller-uid job-name batch.kubernetes.io/controller-uid "
+    "batch.kubernetes.io/job-name batch.kubernetes.io/job-completion-index",
+}
+"""By controller of Kubernetes: the labels it gives each pod or revision a new value of."""
+
+CHURNING = {key for keys in _SET_ANEW.values() for key in keys.split()}
+"""Labels that no identity has, so that a workload's pods share one."""
 
 _HOST = 1
 

@@ -8,52 +8,61 @@ if TYPE_CHECKING:
     from lockgate.proof.reference.flow import End, Packet
 
 WITH_PORTS = ("TCP", "UDP", "SCTP")
+_ICMP_NAMES = {
+    "IPv4": """
+         0 EchoReply
+         3 DestinationUnreachable
+         5 Redirect
+         8 Echo EchoRequest
+         9 RouterAdvertisement
+        10 RouterSelection RouterSolicitation
+        11 TimeExceeded
+        12 ParameterProblem
+        13 Timestamp
+        14 TimestampReply
+        40 Photuris
+        42 ExtendedEchoRequest
+        43 ExtendedEchoReply
+    """,
+    "IPv6": """
+          1 DestinationUnreachable
+          2 PacketTooBig
+          3 TimeExceeded
+          4 ParameterProblem
+        128 EchoRequest
+        129 EchoReply
+        130 MulticastListenerQuery
+        131 MulticastListenerReport
+        132 MulticastListenerDone
+        133 RouterSolicitation
+        134 RouterAdvertisement
+        135 NeighborSolicitation
+        136 NeighborAdvertisement
+        137 RedirectMessage
+        138 RouterRenumbering
+        139 ICMPNodeInformationQuery
+        140 ICMPNodeInformationResponse
+        141 InverseNeighborDiscoverySolicitation
+        142 InverseNeighborDiscoveryAdvertisement
+        144 HomeAgentAddressDiscoveryRequest
+        145 HomeAgentAddressDiscoveryReply
+        146 MobilePrefixSolicitation
+        147 MobilePrefixAdvertisement
+        157 DuplicateAddressRequestCodeSuffix
+        158 DuplicateAddressConfirmationCodeSuffix
+        160 ExtendedEchoRequest
+        161 ExtendedEchoReply
+    """,
+}
+"""A row a type, as the registries of IANA have them: its number, then its names."""
+
 ICMP_TYPES = {
-    "IPv4": {
-        "EchoReply": 0,
-        "DestinationUnreachable": 3,
-        "Redirect": 5,
-        "Echo": 8,
-        "EchoRequest": 8,
-        "RouterAdvertisement": 9,
-        "RouterSelection": 10,
-        "TimeExceeded": 11,
-        "ParameterProblem": 12,
-        "Timestamp": 13,
-        "TimestampReply": 14,
-        "Photuris": 40,
-        "ExtendedEchoRequest": 42,
-        "ExtendedEchoReply": 43,
-    },
-    "IPv6": {
-        "DestinationUnreachable": 1,
-        "PacketTooBig": 2,
-        "TimeExceeded": 3,
-        "ParameterProblem": 4,
-        "EchoRequest": 128,
-        "EchoReply": 129,
-        "MulticastListenerQuery": 130,
-        "MulticastListenerReport": 131,
-        "MulticastListenerDone": 132,
-        "RouterSolicitation": 133,
-        "RouterAdvertisement": 134,
-        "NeighborSolicitation": 135,
-        "NeighborAdvertisement": 136,
-        "RedirectMessage": 137,
-        "RouterRenumbering": 138,
-        "ICMPNodeInformationQuery": 139,
-        "ICMPNodeInformationResponse": 140,
-        "InverseNeighborDiscoverySolicitation": 141,
-        "InverseNeighborDiscoveryAdvertisement": 142,
-        "HomeAgentAddressDiscoveryRequest": 144,
-        "HomeAgentAddressDiscoveryReply": 145,
-        "MobilePrefixSolicitation": 146,
-        "MobilePrefixAdvertisement": 147,
-        "DuplicateAddressRequestCodeSuffix": 157,
-        "DuplicateAddressConfirmationCodeSuffix": 158,
-        "ExtendedEchoRequest": 160,
-        "ExtendedEchoReply": 161,
-    },
+    family: {
+        name: int(number)
+        for number, *names in map(str.split, rows.strip().splitlines())
+        for name in names
+    }
+    for family, rows in _ICMP_NAMES.items()
 }
 OTHERS = {
     "IGMP": 2,
