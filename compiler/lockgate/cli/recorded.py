@@ -53,6 +53,22 @@ def read_all(
             yield from read_records(shown, stream, reading, diagnostics)
 
 
+def report_reading(reading: Reading, judged: int, diagnostics: Diagnostics) -> None:
+    """Say what makes any answer worth less; ``judged`` flows were of use."""
+    if reading.lost:
+        diagnostics.warning(
+            "W6403", f"{reading.lost:,} events were lost while recording", None
+        )
+    if not judged:
+        diagnostics.error(
+            "E6401",
+            "no recorded flow could be judged",
+            None,
+            help="take the snapshot of the cluster that was recorded; replies and the "
+            "like are not judged",
+        )
+
+
 @contextmanager
 def _opened(name: str) -> Iterator[IO[bytes]]:
     if name == "-":

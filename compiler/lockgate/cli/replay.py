@@ -13,6 +13,7 @@ from lockgate.cli.recorded import (
     check_recordings,
     counted_lines,
     read_all,
+    report_reading,
 )
 
 if TYPE_CHECKING:
@@ -100,13 +101,10 @@ def _report(reading: Reading, outcome: Outcome, diagnostics: Diagnostics) -> Non
     """Say what makes the answer worth less."""
     from lockgate.recordings.replay import Change
 
-    if reading.lost:
-        diagnostics.warning(
-            "W6403", f"{reading.lost:,} events were lost while recording", None
-        )
     judged = (
         outcome.same + outcome.records(Change.LOST) + outcome.records(Change.GAINED)
     )
+    report_reading(reading, judged, diagnostics)
     if 0 < judged < outcome.not_judged.total():
         diagnostics.warning(
             "W6407",
@@ -114,14 +112,6 @@ def _report(reading: Reading, outcome: Outcome, diagnostics: Diagnostics) -> Non
             f"{judged:,} could",
             None,
             help="take the snapshot of when it was recorded",
-        )
-    if not judged:
-        diagnostics.error(
-            "E6401",
-            "no recorded flow could be judged",
-            None,
-            help="take the snapshot of the cluster that was recorded; replies and the "
-            "like are not judged",
         )
 
 

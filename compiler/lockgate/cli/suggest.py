@@ -14,6 +14,7 @@ from lockgate.cli.recorded import (
     check_recordings,
     counted_lines,
     read_all,
+    report_reading,
 )
 
 if TYPE_CHECKING:
@@ -127,10 +128,7 @@ def _report(
     diagnostics: Diagnostics,
 ) -> None:
     """Say what makes the suggestion worth less."""
-    if reading.lost:
-        diagnostics.warning(
-            "W6403", f"{reading.lost:,} events were lost while recording", None
-        )
+    report_reading(reading, len(suggester.tally.flows), diagnostics)
     if suggestion.widened:
         diagnostics.warning(
             "W6404",
@@ -148,5 +146,3 @@ def _report(
             f"nothing was recorded of {shown}{also}: no policy is suggested for them",
             help="record for longer, or deny everything with --isolate-silent",
         )
-    if not suggester.tally.flows:
-        diagnostics.error("E6401", "no recorded flow could be judged", None)
