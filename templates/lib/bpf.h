@@ -49,6 +49,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_STACK_TRACE = 7,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_QUEUE = 22,
@@ -62,6 +63,8 @@ enum {
 	BPF_F_NO_PREALLOC = 1 << 0,
 	BPF_F_RDONLY_PROG = 1 << 7,
 	BPF_RB_NO_WAKEUP = 1 << 0,
+	BPF_RB_FORCE_WAKEUP = 1 << 1,
+	BPF_RB_AVAIL_DATA = 0,
 };
 
 enum { CLOCK_MONOTONIC = 1 };
@@ -114,6 +117,8 @@ struct __sk_buff {
 	u32 gso_size;
 };
 
+struct task_struct;
+
 struct bpf_timer {
 	u64 opaque[2];
 } __attribute__((aligned(8)));
@@ -126,10 +131,23 @@ static long (*const bpf_map_push_elem)(void *map, const void *value, u64 flags) 
 static long (*const bpf_map_pop_elem)(void *map, void *value) = (void *)88;
 static long (*const bpf_skb_load_bytes)(const void *skb, u32 offset, void *to,
 					u32 size) = (void *)26;
+static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
+static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
+static u64 (*const bpf_get_current_cgroup_id)(void) = (void *)80;
+static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*const bpf_probe_read_user_str)(void *to, u32 size,
+					     const void *from) = (void *)114;
+static long (*const bpf_probe_read_kernel_str)(void *to, u32 size,
+					       const void *from) = (void *)115;
 static u64 (*const bpf_jiffies64)(void) = (void *)118;
 static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)125;
+static long (*const bpf_ringbuf_output)(void *ring, void *data, u64 size,
+					u64 flags) = (void *)130;
 static void *(*const bpf_ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_submit)(void *record, u64 flags) = (void *)132;
+static u64 (*const bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
+static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static long (*const bpf_timer_init)(struct bpf_timer *timer, void *map,
 				    u64 flags) = (void *)169;
 static long (*const bpf_timer_set_callback)(struct bpf_timer *timer,

@@ -25,7 +25,8 @@ PROGRAMS = ("stub_tc", "stub_cgroup", "tc", "cgroup", "sweep")
 def render_programs(shape: Shape) -> dict[str, str]:
     """Return file name to text: the ``.c`` of each object and the ``.h`` they include."""
     tc_hooks = ENDPOINT_HOOKS + (NETWORK_HOOKS if shape.uses("host_policy") else ())
-    sources = {file.name: file.read_text() for file in (TEMPLATES / "lib").iterdir()}
+    headers = (file for file in (TEMPLATES / "lib").iterdir() if file.is_file())
+    sources = {file.name: file.read_text() for file in headers}
     sources["layout.h"] = render_layout()
     sources["shape.h"] = render("shape.h.j2", shape=shape)
     sources["stub_tc.c"] = render("stub_tc.c.j2", hooks=TC_HOOKS, links=LINKS)
