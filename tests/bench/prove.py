@@ -7,6 +7,9 @@ A cluster with 1,000 rules is written, compiled, and proved in this process:
 ``prove_questions``        subject x direction x address x traffic that they answer
 ``prove_cells_seconds``    elapsed time of reading the sources and comparing everything
 ``prove_cells_cpu_seconds``  CPU time of the same
+``dense_prove_cells``      cells of tables in which no two rules share a peer or a port
+                         (``tests/bench/dense.py``: 1,000 rules of two subjects)
+``dense_prove_cells_seconds``, ``dense_prove_cells_cpu_seconds``  times of comparing those
 ``packets_per_second``     packets through the loaded programs (root), elapsed time
 ``packets_per_cpu_second``  the same, by CPU time: what a machine does that is not busy
 
@@ -32,6 +35,7 @@ from lockgate.cli.prove import Trial
 from lockgate.diagnostics import Diagnostics
 from lockgate.driver import Settings, compile_policies
 from lockgate_runtime.bundle import Bundle
+from tests.bench import dense
 
 ROUNDS = 3
 RULES = 1000
@@ -55,7 +59,7 @@ def main() -> int:
         print(json.dumps(figures))
         return 0
     for name, value in figures.items():
-        print(f"{name:26}{value:18,.2f}")
+        print(f"{name:30}{value:18,.2f}")
     return 0
 
 
@@ -65,12 +69,17 @@ def measure(rounds: int = ROUNDS) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="lockgate-bench-") as name:
         folder = Path(name)
         rules = write_sources(folder / "sources")
-        compilation = compile_policies([folder / "sources"], settings=Settings())
-        if compilation.bundle is None:
-            raise SystemExit("lockgate compile failed")
-        write_bundle(compilation.bundle, folder / "bundle")
+        compile_sources(folder)
+        write_dense(folder / "dense/sources")
+        compile_sources(folder / "dense")
         for _ in range(rounds):
-            for figure, value in _measure_round(folder).items():
+            of_dense, _ = _compare(folder / "dense")
+            figures = _measure_round(folder) | {
+                f"dense_{name}": value
+                for name, value in of_dense.items()
+                if name != "prove_questions"
+            }
+            for figure, value in figures.items():
                 found[figure].append(value)
     figures = {figure: statistics.median(values) for figure, values in found.items()}
     return {"prove_rules": rules} | {
@@ -78,7 +87,24 @@ def measure(rounds: int = ROUNDS) -> dict[str, float]:
     }
 
 
+def compile_sources(folder: Path) -> None:
+    """Compile ``sources`` to ``bundle``."""
+    compilation = compile_policies([folder / "sources"], settings=Settings())
+    if compilation.bundle is None:
+        raise SystemExit("lockgate compile failed")
+    write_bundle(compilation.bundle, folder / "bundle")
+
+
 def _measure_round(folder: Path) -> dict[str, float]:
+    figures, trial = _compare(folder)
+    sent = trial.send()
+    if sent is not None and sent.count and not trial.findings:
+        figures["packets_per_second"] = sent.count / sent.seconds
+        figures["packets_per_cpu_second"] = sent.count / sent.cpu_seconds
+    return figures
+
+
+def _compare(folder: Path) -> tuple[dict[str, float], Trial]:
     trial = Trial(Bundle.open(folder / "bundle"), PACKETS)
     began, cpu = time.monotonic(), time.process_time()
     trial.read([str(folder / "sources")], Diagnostics())
@@ -91,11 +117,14 @@ def _measure_round(folder: Path) -> dict[str, float]:
         raise SystemExit(f"not proved: {trial.findings[:3]}")
     counts = trial.comparison.proof.counts
     figures |= {"prove_cells": counts.cells, "prove_questions": counts.questions}
-    sent = trial.send()
-    if sent is not None and sent.count and not trial.findings:
-        figures["packets_per_second"] = sent.count / sent.seconds
-        figures["packets_per_cpu_second"] = sent.count / sent.cpu_seconds
-    return figures
+    return figures, trial
+
+
+def write_dense(folder: Path) -> None:
+    """Write the snapshot and the policies whose tables stay dense."""
+    folder.mkdir(parents=True)
+    _write(folder / "cluster.json", list(dense.snapshot()))
+    _write(folder / "policies.json", list(dense.policies()))
 
 
 def write_sources(folder: Path) -> int:

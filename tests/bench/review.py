@@ -13,7 +13,8 @@ time of ``diff --no-cache``
 ``small_seconds``         elapsed time of the slower of both on the small repository;
                           ``small_lint_seconds`` and ``small_diff_seconds`` are the parts
 
-``prove_...``, ``packets_...`` what a proof costs (``tests/bench/prove.py``): 1,000 rules
+``prove_...``, ``packets_...``, ``dense_prove_...`` what a proof costs
+                          (``tests/bench/prove.py``): 1,000 rules, and as many of two subjects
 
 Times are medians over ``--rounds``.
 """
@@ -152,7 +153,7 @@ def main() -> int:
         return 0
     for name, value in figures.items():
         several = rounds.get(name, [value])
-        print(f"{name:26}{value:18,.2f}  ({min(several):.2f} to {max(several):.2f})")
+        print(f"{name:30}{value:18,.2f}  ({min(several):.2f} to {max(several):.2f})")
     return 0
 
 

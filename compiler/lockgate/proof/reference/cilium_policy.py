@@ -21,7 +21,12 @@ from lockgate.proof.reference.opinion import (
     name_of,
 )
 from lockgate.proof.reference.selectors import NAMESPACE, Label
-from lockgate.proof.reference.traffic import cilium_icmp, cilium_port
+from lockgate.proof.reference.traffic import (
+    cilium_icmp,
+    cilium_icmp_protocol,
+    cilium_port,
+    cilium_protocols,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,6 +179,7 @@ class _Spec:
         return TrafficTest(
             f"icmp {field!r}",
             lambda _, packet: cilium_icmp(field, packet, zero_is_any=zero_is_any),
+            (cilium_icmp_protocol(field),),
         )
 
     # -------------------------------------------------------------- peers
@@ -301,7 +307,10 @@ class _Spec:
 def _port_test(port: Policy) -> TrafficTest:
     text = str(port.get("port") or "0")
     return TrafficTest(
-        f"cilium {port!r}", partial(cilium_port, port), is_named=not text.isdigit()
+        f"cilium {port!r}",
+        partial(cilium_port, port),
+        cilium_protocols(port),
+        is_named=not text.isdigit(),
     )
 
 

@@ -19,7 +19,7 @@ from lockgate.proof.reference.opinion import (
     name_of,
 )
 from lockgate.proof.reference.selectors import is_only_negative, matches
-from lockgate.proof.reference.traffic import cluster_policy_protocol
+from lockgate.proof.reference.traffic import WITH_PORTS, cluster_policy_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +76,7 @@ def _protocol_test(protocol: Policy) -> TrafficTest:
     return TrafficTest(
         f"ClusterNetworkPolicy {protocol!r}",
         partial(cluster_policy_protocol, protocol),
+        WITH_PORTS,
         is_named="destinationNamedPort" in protocol,
     )
 

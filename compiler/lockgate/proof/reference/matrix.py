@@ -49,9 +49,12 @@ class _Answers:
     def __init__(
         self, peers: Sequence[PeerAtom], traffic: Sequence[TrafficAtom]
     ) -> None:
-        self._traffic = traffic
+        self._packets = [atom.packet for atom in traffic]
         self._peers = peers
         self._known: dict[Hashable, Bits] = {}
+        self._by_protocol: dict[str, list[int]] = {}
+        for index, packet in enumerate(self._packets):
+            self._by_protocol.setdefault(packet.protocol, []).append(index)
         alike: dict[Hashable, list[int]] = {}
         for index, atom in enumerate(peers):
             alike.setdefault(looks(atom.end), []).append(index)
@@ -79,12 +82,7 @@ class _Answers:
             key = (test.key, _ports(listener) if test.is_named else None)
             known = self._known.get(key)
             if known is None:
-                known = _bits(
-                    index
-                    for index, atom in enumerate(self._traffic)
-                    if test.matches(listener, atom.packet)
-                )
-                self._known[key] = known
+                known = self._known[key] = self._ask_traffic(test, listener)
             bits |= known
         return bits
 
@@ -96,6 +94,15 @@ class _Answers:
             start = bisect_left(self._positions, (version, first))
             found.update(range(start, bisect_right(self._positions, (version, last))))
         return found
+
+    def _ask_traffic(self, test: TrafficTest, listener: End) -> Bits:
+        packets = self._packets
+        return _bits(
+            index
+            for protocol in test.protocols
+            for index in self._by_protocol.get(protocol, ())
+            if test.matches(listener, packets[index])
+        )
 
     def _ask(self, test: PeerTest) -> Bits:
         bits = 0
@@ -239,25 +246,20 @@ class Judgement:
     ) -> None:
         self.tribunal = tribunal
         self._parts = parts
-        self._everything = everything
         self._hosts = hosts
         self._known: dict[tuple[tuple[int, ...], bool], Verdict] = {}
-        self._columns: dict[Hashable, tuple[tuple[Bits, Verdict], ...]] = {}
-        sets = [part.peers for part in parts]
-        if tribunal.spares_own_host:
-            sets.append(hosts)
-        self._blocks = _refine([everyone], sets)
+        self._columns: dict[Bits, tuple[tuple[Bits, Verdict], ...]] = {}
+        spared = hosts if tribunal.spares_own_host else 0
+        self._host_mark = 1 << len(parts)
+        self._blocks = _split(everyone, [*(part.peers for part in parts), spared])
+        self._traffic = _split(everything, [part.traffic for part in parts])
 
     def blocks(self) -> Iterator[Block]:
         """Yield every group of peers once, with a verdict for every group of traffic."""
-        for bits in self._blocks:
-            first = bits & -bits
-            parts = tuple(part for part in self._parts if part.peers & first)
-            is_own_host = bool(self._hosts & first)
-            key = parts, is_own_host
-            column = self._columns.get(key)
+        for bits, marks in self._blocks:
+            column = self._columns.get(marks)
             if column is None:
-                column = self._columns[key] = self._column(parts, is_own_host)
+                column = self._columns[marks] = self._column(marks)
             yield Block(bits, column)
 
     def verdict(self, peer: int, traffic: int) -> Verdict:
@@ -269,12 +271,16 @@ class Judgement:
         ]
         return self._decide(rules, bool(self._hosts >> peer & 1))
 
-    def _column(
-        self, parts: Sequence[Part], is_own_host: bool
-    ) -> tuple[tuple[Bits, Verdict], ...]:
+    def _column(self, marks: Bits) -> tuple[tuple[Bits, Verdict], ...]:
+        """Return what peers meet of whom the parts in ``marks`` speak."""
+        alike: dict[Bits, Bits] = {}
+        for bits, speaking in self._traffic:
+            both = marks & speaking
+            alike[both] = alike.get(both, 0) | bits
+        is_own_host = bool(marks & self._host_mark)
         found: dict[Verdict, Bits] = {}
-        for bits in _refine([self._everything], [part.traffic for part in parts]):
-            rules = [part.rule for part in parts if part.traffic & bits]
+        for both, bits in alike.items():
+            rules = [self._parts[place].rule for place in members(both)]
             verdict = self._decide(rules, is_own_host)
             found[verdict] = found.get(verdict, 0) | bits
         return tuple((bits, verdict) for verdict, bits in found.items())
@@ -318,6 +324,23 @@ def _refine(blocks: Sequence[Bits], sets: Iterable[Bits]) -> list[Bits]:
                 parts += [inside, bits ^ inside]
             else:
                 parts.append(bits)
+        found = parts
+    return found
+
+
+def _split(everything: Bits, sets: Iterable[Bits]) -> list[tuple[Bits, Bits]]:
+    """Split a set as :func:`_refine` does, and mark each block with the sets it is in."""
+    found = [(everything, 0)] if everything else []
+    for place, some in enumerate(sets):
+        if not some:
+            continue
+        parts = []
+        for bits, marks in found:
+            inside = bits & some
+            if inside:
+                parts.append((inside, marks | 1 << place))
+            if inside != bits:
+                parts.append((bits ^ inside, marks))
         found = parts
     return found
 

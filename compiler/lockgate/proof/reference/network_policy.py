@@ -22,7 +22,10 @@ from lockgate.proof.reference.opinion import (
     name_of,
 )
 from lockgate.proof.reference.selectors import matches
-from lockgate.proof.reference.traffic import network_policy_port
+from lockgate.proof.reference.traffic import (
+    network_policy_port,
+    network_policy_protocols,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +97,7 @@ def _port_test(port: Policy) -> TrafficTest:
     return TrafficTest(
         f"NetworkPolicy {port!r}",
         lambda listener, packet: network_policy_port(port, listener, packet),
+        network_policy_protocols(port),
         is_named=isinstance(port.get("port"), str),
     )
 

@@ -58,10 +58,14 @@ class PeerTest(NamedTuple):
 
 
 class TrafficTest(NamedTuple):
-    """One item of a rule's ports; ``is_named``: it depends on who listens."""
+    """One item of a rule's ports; ``is_named``: it depends on who listens.
+
+    ``protocols``: it matches no packet of any other.
+    """
 
     key: str
     matches: Callable[[End, Packet], bool]
+    protocols: tuple[str, ...]
     is_named: bool = False
 
 

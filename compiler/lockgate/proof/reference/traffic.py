@@ -90,16 +90,21 @@ def named_port_matches(
     )
 
 
+def network_policy_protocols(item: dict[str, Any]) -> tuple[str, ...]:
+    """Return the protocols of one of a NetworkPolicy's ``ports``: TCP unless given."""
+    return (item.get("protocol") or "TCP",)
+
+
 def network_policy_port(item: dict[str, Any], holder: End, packet: Packet) -> bool:
-    """Judge one of a NetworkPolicy's ``ports``; the protocol is TCP unless given."""
-    protocol = item.get("protocol") or "TCP"
-    if protocol != packet.protocol:
+    """Judge one of a NetworkPolicy's ``ports``."""
+    protocols = network_policy_protocols(item)
+    if packet.protocol not in protocols:
         return False
     port = item.get("port")
     if port is None:
         return True
     if isinstance(port, str):
-        return named_port_matches(port, (protocol,), holder, packet)
+        return named_port_matches(port, protocols, holder, packet)
     return int(port) <= packet.port <= int(item.get("endPort") or port)
 
 
@@ -119,10 +124,15 @@ def cluster_policy_protocol(item: dict[str, Any], holder: End, packet: Packet) -
     return bool(packet.port == port["number"])
 
 
-def cilium_port(item: dict[str, Any], holder: End, packet: Packet) -> bool:
-    """Judge one of ``toPorts[].ports``: ANY is TCP, UDP and SCTP, never ICMP."""
+def cilium_protocols(item: dict[str, Any]) -> tuple[str, ...]:
+    """Return those of one of ``toPorts[].ports``: ANY is TCP, UDP and SCTP, never ICMP."""
     protocol = (item.get("protocol") or "ANY").upper()
-    protocols = WITH_PORTS if protocol == "ANY" else (protocol,)
+    return WITH_PORTS if protocol == "ANY" else (protocol,)
+
+
+def cilium_port(item: dict[str, Any], holder: End, packet: Packet) -> bool:
+    """Judge one of ``toPorts[].ports``."""
+    protocols = cilium_protocols(item)
     if packet.protocol not in protocols:
         return False
     text = str(item.get("port") or "0")
@@ -134,14 +144,18 @@ def cilium_port(item: dict[str, Any], holder: End, packet: Packet) -> bool:
     return first <= packet.port <= max(first, int(item.get("endPort") or 0))
 
 
+def cilium_icmp_protocol(item: dict[str, Any]) -> str:
+    """Return that of one of ``icmps[].fields``; the family is IPv4 unless given."""
+    return "ICMP" if (item.get("family") or "IPv4") == "IPv4" else "ICMPv6"
+
+
 def cilium_icmp(item: dict[str, Any], packet: Packet, *, zero_is_any: bool) -> bool:
-    """Judge one of ``icmps[].fields``; the family is IPv4 unless given."""
-    family = item.get("family") or "IPv4"
-    if packet.protocol != ("ICMP" if family == "IPv4" else "ICMPv6"):
+    """Judge one of ``icmps[].fields``."""
+    if packet.protocol != cilium_icmp_protocol(item):
         return False
     number = item.get("type")
     if isinstance(number, str) and not number.isdigit():
-        number = ICMP_TYPES[family][number]
+        number = ICMP_TYPES[item.get("family") or "IPv4"][number]
     if zero_is_any and int(number or 0) == 0:
         return True
     return packet.port == int(number or 0)

@@ -225,7 +225,12 @@ def _plain(outcome: str, tier: str, reason: Reason, passed: Chain = ()) -> Verdi
 
 
 def _agreed(outcome: str, found: Iterable[_Owned], passed: Chain) -> Verdict:
-    reasons = tuple(dict.fromkeys(o.rule.reason for o in found))[:MOST_BECAUSE]
+    distinct: dict[Reason, None] = {}
+    for owned in found:
+        distinct[owned.rule.reason] = None
+        if len(distinct) == MOST_BECAUSE:
+            break
+    reasons = tuple(distinct)
     return Verdict(outcome, reasons, (*passed, ("normal", reasons[0])))
 
 
