@@ -26,12 +26,17 @@ _CAP_NET_ADMIN, _CAP_SYS_ADMIN, _CAP_BPF = 12, 21, 39
 
 def check_node(root: Path, features: Iterable[Feature] = ()) -> None:
     """Check everything that loading below ``root`` needs."""
-    check_architecture()
-    check_kernel(features)
-    check_capabilities()
+    check_verifying(features)
     check_bpffs(root)
     check_btf()
     load_libbpf()
+
+
+def check_verifying(features: Iterable[Feature] = ()) -> None:
+    """Check what asking the kernel's verifier needs: nothing is pinned or attached."""
+    check_architecture()
+    check_kernel(features)
+    check_capabilities()
 
 
 def check_architecture() -> None:

@@ -142,15 +142,9 @@ def _results(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _this_kernel(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from lockgate.cli.kernel_check import check_on_this_kernel
-    from lockgate_runtime.environment import (
-        check_architecture,
-        check_capabilities,
-        check_kernel,
-    )
+    from lockgate_runtime.environment import check_verifying
 
-    check_architecture()
-    check_kernel()
-    check_capabilities()
+    check_verifying()
     for path in arguments.paths:
         try:
             found = check_on_this_kernel(path, arguments.packets or 0)

@@ -31,16 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 @faults_to_exit_codes
 def run(arguments: argparse.Namespace) -> int:
     """Print a row for each program; exit 1 when one is refused."""
-    from lockgate_runtime.environment import (
-        check_architecture,
-        check_capabilities,
-        check_kernel,
-    )
+    from lockgate_runtime.environment import check_verifying
     from lockgate_runtime.verify import print_rows, verify_object
 
-    check_architecture()
-    check_kernel()
-    check_capabilities()
+    check_verifying()
     rows: list[dict[str, Any]] = []
     for path in arguments.paths:
         for file in _objects(path):
