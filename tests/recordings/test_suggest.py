@@ -14,27 +14,20 @@ import pytest
 import yaml
 
 from lockgate.cli.main import main
-from lockgate.codegen.pack import pack_tables
 from lockgate.diagnostics import Diagnostics
 from lockgate.flows import parse_flow
-from lockgate.frontend.documents import documents_from_text, parse_documents
-from lockgate.identity_lock import IdentityLock
-from lockgate.passes.pipeline import build_tables
 from lockgate.proof.reference.evaluator import Evaluator
 from lockgate.recordings.reader import Reading, read_records
 from lockgate.recordings.replay import Change, Replay
 from lockgate.recordings.suggestion import Suggester, Suggestion
 from lockgate.recordings.suggestion_gate import print_gate
 from lockgate.recordings.suggestion_yaml import print_yaml
-from lockgate.renderers import render_text
-from lockgate.simulation import Simulation, TableJudge
-from lockgate_runtime.tables import PackedTables
 from tests.conformance.compiling import (
     compile_objects,
     make_options,
     parse_objects,
-    simulate,
 )
+from tests.language.convert import compile_beside
 from tests.properties.clusters import SERVICES
 from tests.properties.generate import generate
 from tests.recordings.lines import SHOP, hubble, text
@@ -60,20 +53,6 @@ def suggest(
     return suggester.suggest(isolate_silent=True)
 
 
-def compile_native(objects: list[Object], native: str) -> Simulation:
-    """Compile a snapshot with policies in the native language."""
-    texts = {f"{i}.json": json.dumps(o) for i, o in enumerate(objects)}
-    options, diagnostics = make_options(), Diagnostics()
-    documents = documents_from_text(texts | {"suggested.gate": native})
-    parsed = parse_documents(documents, options, diagnostics)
-    tables = build_tables(
-        parsed.cluster, parsed.policies, IdentityLock(), options, diagnostics
-    )
-    assert diagnostics.ok, render_text(diagnostics)
-    packed = PackedTables(pack_tables(tables))
-    return simulate(packed, TableJudge(packed), parsed.cluster, parsed.policies)
-
-
 def test_both_formats_mean_the_same() -> None:
     """The native language and YAML allow the same flows, recorded or not."""
     judged = 0
@@ -86,7 +65,8 @@ def test_both_formats_mean_the_same() -> None:
         suggestion = suggest(objects, content, most_addresses=seed % 4)
         policies = list(yaml.safe_load_all(print_yaml(suggestion)))
         one = compile_objects([*objects, *policies], make_options())
-        other = compile_native(objects, print_gate(suggestion))
+        native = print_gate(suggestion)
+        other = compile_beside(objects, "suggested.gate", native, make_options())
         for flow, ends in known:
             family = recorder.family(flow, ends)
             asked = parse_flow(
