@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lockgate import bounded
 from lockgate.diagnostics import Diagnostics
-from lockgate.frontend import inputs
+from lockgate.frontend import parts, yaml_reader
 from lockgate.frontend.documents import parse_documents, read_documents
 from lockgate.frontend.splitting import Form, split_list, split_surely
 from lockgate.ir.cluster import Cluster
@@ -144,7 +148,7 @@ def test_a_large_file_is_mapped(
     path = tmp_path / "list.json"
     path.write_text(json.dumps(_list("a", "b"), indent=4))
     plain, _ = _parse(path)
-    monkeypatch.setattr(inputs, "_MAPPED", 1)
+    monkeypatch.setattr(bounded, "_MAPPED", 1)
     mapped, diagnostics = _parse(path)
     assert diagnostics.found == []
     assert mapped == plain
@@ -155,6 +159,7 @@ def test_a_large_file_is_mapped(
     ("data", "said"),
     [
         (b"a: 1\nb: \xff\n", "2:4"),
+        ("a: 1\né: ".encode() + b"\0\n", "2:4"),
         ("a: 1\n".encode("utf-16"), "1:1"),
         ("é: 1\nb: ".encode() + b"\xe9", "2:4"),
     ],
@@ -170,6 +175,99 @@ def test_not_utf8(tmp_path: Path, data: bytes, said: str) -> None:
     policies, diagnostics = _parse(path)
     assert diagnostics.found == []
     assert _lines(policies) == [f"marked {path}:5:3"]
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def _refused(*names: str | Path) -> list[tuple[str, str]]:
+    policies, diagnostics = _parse(*names)
+    assert policies == ()
+    return [(d.code, d.message) for d in diagnostics.found]
+
+
+def test_a_device_or_socket_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What never ends, or does something when it is opened, is refused before."""
+    message = "cannot read '/dev/zero': it is a device"
+    assert _refused("/dev/zero") == [("E1001", message)]
+    link = tmp_path / "zero.yaml"
+    link.symlink_to("/dev/zero")
+    assert [code for code, _ in _refused(tmp_path)] == ["E1001"]
+    with socket.socket(socket.AF_UNIX) as server:
+        monkeypatch.chdir(tmp_path)
+        server.bind("s")
+        message = "cannot read 's': it is a socket"
+        assert _refused("s") == [("E1001", message)]
+
+
+def test_a_pipe_is_read_where_it_is_named(tmp_path: Path) -> None:
+    """A FIFO of the user's own is an input; one that lies below a directory is not."""
+    path = tmp_path / "pipe.yaml"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_text(POLICY.format("piped")))
+    writer.start()
+    policies, diagnostics = _parse(path)
+    writer.join()
+    assert diagnostics.found == []
+    assert [p.name for p in policies] == ["piped"]
+    assert "it is a pipe: name it itself" in _refused(tmp_path)[0][1]
+
+
+def test_the_largest_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file and a stream end at a limit that the message states."""
+    monkeypatch.setattr(bounded, "LARGEST", 1 << 20)
+    monkeypatch.chdir(tmp_path)
+    Path("large.yaml").write_bytes(b"# " * (1 << 20))
+    message = "cannot read 'large.yaml': it has more than 1 MiB"
+    assert _refused("large.yaml") == [("E1001", message)]
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as stream, suppress(BrokenPipeError):
+            while True:
+                stream.write(b"# \n" * (1 << 16))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        name = f"/proc/self/fd/{reading}"
+        assert _refused(name) == [
+            ("E1001", f"cannot read '{name}': it has more than 1 MiB")
+        ]
+    finally:
+        os.close(reading)
+        writer.join()
+
+
+def test_a_stream_without_text_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeros without end are no text, and are not read to the limit."""
+    with open("/dev/zero", "rb") as zeros:  # noqa: PTH123  # as a shell does
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(zeros))
+        assert _refused("-") == [("E1002", "'<stdin>' is no text: it has a byte 0x00")]
+
+
+def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell's ``<&-`` leaves none."""
+    monkeypatch.setattr(sys, "stdin", None)
+    assert _refused("-") == [("E1001", "cannot read '-': standard input is closed")]
+
+
+def test_a_document_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One document has a limit, in bytes and in values; the others are read."""
+    path = tmp_path / "large.yaml"
+    path.write_text(f"{POLICY.format('good')}---\na: [{'1, ' * 6000}]\n")
+    monkeypatch.setattr(yaml_reader, "MOST_NODES", 1000)
+    policies, diagnostics = _parse(path)
+    assert [p.name for p in policies] == ["good"]
+    (found,) = diagnostics.found
+    assert (found.code, str(found.span)) == ("E1016", f"{path}:7:2996")
+    monkeypatch.setattr(parts, "_LARGEST_DOCUMENT", 1000)
+    policies, diagnostics = _parse(path)
+    assert [p.name for p in policies] == ["good"]
+    (found,) = diagnostics.found
+    assert (found.code, str(found.span)) == ("E1016", f"{path}:6:1")
 
 
 # ---------------------------------------------------------------- documents

@@ -20,14 +20,17 @@ EXPLANATIONS = (
         "cannot-read",
         "a file cannot be read",
         "The path does not exist, may not be read, or is a directory without any *.yaml, "
-        "*.yml, *.json or *.gate file (hidden files and directories do not count).",
-        "Check the path and its permissions; '-' reads standard input.",
+        "*.yml, *.json or *.gate file (hidden files and directories do not count).  Devices "
+        "and sockets are not read, nor are pipes below a directory; a file or stream has at "
+        "most 1 GiB, one of the native language 16 MiB.",
+        "Check the path and its permissions; '-' reads standard input, and a pipe that is "
+        "named, such as <(kubectl get pods -A -o yaml), is read to its end.",
     ),
     Explanation(
         "E1002",
         "not-utf8",
-        "the file is not UTF-8",
-        "YAML and JSON of Kubernetes are UTF-8.  Windows PowerShell writes UTF-16 when "
+        "the file is no UTF-8 text",
+        "YAML and JSON of Kubernetes are UTF-8, and no text has a byte 0x00.  Windows PowerShell writes UTF-16 when "
         "output is redirected with '>'.",
         "Save the file as UTF-8; a byte order mark at its beginning does no harm.",
     ),
@@ -156,10 +159,13 @@ EXPLANATIONS = (
     Explanation(
         "E1016",
         "too-deep",
-        "nested too deeply, or aliases without end",
+        "nested too deeply, too large, or aliases without end",
         "The document nests deeper than any Kubernetes object, an alias stands inside its "
-        "own anchor, or aliases repeat so much that the document would not fit in memory.",
-        "Write the values out instead of repeating them by aliases.",
+        "own anchor, or aliases repeat so much that the document would not fit in memory; or "
+        "it has more than 128 MiB, or 3,000,000 values (each item of a list that kubectl "
+        "prints, and each part between '---', counts as a document).",
+        "Write the values out instead of repeating them by aliases; print a large snapshot "
+        "as kubectl does.",
         "kind: &loop\n  inside: *loop\n",
     ),
     Explanation(

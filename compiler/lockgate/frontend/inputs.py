@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import mmap
 import os
-import stat
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.bounded import read_file, read_stream, standard_input
 from lockgate.diagnostics import quote
 from lockgate.source import Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from lockgate.bounded import Data
     from lockgate.diagnostics import Diagnostics
 
 SUFFIXES = (".gate", ".json", ".yaml", ".yml")
@@ -30,8 +30,13 @@ STANDARD_INPUT = "-"
 _BLANK = 1 << 12
 """A file of so many bytes is not called blank, whatever is in it."""
 
-_MAPPED = 1 << 20
-"""Files from this size on are mapped, so that a large snapshot costs no memory of ours."""
+_LARGEST_NATIVE = 1 << 24
+"""Most bytes of a file of the native language, which people write; reading it takes long."""
+
+_LOOKED_AT = 1 << 24
+"""Bytes of a mapping that are searched before the kernel may have them back."""
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,12 @@ def open_inputs(
     found = []
     for argument in dict.fromkeys(arguments):
         for name, alias in _files(argument, suffixes, diagnostics):
-            file = _open(name, alias, diagnostics)
+            is_named = name == argument
+            file = _open(name, alias, diagnostics, is_named=is_named)
             if file is None:
                 continue
             found.append(file)
-            if name == argument and _is_blank(file):
+            if is_named and _is_blank(file):
                 message = f"{quote(file.name)} holds nothing"
                 cure = "see whether the command that wrote it failed; or do not name it"
                 diagnostics.error("E1025", message, _place(file.name), help=cure)
@@ -109,23 +115,60 @@ def _files(
         yield str(Path(argument, *parts)), "/".join(parts)
 
 
-def _open(name: str, alias: str, diagnostics: Diagnostics) -> InputFile | None:
+def _open(
+    name: str, alias: str, diagnostics: Diagnostics, *, is_named: bool
+) -> InputFile | None:
     try:
         if name == STANDARD_INPUT:
-            data = _contents(sys.stdin.fileno(), sys.stdin.buffer.read)
-            return InputFile("<stdin>", "stdin", data)
-        with Path(name).open("rb") as file:
-            return InputFile(name, alias, _contents(file.fileno(), file.read))
+            file = InputFile("<stdin>", "stdin", read_stream(standard_input()))
+        elif not is_named and Path(name).is_fifo():
+            # Whoever made it perhaps never writes, and we would wait.
+            raise ValueError("it is a pipe: name it itself, if it is meant")
+        else:
+            file = InputFile(name, alias, read_file(name))
     except (OSError, ValueError) as error:
         _cannot_read(name, error, diagnostics)
         return None
+    if not _is_text(file, diagnostics):
+        file.close()
+        return None
+    if file.is_native and len(file.data) > _LARGEST_NATIVE:
+        what = f"it has more than {_LARGEST_NATIVE >> 20} MiB"
+        _cannot_read(file.name, ValueError(what), diagnostics)
+        return None
+    return file
 
 
-def _contents(descriptor: int, read: Callable[[], bytes]) -> bytes | mmap.mmap:
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_size >= _MAPPED:
-        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    return read()
+def _is_text(file: InputFile, diagnostics: Diagnostics) -> bool:
+    """Whether a file can be text: before all of something else is looked through."""
+    data: Data = file.data
+    at = _find_nul(data)
+    if at < 0:
+        return True
+    message = f"{quote(file.name)} is no text: it has a byte 0x00"
+    cure = "name a file of YAML, JSON or the native language"
+    line, column = 1, 1
+    if data[:2] in _UTF16:
+        message = f"{quote(file.name)} is UTF-16, not UTF-8"
+        cure = "save the file as UTF-8; in PowerShell: '| Out-File -Encoding utf8'"
+    else:
+        before = data[:at]
+        line += before.count(b"\n")
+        column += len(before[before.rfind(b"\n") + 1 :].decode(errors="replace"))
+    place = Span(Source(file.name, "", (line, column)), 0, 0)
+    diagnostics.error("E1002", message, place, help=cure)
+    return False
+
+
+def _find_nul(data: Data) -> int:
+    """Return where the first NUL is, or -1; of a mapping little is in memory at once."""
+    for start in range(0, len(data), _LOOKED_AT):
+        at = data.find(b"\0", start, start + _LOOKED_AT)
+        if at >= 0:
+            return at
+        if isinstance(data, mmap.mmap):
+            data.madvise(mmap.MADV_DONTNEED, start, min(_LOOKED_AT, len(data) - start))
+    return -1
 
 
 def _cannot_read(

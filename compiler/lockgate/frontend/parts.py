@@ -39,6 +39,9 @@ _LARGEST_GROUP = 4
 _SEEN = 1024
 """Bytes at the beginning of a part that decide whether it begins a group."""
 
+_LARGEST_DOCUMENT = 1 << 27
+"""Most bytes of one document; a list as kubectl prints it is one document an item."""
+
 _BATCH = 16
 """Groups whose text is in memory at once."""
 
@@ -104,6 +107,8 @@ class _PartReader:
         # Imported where something must be read: the readers of all kinds are large.
         from lockgate.frontend import objects
 
+        if part.end - part.start > _LARGEST_DOCUMENT:
+            return _too_large(source)
         text = self._data[part.start : part.end]
         try:
             text.decode()
@@ -132,6 +137,17 @@ def _forget(data: Data, end: int) -> None:
     """Let the kernel take back the pages of a mapping that were read."""
     if isinstance(data, mmap.mmap):
         data.madvise(mmap.MADV_DONTNEED, 0, end // mmap.PAGESIZE * mmap.PAGESIZE)
+
+
+def _too_large(source: Source) -> Outcome:
+    diagnostics = Diagnostics()
+    diagnostics.error(
+        "E1016",
+        f"this document has more than {_LARGEST_DOCUMENT >> 20} MiB",
+        Span(source, 0, 1),
+        help="print a large list as kubectl does, or split it with '---'",
+    )
+    return Outcome(True, (), (), tuple(diagnostics.found))
 
 
 def _not_utf8(source: Source, text: bytes, error: UnicodeDecodeError) -> Outcome:

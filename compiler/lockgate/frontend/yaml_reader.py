@@ -26,6 +26,9 @@ DEEPEST = 100
 MOST_ALIASED = 10_000
 """Most nodes that aliases of one document may repeat (a guard against alias bombs)."""
 
+MOST_NODES = 3_000_000
+"""Most nodes of one document; each costs some 600 bytes while it is read."""
+
 _ALWAYS_SHALLOW = 10_000
 """A text of fewer characters cannot nest so deep that the C composer's stack overflows."""
 
@@ -57,12 +60,16 @@ class _Composer(CParser):
         return "plain" if implicit is True or implicit[0] else "quoted"  # type: ignore[index]  # a pair for scalars
 
 
-class _TooDeepError(Exception):
-    """A document nests deeper than ``DEEPEST``."""
+class _TooMuchError(Exception):
+    """A document nests deeper than ``DEEPEST``, or has more than ``MOST_NODES``."""
 
-    def __init__(self, offset: int) -> None:
-        super().__init__()
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
         self.offset = offset
+
+
+def _too_deep(offset: int) -> _TooMuchError:
+    return _TooMuchError(f"nested deeper than {DEEPEST} levels", offset)
 
 
 def read_yaml(source: Source, diagnostics: Diagnostics) -> list[Node]:
@@ -80,7 +87,7 @@ def read_yaml(source: Source, diagnostics: Diagnostics) -> list[Node]:
     nodes: list[Node] = []
     try:
         if len(text) >= _ALWAYS_SHALLOW:
-            _check_depth(text)
+            _check_size(text)
         composer = _Composer(text)
         while composer.check_node():
             root = composer.get_node()
@@ -90,10 +97,9 @@ def read_yaml(source: Source, diagnostics: Diagnostics) -> list[Node]:
                     nodes.append(node)
     except yaml.MarkedYAMLError as error:
         _report(error, source, diagnostics)
-    except _TooDeepError as error:
-        message = f"nested deeper than {DEEPEST} levels"
+    except _TooMuchError as error:
         at = Span(source, error.offset, error.offset + 1)
-        diagnostics.error("E1016", message, at)
+        diagnostics.error("E1016", str(error), at)
     return nodes
 
 
@@ -141,18 +147,23 @@ def _report(
     diagnostics.error("E1003", message, span, help=cure, related=related)
 
 
-def _check_depth(text: str) -> None:
+def _check_size(text: str) -> None:
     """Look at the events alone: they need no stack, however deep the text nests."""
     parser = _Composer(text)
-    depth = 0
+    depth = nodes = 0
     while parser.check_event():
         event = parser.get_event()
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST and event.start_mark is not None:
-                raise _TooDeepError(event.start_mark.index)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+        if not isinstance(event, yaml.NodeEvent):
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            nodes *= not isinstance(event, yaml.DocumentEndEvent)
+            continue
+        nodes += 1
+        if nodes > MOST_NODES and event.start_mark is not None:
+            message = f"a document with more than {MOST_NODES:,} values"
+            raise _TooMuchError(message, event.start_mark.index)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        if depth > DEEPEST and event.start_mark is not None:
+            raise _too_deep(event.start_mark.index)
 
 
 class _Constructor:
@@ -176,7 +187,7 @@ class _Constructor:
             self._error(node, "E1016", "an alias may not stand inside its own anchor")
             return None
         if len(self.path) >= DEEPEST:
-            raise _TooDeepError(node.start_mark.index)
+            raise _too_deep(node.start_mark.index)
         if identity in self.seen:
             self.aliased += _size(node, MOST_ALIASED - self.aliased)
             if self.aliased >= MOST_ALIASED:
