@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from lockgate.artifact import write_bundle
 from lockgate.attestation import attestation_path, print_attestation, write_attestation
-from lockgate.driver import Settings, compile_policies
 from lockgate_runtime.bundle import Bundle
 
-SHOP = Path(__file__).parent / "demo/shop"
 
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the shop."""
-    folder = tmp_path_factory.mktemp("attested") / "bundle"
-    compiled = compile_policies([SHOP], settings=Settings(cache=None)).bundle
-    assert compiled is not None
-    write_bundle(compiled, folder)
-    return folder
+@pytest.fixture
+def bundle(shop_bundle: Path, tmp_path: Path) -> Path:
+    """Copy the shop's bundle to where an attestation may lie beside it."""
+    return shutil.copytree(shop_bundle, tmp_path / "bundle")
 
 
 def test_names_the_bundle_and_leaves_it_alone(bundle: Path) -> None:

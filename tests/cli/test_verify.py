@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parent.parent.parent
-SHOP = ROOT / "tests/demo/shop"
 NOBODY = "65534"
 
 ANSWER: dict[str, Any] = {
@@ -58,20 +57,10 @@ ANSWER: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the shop."""
-    folder = tmp_path_factory.mktemp("verified") / "bundle"
-    bundle = compile_policies([SHOP], settings=Settings(cache=None)).bundle
-    assert bundle is not None
-    write_bundle(bundle, folder)
-    return folder
-
-
 @pytest.fixture
-def bundle(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def bundle(shop_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy the shop's bundle into the current folder, which is the test's own."""
-    shutil.copytree(compiled, tmp_path / "bundle")
+    shutil.copytree(shop_bundle, tmp_path / "bundle")
     monkeypatch.chdir(tmp_path)
     return Path("bundle")
 
@@ -337,11 +326,11 @@ def test_wrong_only_together(
 @pytest.mark.vm
 @pytest.mark.skipif(bool(missing(SERIES[0])), reason="no kernel for a machine is here")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_another_kernel_without_privilege(compiled: Path) -> None:
+def test_another_kernel_without_privilege(shop_bundle: Path) -> None:
     """Somebody without any capability certifies a bundle on another kernel."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # /tmp may be root's own
         home = Path(name)
-        shutil.copytree(compiled, home / "bundle")
+        shutil.copytree(shop_bundle, home / "bundle")
         (home / "newer.o").write_bytes(_newer())
         for path in (home, *home.rglob("*")):
             os.chown(path, int(NOBODY), int(NOBODY))
