@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
+    from lockgate.language.ast import Test
     from lockgate.passes.pipeline import Ground, Middle
 
 
@@ -60,6 +61,7 @@ class Compilation:
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     cluster: Cluster | None = None
     policies: tuple[Policy, ...] = ()
+    tests: tuple[Test, ...] = ()
     middle: Middle | None = None
     lock: str | None = None
     bundle: Bundle | None = None
@@ -116,21 +118,21 @@ def _read(
     options, diagnostics = compilation.options, compilation.diagnostics
     settings.progress("reading")
     documents = read_documents(paths, settings.cache, diagnostics)
-    cluster, policies, tracing_policies = parse_documents(
-        documents, options, diagnostics, _import_what_follows
-    )
+    parsed = parse_documents(documents, options, diagnostics, _import_what_follows)
     from lockgate.frontend.audit import report_unknown_audited
     from lockgate.frontend.priorities import report_equal_priorities
     from lockgate.frontend.unenforced import report_unenforced, report_untraced
     from lockgate.passes.pipeline import lay_ground
 
     # The order of the files must not show in a bundle.
-    policies = tuple(sorted(policies, key=lambda policy: (policy.key, policy.part)))
+    cluster = parsed.cluster
+    policies = tuple(sorted(parsed.policies, key=lambda p: (p.key, p.part)))
     compilation.cluster, compilation.policies = cluster, policies
+    compilation.tests = parsed.tests
     report_unknown_audited(policies, options, diagnostics)
     report_equal_priorities(policies, diagnostics)
     report_unenforced(policies, options, diagnostics)
-    report_untraced(tracing_policies, options, diagnostics)
+    report_untraced(parsed.tracing_policies, options, diagnostics)
     lock = _read_lock(settings.lock, diagnostics)
     if not diagnostics.ok:
         return None
@@ -258,7 +260,7 @@ def _read_lock(path: Path | None, diagnostics: Diagnostics) -> IdentityLock:
     if path is None:
         return IdentityLock()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         return IdentityLock()
     return read_lock(Source(str(path), text), diagnostics)

@@ -49,7 +49,7 @@ def parse_objects(
 ) -> tuple[Cluster, tuple[Policy, ...]]:
     """Read objects; the document of object ``i`` is called ``i.json``."""
     texts = {f"{i}.json": json.dumps(o, indent=1) for i, o in enumerate(objects)}
-    cluster, policies, _ = parse_documents(
+    cluster, policies, *_ = parse_documents(
         documents_from_text(texts), options, diagnostics
     )
     return cluster, policies

@@ -39,7 +39,9 @@ def _compile(folder: Path, cache: Path | None, options: Options | None = None) -
     """Return everything that comes of reading, as text."""
     diagnostics = Diagnostics()
     documents = read_documents([folder], cache, diagnostics)
-    cluster, policies, _ = parse_documents(documents, options or Options(), diagnostics)
+    cluster, policies, *_ = parse_documents(
+        documents, options or Options(), diagnostics
+    )
     lines = [f"{policy.span} {policy}" for policy in policies]
     lines += [f"{endpoint.span} {endpoint}" for endpoint in cluster.endpoints]
     lines += [str(cluster.services), render_text(diagnostics)]

@@ -1,7 +1,6 @@
 """Other people's policies, converted there and back; what is refused is named here.
 
-They are read where they lie, ``../shared`` from the project's root; elsewhere this is
-reported as not run.  ``LOCKGATE_CONVERSIONS=10000`` converts every conformance case.
+``LOCKGATE_CONVERSIONS=10000`` converts every conformance case.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.language.conversion import Target, convert
 from lockgate.options import Options
+from tests.beside import CASES, CILIUM, needs_cases, needs_cilium
 from tests.language.convert import convert_texts, errors
-from tests.test_corpus import CONFORMANCE, CORPUS, needs_cases, needs_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,15 +43,15 @@ def _there_and_back(text: str) -> list[str] | None:
     return [message for _, message in errors(said)]
 
 
-@needs_corpus
+@needs_cilium
 def test_corpus() -> None:
     """Every policy of the corpus has words; one asks for what Cilium has given up."""
     converted = 0
     refused: dict[str, list[str]] = {}
-    for path in sorted(CORPUS.rglob("*.yaml")):
+    for path in sorted(CILIUM.rglob("*.yaml")):
         messages = _there_and_back(path.read_text())
         if messages:
-            refused[str(path.relative_to(CORPUS))] = messages
+            refused[str(path.relative_to(CILIUM))] = messages
         elif messages == []:
             converted += 1
     assert converted >= 20
@@ -77,7 +76,7 @@ def _objects(value: Any) -> Iterator[str]:  # noqa: ANN401  # any JSON
 @pytest.mark.parametrize("name", CASES)
 def test_conformance(name: str) -> None:
     """Valid policies of the conformance cases go there and back."""
-    lines = (CONFORMANCE / f"{name}.jsonl").read_text().splitlines()
+    lines = (CONFORMANCE_ / f"{name}.jsonl").read_text().splitlines()
     policies = {text for line in lines for text in _objects(json.loads(line))}
     step = len(policies) // MOST + 1
     found = [_there_and_back(text) for text in sorted(policies)[::step]]

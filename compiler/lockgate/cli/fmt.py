@@ -84,7 +84,7 @@ def _format(
     source = open_source(file, own)
     text = None
     if own.ok:
-        language = language_of(file.name, source.text)
+        language = language_of(file.name)
         text = format_text(source, language, own)
     diagnostics.found += own.found
     if text is None:

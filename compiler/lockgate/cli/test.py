@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
   lockgate test -f policies/ -f cluster.yaml tests/
   lockgate test -f policies/ -f cluster.yaml shop.gatetest --coverage --fail-under 80
+  lockgate test -f cluster.yaml web.gate       policies with their tests in one file
   lockgate test -f policies/ -f cluster.yaml tests/ -o junit > report.xml
   echo 'test "db" { never @world -> shop:app=db }' | lockgate test -f . -
   sudo lockgate test -f policies/ -f cluster.yaml tests/ --engine kernel
@@ -40,7 +41,9 @@ EXAMPLES = """
 FAILED = 1
 UNJUDGED = 2
 _FORMS = ("text", "json", "junit", "github")
-_SUFFIX = ".gatetest"
+_POLICIES = ".gate"
+_TESTS = ".gatetest"
+"""Endings of files: policies with their tests, and tests alone."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +59,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "tests",
-        nargs="+",
+        nargs="*",
         metavar="TESTFILE",
-        help="files, directories (every *.gatetest below), - for standard input",
+        help="files, directories (every *.gatetest and *.gate below), - for standard input; "
+        "a *.gate file counts as policies, too, as if -f named it.  Tests in *.gate files of "
+        "-f are run always (default: all tests below the directories of -f)",
     )
     parser.add_argument(
         "--engine",
@@ -93,14 +98,19 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate.diagnostics import Diagnostics
 
     diagnostics = Diagnostics()
-    tests = _read_tests(arguments, diagnostics)
+    alone = _read_tests(_find_tests(arguments), diagnostics)
     if not diagnostics.ok:
         print_diagnostics(diagnostics)
         return UNJUDGED
     try:
         with _engine(arguments) as (engine, judged, sampler):
+            tests = [*_beside_policies(judged), *alone]
+            _check_there_are_tests(arguments, tests, diagnostics)
             done = _judge(tests, engine, judged, sampler)
     except RefusedError:
+        return UNJUDGED
+    if not done.results:
+        print_diagnostics(diagnostics)
         return UNJUDGED
     if sampler is not None:
         _report_left_out(sampler, diagnostics)
@@ -113,11 +123,12 @@ def run(arguments: argparse.Namespace) -> int:
 # ---------------------------------------------------------------- reading
 
 
-def _read_tests(arguments: argparse.Namespace, diagnostics: Diagnostics) -> list[Test]:
+def _find_tests(arguments: argparse.Namespace) -> list[str]:
+    """Return the files that hold tests and nothing else; add those of policies to ``-f``.
+
+    Files that have two names, or stand for themselves and below a directory, count once.
+    """
     from lockgate.faults import Fault
-    from lockgate.frontend.inputs import open_inputs
-    from lockgate.language.documents import open_source
-    from lockgate.language.reading import Language, read_file
 
     if [*arguments.files, *arguments.tests].count("-") > 1:
         raise Fault(
@@ -125,24 +136,24 @@ def _read_tests(arguments: argparse.Namespace, diagnostics: Diagnostics) -> list
             "standard input is named twice",
             "name files for all but one of them",
         )
-    names = [name for argument in arguments.tests for name in _test_files(argument)]
-    tests: list[Test] = []
-    for file in open_inputs(names, diagnostics):
-        source = open_source(file, diagnostics)
-        if diagnostics.ok:
-            tests += read_file(source, Language.TESTS, diagnostics).tests
-    if not tests and diagnostics.ok:
-        diagnostics.error(
-            "E6204",
-            f"there is no test in {', '.join(arguments.tests)}",
-            None,
-            help='write one: test "db" { never @world -> shop:app=db }',
-        )
-    return tests
+    named = arguments.tests or [f for f in arguments.files if Path(f).is_dir()]
+    policies = _files_of(arguments.files, (_POLICIES,))
+    found = _files_of(named, (_POLICIES, _TESTS))
+    new = {key: name for key, name in found.items() if key not in policies}
+    arguments.files += [n for n in new.values() if n.endswith(_POLICIES)]
+    return [name for name in found.values() if not name.endswith(_POLICIES)]
 
 
-def _test_files(argument: str) -> list[str]:
-    """Return the files that an argument means, sorted; hidden ones left out."""
+def _files_of(arguments: list[str], suffixes: tuple[str, ...]) -> dict[str, str]:
+    """Return the files that arguments mean, by their real paths; hidden ones left out."""
+    found: dict[str, str] = {}
+    for argument in arguments:
+        for name in _files_below(argument, suffixes):
+            found.setdefault(os.path.realpath(name), name)
+    return found
+
+
+def _files_below(argument: str, suffixes: tuple[str, ...]) -> list[str]:
     if not Path(argument).is_dir():
         return [argument]
     found = []
@@ -151,9 +162,34 @@ def _test_files(argument: str) -> list[str]:
         found += [
             str(Path(folder, name))
             for name in names
-            if name.endswith(_SUFFIX) and not name.startswith(".")
+            if name.endswith(suffixes) and not name.startswith(".")
         ]
     return sorted(found)
+
+
+def _read_tests(names: list[str], diagnostics: Diagnostics) -> list[Test]:
+    from lockgate.frontend.inputs import open_inputs
+    from lockgate.language.documents import open_source
+    from lockgate.language.reading import Language, read_file
+
+    tests: list[Test] = []
+    for file in open_inputs(names, diagnostics):
+        source = open_source(file, diagnostics)
+        if diagnostics.ok:
+            tests += read_file(source, Language.TESTS, diagnostics).tests
+    return tests
+
+
+def _check_there_are_tests(
+    arguments: argparse.Namespace, tests: list[Test], diagnostics: Diagnostics
+) -> None:
+    if not tests:
+        diagnostics.error(
+            "E6204",
+            f"there is no test in {', '.join(arguments.tests or arguments.files)}",
+            None,
+            help='write one: test "db" { never @world -> shop:app=db }',
+        )
 
 
 # ---------------------------------------------------------------- judging
@@ -182,6 +218,16 @@ def _sampler(engine: Engine, judge: Judge) -> KernelSampler:
     from lockgate.expectations.sampling import KernelSampler
 
     return KernelSampler(judge, engine.population, engine.atoms)
+
+
+def _beside_policies(judged: Judged) -> Iterator[Test]:
+    """Yield the tests that stand beside policies; a file that is read twice has them once."""
+    seen = set()
+    for test in judged.compilation.tests if judged.compilation else ():
+        place = os.path.realpath(test.span.source.name), test.span.start
+        if place not in seen:
+            seen.add(place)
+            yield test
 
 
 def _build(judged: Judged) -> Engine:

@@ -51,7 +51,7 @@ EXPLANATIONS = (
         "no-tests",
         "no test was found",
         "The named files and directories hold no test block, so nothing was judged.  In "
-        "directories only *.gatetest files are looked for.",
+        "directories *.gatetest and *.gate files are looked for.",
         'Write a test: test "web" { never @world -> app=db }.',
     ),
     Explanation(

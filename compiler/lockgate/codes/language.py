@@ -92,7 +92,7 @@ EXPLANATIONS = (
         "something that is not possible here",
         "The words are right, but not together: a namespace in a cluster-wide policy, "
         "'isolate' or HTTP in an admin policy, 'pass' in a policy without tiers, HTTP in a "
-        "deny rule, a test beside policies.",
+        "deny rule, a policy in a file of tests.",
         "See the help line.",
         _example("  isolate in\n  pass in from app=client\n"),
     ),
@@ -162,9 +162,10 @@ EXPLANATIONS = (
         "N1834",
         "left-out",
         "something is not part of what was converted",
-        "Objects of the snapshot are no policies, and a policy without any effect (a rule "
-        "that matches nobody, and isolates nobody) has nothing to be said.",
-        "Nothing has to be done.",
+        "Objects of the snapshot are no policies, tests have no form in YAML, and a policy "
+        "without any effect (a rule that matches nobody, and isolates nobody) has nothing to "
+        "be said.",
+        "Nothing has to be done; tests go on in a file of their own, *.gatetest.",
     ),
     Explanation(
         "N1835",
@@ -174,6 +175,18 @@ EXPLANATIONS = (
         "another policy isolates the same pods there, all other traffic passes, too.",
         "Write 'isolate in' or 'isolate out' if this is to be all that is allowed.",
         _example("  allow in from app=client\n"),
+    ),
+    Explanation(
+        "N1836",
+        "mapped-prefix",
+        "an IPv4 prefix that is written as one of IPv6",
+        "Sockets show an IPv4 peer as ::ffff:192.0.2.1 where a program listens on IPv6, yet "
+        "its packets are IPv4.  So the native language takes such a prefix of 96 bits and more "
+        "as the IPv4 prefix that it holds; an IPv6 packet that carries one in its header is "
+        "dropped, whatever policies say.  In YAML the same prefix is an error (E1040): "
+        "Kubernetes refuses it, and to Cilium it matches no packet.",
+        "Write the IPv4 prefix.",
+        _example("  deny out to cidr ::ffff:169.254.169.254/128\n  isolate out\n"),
     ),
     Explanation(
         "E1840",

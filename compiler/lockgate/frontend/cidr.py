@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import Diagnostics, quote
@@ -37,6 +37,26 @@ def parse_prefix(text: str, span: Span, diagnostics: Diagnostics) -> Network | N
         message = f"{quote(text)} has bits beyond its length: taken as {network}"
         diagnostics.warning("W1040", message, span, help=cure)
     return network
+
+
+def unmap_prefix(text: str) -> str | None:
+    """Return the IPv4 prefix of one that is mapped into IPv6 (RFC 4291, 2.5.5.2), else None.
+
+    Who reads YAML does not ask for it: Kubernetes refuses such prefixes (KEP-4858), and to
+    Cilium, by Go's ``netip``, they are IPv6 prefixes that hold no IPv4 address.  Either way a
+    deny of them would deny nothing.
+    """
+    address, _, length = text.partition("/")
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return None
+    if not isinstance(parsed, IPv6Address) or "%" in address:
+        return None
+    if parsed.ipv4_mapped is None or not _LENGTH.fullmatch(length):
+        return None
+    rest = int(length) - _MAPPED.prefixlen
+    return f"{parsed.ipv4_mapped}/{rest}" if 0 <= rest <= 32 else None
 
 
 def parse_prefixes(
@@ -102,7 +122,8 @@ def _read(text: str) -> tuple[Network | None, str, str | None]:
             "such as 10.0.0.0/8 or fd00::/8",
         )
     if not slash:
-        cure = f"write {text}/{parsed.max_prefixlen} for this one address"
+        whole = f"{text}/{parsed.max_prefixlen}"
+        cure = f"write {unmap_prefix(whole) or whole} for this one address"
         return None, "it has no length", cure
     if not _LENGTH.fullmatch(length) or int(length) > parsed.max_prefixlen:
         fault = f"its length must be a number from 0 to {parsed.max_prefixlen}"
@@ -116,6 +137,6 @@ def _read(text: str) -> tuple[Network | None, str, str | None]:
     network = ip_network(text, strict=False)
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
         fault = "packets never carry IPv4 addresses that are mapped into IPv6"
-        return None, fault, "write it as an IPv4 prefix"
+        return None, fault, f"write {unmap_prefix(text)}"
     is_canonical = network.network_address == parsed
     return network, "" if is_canonical else "host bits", f"write {network}"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lockgate.frontend.groups import Column, Reading
     from lockgate.frontend.outcome import Outcome
     from lockgate.ir.tracing import TracingPolicy
+    from lockgate.language.ast import Test
     from lockgate.options import Options
 
 
@@ -44,11 +45,12 @@ class Documents:
 
 
 class Parsed(NamedTuple):
-    """What all documents say: the cluster, and the policies of each family."""
+    """What all documents say: the cluster, the policies of each family, tests of them."""
 
     cluster: Cluster
     policies: tuple[Policy, ...]
     tracing_policies: tuple[TracingPolicy, ...]
+    tests: tuple[Test, ...] = ()
 
 
 def read_documents(
@@ -162,10 +164,12 @@ class _Assembly:
         self._groups: list[CidrGroup] = []
         self._policies: list[Policy] = []
         self._tracing_policies: list[TracingPolicy] = []
+        self._tests: list[Test] = []
 
     def add(self, source: Source, outcome: Outcome) -> None:
         """Take what one document says."""
         self._diagnostics.found += outcome.diagnostics
+        self._tests += outcome.tests
         for api_version, kind, count in outcome.passed_over:
             self._passed_over[api_version, kind] += count
         for found in outcome.found:
@@ -204,7 +208,8 @@ class _Assembly:
             self._note_passed_over()
         name = options.cluster_name
         cluster = build_cluster(self._facts, self._groups, name, self._diagnostics)
-        return Parsed(cluster, tuple(self._policies), tuple(self._tracing_policies))
+        families = tuple(self._policies), tuple(self._tracing_policies)
+        return Parsed(cluster, *families, tuple(self._tests))
 
     def _is_new(self, key: tuple[str, str, str], span: Span) -> bool:
         """Whether this object stands here for the first time."""

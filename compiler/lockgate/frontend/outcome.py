@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostic
+    from lockgate.language.ast import Test
 
 
 TRACING = frozenset({"TracingPolicy", "TracingPolicyNamespaced"})
@@ -27,9 +28,11 @@ class Outcome(NamedTuple):
     """All of a document; ``is_whole`` unless its syntax is wrong.
 
     ``passed_over``: apiVersion, kind and number of objects that decide no verdict.
+    ``tests`` stand beside policies of the native language, and decide none either.
     """
 
     is_whole: bool
     found: tuple[Found, ...]
     passed_over: tuple[tuple[str, str, int], ...]
     diagnostics: tuple[Diagnostic, ...]
+    tests: tuple[Test, ...] = ()

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.diagnostics import did_you_mean, quote
-from lockgate.frontend.cidr import parse_excepts, parse_prefix
+from lockgate.frontend.cidr import parse_excepts, parse_prefix, unmap_prefix
 from lockgate.frontend.icmp import IPV4_TYPES, IPV6_TYPES
 from lockgate.frontend.names import is_name_pattern
 from lockgate.frontend.ports import LAST_PORT, WITH_PORTS, is_service_name
@@ -108,7 +108,18 @@ def _list_entities() -> str:
 
 
 def _prefix(children: Children, place: Place) -> Prefix:
-    return Prefix(str(children[0]), place.span)
+    """Return a prefix; one of IPv4 addresses in IPv6 is of those addresses.
+
+    Packets with such an address in their IPv6 header pass nobody (``parse.h``), so nothing
+    else can be meant.
+    """
+    text = str(children[0])
+    plain = unmap_prefix(text)
+    if plain is not None:
+        message = f"{quote(text)} is taken as the IPv4 prefix {plain}"
+        cure = f"write {plain}"
+        place.diagnostics.note("N1836", message, place.span, help=cure)
+    return Prefix(plain or text, place.span)
 
 
 def _excepts(children: Children, place: Place) -> _Excepts:
@@ -288,6 +299,7 @@ RULES: Rules = {
     "everything": _everything,
     "entity": _entity,
     "prefix": _prefix,
+    "member": _prefix,
     "except": _excepts,
     "addresses": _addresses,
     "group": _groups,

@@ -31,6 +31,7 @@ from lockgate.language.build_ends import Prefix
 from lockgate.language.build_labels import RULES as LABELS
 from lockgate.language.build_labels import Label, Namespace, check_name
 from lockgate.language.build_services import RULES as SERVICES
+from lockgate.language.build_tests import RULES as TESTS
 from lockgate.language.build_traces import RULES as TRACES
 from lockgate.language.check_rules import check_rule
 from lockgate.language.grammar import Token
@@ -257,6 +258,7 @@ RULES: Rules = {
     **LABELS,
     **ENDS,
     **CLAUSES,
+    **TESTS,
     **TRACES,
     **SERVICES,
     "start": only,

@@ -142,6 +142,7 @@ RULES: Rules = {
     "parameter": _parameter,
     "where": _where,
     "trace_action": _action,
+    "word": lambda children, place: place.name(children[0]),
     "probe": _probe,
     "trace": _trace,
 }

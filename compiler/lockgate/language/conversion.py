@@ -22,13 +22,14 @@ from lockgate.language.printer import print_blocks
 from lockgate.language.reading import Language
 from lockgate.language.to_yaml import group_object, policy_object
 from lockgate.options import Options
-from lockgate.source import Source
+from lockgate.source import Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lockgate.frontend.documents import Parsed
     from lockgate.ir.policy import Policy
+    from lockgate.language.ast import Test
 
 
 class Target(Enum):
@@ -53,7 +54,7 @@ def convert(
     """
     options = replace(options or Options(), audit=frozenset())
     writer = _Writer(target, options, prefers_kubernetes, diagnostics)
-    _note_what_stays(parsed, diagnostics)
+    _note_what_stays(parsed, target, diagnostics)
     texts = list(writer.groups(parsed))
     for policy, name in _named(parsed.policies):
         text = writer.policy(policy, name)
@@ -61,6 +62,7 @@ def convert(
             texts.append(text)
     if target is Target.YAML:
         return "---\n".join(texts)
+    texts += (_text_of(test) for test in parsed.tests)
     source = Source("converted.gate", "\n".join([f"{MODELINE.decode()}\n", *texts]))
     return format_text(source, Language.GATE, diagnostics) or ""
 
@@ -150,8 +152,22 @@ def _named(policies: Iterable[Policy]) -> Iterator[tuple[Policy, str]]:
         yield policy, name
 
 
-def _note_what_stays(parsed: Parsed, diagnostics: Diagnostics) -> None:
+def _text_of(test: Test) -> str:
+    """Return a test as it was written: it speaks of verdicts, which stay."""
+    span = test.span
+    return f"{span.source.text[span.start : span.end]}\n"
+
+
+def _note_what_stays(parsed: Parsed, target: Target, diagnostics: Diagnostics) -> None:
     """Say that what is no network policy is not converted."""
+    if parsed.tests and target is Target.YAML:
+        count = len(parsed.tests)
+        tests = "1 test has" if count == 1 else f"{count} tests have"
+        message = f"{tests} no form in YAML and no effect on it: left out"
+        cure = "keep them in a file of tests, *.gatetest: they hold for the YAML, too"
+        span = parsed.tests[0].span
+        first = Span(span.source, span.start, parsed.tests[0].name.span.end)
+        diagnostics.note("N1834", message, first, help=cure)
     for policy in parsed.tracing_policies:
         message = "tracing policies are not converted"
         cure = "take this object out of the file"

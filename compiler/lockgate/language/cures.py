@@ -267,12 +267,10 @@ def _look_for_block(
 ) -> Known | None:
     if before.strip():
         return None
-    if found == "test" and "POLICY" in expected:
-        message = "tests do not stand beside policies"
-        return "E1808", message, "move this block to a file of its own, *.gatetest"
-    if found != "test" and "TEST" in expected and found in _BLOCKS:
-        message = "policies do not stand beside tests"
-        return "E1808", message, "move this block to a file of its own, *.gate"
+    if "TEST" in expected and "POLICY" not in expected and found in _BLOCKS:
+        message = "a file of tests holds no policies"
+        cure = "call the file *.gate, where both may stand; or move this block to one"
+        return "E1808", message, cure
     if found in ("apiVersion", "kind", "metadata", "spec", "---", "-", "{"):
         message = "this is YAML or JSON, not the native language"
         return "E1800", message, "name the file *.yaml, or convert it: lockgate convert"

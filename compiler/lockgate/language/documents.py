@@ -29,16 +29,18 @@ def read_input(file: InputFile, options: Options) -> list[tuple[Source, Outcome]
     diagnostics = Diagnostics()
     source = open_source(file, diagnostics)
     found: list[Found] = []
+    tests: tuple[ast.Test, ...] = ()
     if diagnostics.ok and file.name.endswith(".gatetest"):
         message = "a file of tests holds no policies"
-        cure = "lockgate test -f POLICIES FILE.gatetest"
+        cure = f"lockgate test -f POLICIES {file.alias}"
         diagnostics.error("E1808", message, Span(source, 0, 0), help=cure)
     elif diagnostics.ok:
-        blocks = read_file(source, Language.GATE, diagnostics).blocks
+        read = read_file(source, Language.GATE, diagnostics)
         if diagnostics.ok:
-            for block in blocks:
+            tests = read.tests
+            for block in read.blocks:
                 found += _find(block, options, diagnostics)
-    outcome = Outcome(True, tuple(found), (), tuple(diagnostics.found))
+    outcome = Outcome(True, tuple(found), (), tuple(diagnostics.found), tests)
     return [(source, outcome)]
 
 
@@ -69,6 +71,8 @@ def _find(block: ast.Block, options: Options, diagnostics: Diagnostics) -> list[
     elif isinstance(block, ast.CidrGroup):
         name, namespace, kind = block.name, "", "CiliumCIDRGroup"
         values = (lower_group(block),)
+    elif isinstance(block, ast.Test):
+        return []
     else:
         report_block(block, options, diagnostics)
         return []

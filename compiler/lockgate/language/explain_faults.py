@@ -113,14 +113,17 @@ def _report(
         return
     before = _shorten(text[chunk.start : offset])
     after = text[offset : min(chunk.end, offset + _SEEN)]
-    known = find_cure(before, found, after, fault.expected)
+    possible = fault.expected
+    if fault.before is None and "POLICY" in possible:
+        possible |= {"TEST"}  # a block of its own grammar
+    known = find_cure(before, found, after, possible)
     if known is not None:
         code, message, cure = known
         diagnostics.error(code, message, span, help=cure)
         return
     message = f"{quote(found)} cannot stand here"
-    expected = _join(describe_expected(grammar, fault.expected))
-    near = did_you_mean(found.lower(), _keywords(grammar, fault.expected))
+    expected = _join(describe_expected(grammar, possible))
+    near = did_you_mean(found.lower(), _keywords(grammar, possible))
     diagnostics.error("E1800", message, span, help=near or f"expected {expected}")
 
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from lockgate.language.blocks import split_blocks
 from lockgate.language.explain_faults import report_faults
-from lockgate.language.grammar import load_grammar
 from lockgate.language.layout import Braces, Word, read_gap, read_layout
-from lockgate.language.reading import MOST_FAULTS
+from lockgate.language.reading import MOST_FAULTS, grammar_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,12 +44,12 @@ def format_text(
     chunks = split_blocks(text)
     if not chunks:
         return _only_comments(text)
-    grammar = load_grammar(language.value)
     lines: list[str] = []
     position = 0
     is_good = True
     for chunk in chunks:
         block = text[chunk.start : chunk.end]
+        grammar = grammar_of(block, language)
         parsed = grammar.parse(block)
         report_faults(grammar, parsed, source, chunk, diagnostics)
         if parsed.faults or parsed.tree is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -18,27 +19,28 @@ if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
     from lockgate.language.ast import Block
     from lockgate.language.build import Rules
+    from lockgate.language.grammar import Grammar
     from lockgate.source import Source
 
 
+_TEST = re.compile(r"test(?![-\w.=/:])")
 MOST_FAULTS = 200
 """After so many places of a file that cannot be read, the rest is left."""
 
 
 class Language(Enum):
-    """Which language a file is in; the name of its grammar and of its files' ending."""
+    """Which language a file is in; the name of its grammar and of its files' ending.
+
+    A file of policies may hold tests, too; a file of tests holds nothing else.
+    """
 
     GATE = "gate"
     TESTS = "gatetest"
 
 
-def language_of(name: str, text: str) -> Language:
-    """Return the language of a file: by its name, else by its first word."""
-    if name.endswith((".gate", ".gatetest")):
-        return Language(name.rpartition(".")[2])
-    chunks = split_blocks(text)
-    is_test = bool(chunks) and text.startswith("test", chunks[0].start)
-    return Language.TESTS if is_test else Language.GATE
+def language_of(name: str) -> Language:
+    """Return the language of a file: by its name, else that which has every block."""
+    return Language.TESTS if name.endswith(".gatetest") else Language.GATE
 
 
 def read_file(source: Source, language: Language, diagnostics: Diagnostics) -> File:
@@ -63,7 +65,7 @@ def _read_blocks(
     chunks = split_blocks(text)
     if not chunks:
         return
-    grammar, rules = load_grammar(language.value), _rules(language)
+    rules = _rules(language)
     faults = 0
     for chunk in chunks:
         if faults >= MOST_FAULTS:
@@ -72,6 +74,7 @@ def _read_blocks(
             diagnostics.error("E1800", message, span, help="mend those above first")
             return
         block = text[chunk.start : chunk.end]
+        grammar = grammar_of(block, language)
         parsed = grammar.parse(block)
         faults += len(parsed.faults)
         report_faults(grammar, parsed, source, chunk, diagnostics)
@@ -80,6 +83,12 @@ def _read_blocks(
         built = build(parsed.tree, rules, source, chunk.start, diagnostics)
         if built is not None:
             yield built
+
+
+def grammar_of(block: str, language: Language) -> Grammar:
+    """Return the grammar of a block: tests have their own, beside policies, too."""
+    is_test = _TEST.match(block) is not None
+    return load_grammar((Language.TESTS if is_test else language).value)
 
 
 def _rules(language: Language) -> Rules:

@@ -8,16 +8,16 @@ from lockgate.language.ast_traces import Service, Trace
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
-    from lockgate.language import ast
     from lockgate.options import Options
 
 _NAMES = {Trace: "traces", Service: "services"}
 
 
-def report_block(block: ast.Block, options: Options, diagnostics: Diagnostics) -> None:
+def report_block(
+    block: Trace | Service, options: Options, diagnostics: Diagnostics
+) -> None:
     """Refuse a block; only warn of it with ``--allow-unenforced``, and do nothing."""
-    what = _NAMES.get(type(block), "tests")
-    message = f"{what} of the native language are not enforced yet"
+    message = f"{_NAMES[type(block)]} of the native language are not enforced yet"
     if options.allow_unenforced:
         cure = "it has no effect"
         diagnostics.warning("W1820", message, block.span, help=cure)
