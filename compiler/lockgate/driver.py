@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.beside import started_beside
+from lockgate.bounded import read_text
 from lockgate.collection import without_collection
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import parse_documents, read_documents
