@@ -1,8 +1,4 @@
-"""Other people's policies: each compiles, or is refused for the reason that the table gives.
-
-They are read where they lie, ``../shared`` from the project's root; elsewhere this is
-reported as not run.
-"""
+"""Other people's policies: each compiles, or is refused for the reason that the table gives."""
 
 from __future__ import annotations
 
@@ -18,23 +14,16 @@ from lockgate.frontend.yaml_reader import read_yaml
 from lockgate.ir.policy import Policy
 from lockgate.options import Options, Semantics
 from lockgate.source import Source
+from tests.beside import CILIUM, CONFORMANCE, needs_cases, needs_cilium
 from tests.frontend.policy_texts import kind_of, parse_nodes
 
 HERE = Path(__file__).parent
-SHARED = HERE.parent.parent / "shared"
-CORPUS = SHARED / "corpus" / "cilium"
-CONFORMANCE = SHARED / "conformance"
 
 EXPECTED = {
     fields[0]: fields[1]
     for line in (HERE / "corpus_expectations.txt").read_text().splitlines()
     if not line.startswith("#") and (fields := line.split(maxsplit=2))
 }
-
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"not run: no {CORPUS}")
-needs_cases = pytest.mark.skipif(
-    not CONFORMANCE.is_dir(), reason=f"not run: no {CONFORMANCE}"
-)
 
 
 def _read(text: str, options: Options) -> tuple[int, Diagnostics]:
@@ -54,31 +43,31 @@ def _errors(compilation: Compilation) -> str:
     return ",".join(sorted({error.code for error in errors}))
 
 
-@needs_corpus
+@needs_cilium
 @pytest.mark.parametrize(("file", "codes"), EXPECTED.items())
 def test_a_file_compiles_or_is_refused_with_reason(file: str, codes: str) -> None:
     """Exactly the expected errors, and verdict tables where there are none."""
-    compilation = compile_tables([CORPUS / file])
+    compilation = compile_tables([CILIUM / file])
     assert _errors(compilation) == codes.strip("ok-")
     assert (compilation.tables is not None) == compilation.ok
     assert bool(compilation.policies) == (codes != "-")
 
 
-@needs_corpus
+@needs_cilium
 @pytest.mark.parametrize("file", [f for f, code in EXPECTED.items() if "E300" in code])
 def test_what_is_unenforced_compiles_if_allowed(file: str) -> None:
     """``--allow-unenforced`` turns just those refusals into warnings."""
-    compilation = compile_tables([CORPUS / file], Options(allow_unenforced=True))
+    compilation = compile_tables([CILIUM / file], Options(allow_unenforced=True))
     assert _errors(compilation) == ""
     warned = {d.code.replace("W", "E") for d in compilation.diagnostics.found}
     assert warned >= set(EXPECTED[file].split(","))
     assert compilation.tables is not None
 
 
-@needs_corpus
+@needs_cilium
 def test_the_table_names_every_file() -> None:
     """A file that is added must be decided."""
-    files = (path.relative_to(CORPUS).as_posix() for path in CORPUS.rglob("*.yaml"))
+    files = (path.relative_to(CILIUM).as_posix() for path in CILIUM.rglob("*.yaml"))
     assert sorted(files) == sorted(EXPECTED)
 
 

@@ -23,7 +23,7 @@ NOBODY = "65534"
 
 under_dev = pytest.mark.skipif(
     not any(Path(sys.prefix).is_relative_to(f) for f in kernels.cache_folders()),
-    reason="would install an environment: run by ./dev test",
+    reason="installs an environment: ./dev test runs it",
 )
 
 
@@ -70,10 +70,10 @@ def test_run_reads_standard_input(tmp_path: Path) -> None:
 
 
 @under_dev
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 @pytest.mark.skipif(
     any(not folder.stat().st_mode & 1 for folder in Path(sys.base_prefix).parents),
-    reason="this Python is closed to other users",
+    reason="needs a Python that other users may run: the system's",
 )
 def test_root_and_then_a_user() -> None:
     """A user runs what root installed, and writes only to a folder of the user's own."""

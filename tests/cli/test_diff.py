@@ -187,7 +187,7 @@ def test_mistakes_are_trouble(here: Path, capsys: pytest.CaptureFixture[str]) ->
 def repository(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a repository: revision ``first`` has OLD, the next one NEW."""
     if shutil.which("git") is None:
-        pytest.skip("git is not installed")
+        pytest.skip("needs git: apt install git")
     for name in list(os.environ):
         if name.startswith("GIT_"):
             monkeypatch.delenv(name)
@@ -313,7 +313,7 @@ def test_no_repository(
 ) -> None:
     """Outside a repository a word that is no path is refused in plain words."""
     if shutil.which("git") is None:
-        pytest.skip("git is not installed")
+        pytest.skip("needs git: apt install git")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(Path.cwd().parent))
     assert _diff("main..HEAD", *SNAPSHOT) == 2
     assert "not a git repository" in capsys.readouterr().err

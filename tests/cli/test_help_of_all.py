@@ -44,7 +44,7 @@ def test_completion_has_every_verb_and_option(
     assert capsys.readouterr().out == script
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash: apt install bash")
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
@@ -113,7 +113,7 @@ def test_manual_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == page
 
 
-@pytest.mark.skipif(not shutil.which("groff"), reason="no groff")
+@pytest.mark.skipif(not shutil.which("groff"), reason="needs groff: apt install groff")
 def test_manual_page_is_good_roff(capsys: pytest.CaptureFixture[str]) -> None:
     """Groff has nothing to warn about, and shows examples as they are typed."""
     assert main(["man"]) == 0

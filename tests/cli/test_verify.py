@@ -324,8 +324,10 @@ def test_wrong_only_together(
 
 
 @pytest.mark.vm
-@pytest.mark.skipif(bool(missing(SERIES[0])), reason="no kernel for a machine is here")
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+@pytest.mark.skipif(
+    bool(missing(SERIES[0])), reason="needs QEMU and a kernel: ./dev test fetches them"
+)
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_another_kernel_without_privilege(shop_bundle: Path) -> None:
     """Somebody without any capability certifies a bundle on another kernel."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # /tmp may be root's own
@@ -396,7 +398,7 @@ def _newer() -> bytes:
 def test_the_newer_object_is_good_here(tmp_path: Path) -> None:
     """A kernel that knows the instruction accepts it: the refusal elsewhere is of that kernel."""
     if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 6):
-        pytest.skip("this kernel does not know the instruction")
+        pytest.skip("needs Linux 6.6, which knows the instruction")
     (tmp_path / "newer.o").write_bytes(_newer())
     assert main(["verify", str(tmp_path / "newer.o")]) == 0
 
@@ -407,4 +409,4 @@ def _python() -> str:
     for path in (Path(sys.executable).resolve(), Path(system)):
         if path.exists() and all(folder.stat().st_mode & 1 for folder in path.parents):
             return str(path)
-    pytest.skip("this Python is closed to other users")
+    pytest.skip(f"needs a Python that other users may run, such as {system}")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.beside import CONFORMANCE
 from tests.conformance.cases import read_cases
 from tests.conformance.engines import ENGINES
 from tests.conformance.own import write
 from tests.conformance.runner import run_cases
 
 HERE = Path(__file__).parent
-SHARED = HERE.parents[2] / "shared/conformance"
 
 DEFAULT = ("k8s_e2e", "npapi", "gotchas", "sample_l3l4", "sample_l7")
 CILIUM = ("gotchas", "sample_l3l4", "sample_l7", "quirks")
@@ -23,10 +23,10 @@ RUNS = [(name, "kubernetes") for name in DEFAULT] + [
 
 def find(name: str) -> Path:
     """Return the file of a set of cases, or skip where it is not present."""
-    for folder in (HERE, SHARED):
+    for folder in (HERE, CONFORMANCE):
         if (path := folder / f"{name}.jsonl").exists():
             return path
-    pytest.skip(f"not run: {name}.jsonl is not present")
+    pytest.skip(f"needs ../shared/conformance/{name}.jsonl beside this tree")
 
 
 @pytest.mark.parametrize(("name", "semantics"), RUNS)

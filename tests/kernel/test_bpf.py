@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import struct
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,7 @@ from tests.kernel.e2e.network import start
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.kernel,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-]
+pytestmark = pytest.mark.kernel
 
 EXAMPLE = """
 typedef unsigned int u32;

@@ -15,7 +15,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.language.conversion import Target, convert
 from lockgate.options import Options
-from tests.beside import CASES, CILIUM, needs_cases, needs_cilium
+from tests.beside import CILIUM, CONFORMANCE, needs_cases, needs_cilium
 from tests.language.convert import convert_texts, errors
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _objects(value: Any) -> Iterator[str]:  # noqa: ANN401  # any JSON
 @pytest.mark.parametrize("name", CASES)
 def test_conformance(name: str) -> None:
     """Valid policies of the conformance cases go there and back."""
-    lines = (CONFORMANCE_ / f"{name}.jsonl").read_text().splitlines()
+    lines = (CONFORMANCE / f"{name}.jsonl").read_text().splitlines()
     policies = {text for line in lines for text in _objects(json.loads(line))}
     step = len(policies) // MOST + 1
     found = [_there_and_back(text) for text in sorted(policies)[::step]]

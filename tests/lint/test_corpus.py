@@ -1,23 +1,20 @@
-"""Other people's policies: lint finds the real mistakes, and has no error beside them.
-
-They are read where they lie, ``../shared`` from the project's root; elsewhere this is
-reported as not run.
-"""
+"""Other people's policies: lint finds the real mistakes, and has no error beside them."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from lockgate.driver import compile_tables
 from lockgate.findings import Level
 from lockgate.lint.config import Config
 from lockgate.lint.judgement import Judgement, judge_policies
 from lockgate.options import Options
+from tests.beside import CILIUM, needs_cilium
 from tests.lint.judging import TODAY
 
-CORPUS = Path(__file__).parent.parent.parent.parent / "shared" / "corpus" / "cilium"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MISTAKES = {
     "auth/auth.yaml": {"E1004"},  # 'auth' for 'authentication'
     "kubernetes/clustermesh/cross-cluster-policy.yaml": {"E1004"},  # in metadata
@@ -29,8 +26,6 @@ WARNED = {
     "kubernetes/serviceaccount/demo-pods.yaml": {"W1031"},
 }
 
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"not run: no {CORPUS}")
-
 
 def _judge(files: list[Path]) -> Judgement:
     compilation = compile_tables(files, Options(allow_unenforced=True))
@@ -41,38 +36,38 @@ def _codes(judgement: Judgement, level: Level) -> set[str]:
     return {f.code for f in judgement.findings if f.severity is level}
 
 
-@needs_corpus
+@needs_cilium
 def test_each_file() -> None:
     """The table of mistakes is complete, and so is that of warnings."""
-    files = sorted(CORPUS.rglob("*.yaml"))
+    files = sorted(CILIUM.rglob("*.yaml"))
     assert len(files) > 20
     errors, warnings = {}, {}
     for file in files:
         judgement = _judge([file])
-        name = file.relative_to(CORPUS).as_posix()
+        name = file.relative_to(CILIUM).as_posix()
         errors[name] = _codes(judgement, Level.ERROR)
         warnings[name] = _codes(judgement, Level.WARNING)
     assert {name: codes for name, codes in errors.items() if codes} == MISTAKES
     assert {name: codes for name, codes in warnings.items() if codes} == WARNED
 
 
-@needs_corpus
+@needs_cilium
 def test_what_is_unenforced_is_no_mistake() -> None:
     """L7 rules and names are unsupported, each under the code of its page."""
     found = set()
-    for file in sorted((CORPUS / "l7").rglob("*.yaml")):
+    for file in sorted((CILIUM / "l7").rglob("*.yaml")):
         judgement = _judge([file])
         assert not _codes(judgement, Level.ERROR)
         found |= _codes(judgement, Level.UNSUPPORTED)
     assert {"E3001", "E3002", "E3004", "E3008"} <= found
 
 
-@needs_corpus
+@needs_cilium
 def test_all_files_together() -> None:
     """As one set, only names that stand twice are errors besides."""
     right = [
         file
-        for file in sorted(CORPUS.rglob("*.yaml"))
-        if file.relative_to(CORPUS).as_posix() not in MISTAKES
+        for file in sorted(CILIUM.rglob("*.yaml"))
+        if file.relative_to(CILIUM).as_posix() not in MISTAKES
     ]
     assert _codes(_judge(right), Level.ERROR) <= {"E1012"}

@@ -202,7 +202,9 @@ def test_size(pattern: str) -> None:
     assert regex_fault(pattern) is None
 
 
-@pytest.mark.skipif(find_spec("re2") is None, reason="google-re2 is not installed")
+@pytest.mark.skipif(
+    find_spec("re2") is None, reason="needs RE2: pip install google-re2"
+)
 def test_the_table_is_what_re2_says() -> None:
     """The numbers above are those of the library."""
     re2 = import_module("re2")

@@ -17,13 +17,13 @@ from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.ir.placement import Result
 from lockgate.lowering.places import place_policy
 from lockgate.options import Options
+from tests.beside import TETRAGON, needs_tetragon
 from tests.targets.running import running_kernel
 
 if TYPE_CHECKING:
     from lockgate.targets.target import Target
 
 HERE = Path(__file__).parent.parent
-CORPUS = HERE.parent.parent / "shared" / "corpus" / "tetragon"
 TABLE = [
     line.split(maxsplit=3)
     for line in (HERE / "tracing_expectations.txt").read_text().splitlines()
@@ -31,8 +31,6 @@ TABLE = [
 ]
 EXPECTED = {file: {"6.1": old, "6.12": new} for file, old, new, *_ in TABLE}
 ORDER = [Result.REFUSED, Result.LOWERED, Result.ATTACHED]
-
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"not run: no {CORPUS}")
 
 
 def answer(path: Path, target: Target) -> str:
@@ -50,19 +48,19 @@ def answer(path: Path, target: Target) -> str:
     return worst.result.value + (f"({worst.code})" if worst.code else "")
 
 
-@needs_corpus
+@needs_tetragon
 @pytest.mark.kernel
 def test_every_policy_has_the_answer_of_the_table() -> None:
     """On 6.1 and 6.12 exactly that of the table."""
     target = running_kernel()
     series = ".".join(os.uname().release.split("-")[0].split(".")[:2])
-    found = {file: answer(CORPUS / file, target) for file in EXPECTED}
+    found = {file: answer(TETRAGON / file, target) for file in EXPECTED}
     if series in ("6.1", "6.12"):
         assert found == {file: wanted[series] for file, wanted in EXPECTED.items()}
 
 
-@needs_corpus
+@needs_tetragon
 def test_the_table_names_every_file() -> None:
     """A file that is added must be decided."""
-    files = (path.relative_to(CORPUS).as_posix() for path in CORPUS.rglob("*.yaml"))
+    files = (path.relative_to(TETRAGON).as_posix() for path in TETRAGON.rglob("*.yaml"))
     assert sorted(files) == sorted(EXPECTED)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.beside import CONFORMANCE
 from tests.conformance.cases import read_cases
-from tests.conformance.test_reference import SHARED
 from tests.review.side_by_side import (
     OurMap,
     Question,
@@ -33,7 +33,10 @@ Object = dict[str, Any]
 
 NCA = os.environ.get("LOCKGATE_NCA")
 
-pytestmark = pytest.mark.skipif(not NCA, reason="LOCKGATE_NCA does not name nca")
+pytestmark = pytest.mark.skipif(
+    not NCA,
+    reason="needs LOCKGATE_NCA=PATH/TO/nca, of `pip install network-config-analyzer`",
+)
 
 
 def _sets() -> dict[str, list[Object]]:
@@ -44,7 +47,7 @@ def _sets() -> dict[str, list[Object]]:
             kinds = {o["kind"] for o in objects if "Policy" in o["kind"]}
             if kinds == {"NetworkPolicy"}:
                 found[f"{name} ({side})"] = objects
-    path = SHARED / "k8s_e2e.jsonl"
+    path = CONFORMANCE / "k8s_e2e.jsonl"
     for case in read_cases(path) if path.exists() else ():
         found[case.name] = case.accepted
     return found

@@ -31,7 +31,6 @@ def test_this_kernel_is_recorded() -> None:
 
 
 @pytest.mark.kernel
-@pytest.mark.skipif("VM_SHARED" in os.environ, reason="not run: slow in emulation")
 def test_the_same_kernel_gives_the_same_bytes(tmp_path: Path) -> None:
     """A recording can be committed and compared."""
     record(tmp_path)

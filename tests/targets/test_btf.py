@@ -106,7 +106,10 @@ def test_what_is_no_btf_is_refused(data: bytes) -> None:
         Btf(data)
 
 
-@pytest.mark.skipif(not VMLINUX.exists(), reason="not run: this kernel has no BTF")
+@pytest.mark.skipif(
+    not VMLINUX.exists(),
+    reason=f"needs {VMLINUX}, of a kernel with CONFIG_DEBUG_INFO_BTF",
+)
 def test_the_running_kernel() -> None:
     """Every type decodes, and what every kernel has is there."""
     types = Btf(VMLINUX.read_bytes())

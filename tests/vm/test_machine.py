@@ -24,7 +24,9 @@ HERE = [series for series in SERIES if not missing(series)]
 
 pytestmark = [
     pytest.mark.vm,
-    pytest.mark.skipif(not HERE, reason="no kernel for a virtual machine is here"),
+    pytest.mark.skipif(
+        not HERE, reason="needs QEMU and a kernel: ./dev test fetches them"
+    ),
 ]
 
 

@@ -46,7 +46,7 @@ _VENDOR = Path("/sys/class/dmi/id/sys_vendor")
 IS_EMULATED = _VENDOR.exists() and _VENDOR.read_text().startswith("QEMU")
 """Whether this is a guest in software, where a new process costs seconds."""
 on_real_machines = pytest.mark.skipif(
-    IS_EMULATED, reason="takes minutes in an emulated machine"
+    IS_EMULATED, reason="takes minutes in an emulated machine: run outside of one"
 )
 NO_ANSWER = 0.8 if IS_EMULATED else 0.25
 """Seconds after which a packet that is on its way within one machine was dropped."""

@@ -73,7 +73,7 @@ def vlan(
 ) -> Iterator[tuple[Network, str]]:
     """Connect host and outside by VLAN devices over the uplink; give the host's."""
     if not _has_vlans(network):
-        pytest.skip("this kernel has no VLAN devices")
+        pytest.skip("needs a kernel with VLAN devices, CONFIG_VLAN_8021Q")
     device = _add_vlan(network.host, UPLINK, request.param, 5)
     other = _add_vlan(network.outside, "eth0", request.param, 5)
     _address(network.host, device, HERE)
@@ -115,7 +115,7 @@ def test_pods_over_vlans(
 ) -> None:
     """A pod whose addresses are behind a VLAN device of its veth, judged at either."""
     if not _has_vlans(network):
-        pytest.skip("this kernel has no VLAN devices")
+        pytest.skip("needs a kernel with VLAN devices, CONFIG_VLAN_8021Q")
     inner = _add_vlan(network.pod("web"), "eth0", protocol, 7)
     outer = _add_vlan(network.host, "lg-web", protocol, 7)
     _address(network.host, outer, HERE)
@@ -249,7 +249,7 @@ def _unloaded(network: Network) -> Iterator[None]:
 
 def _require_tunnels() -> None:
     if not Path("/dev/net/tun").exists():
-        pytest.skip("this kernel has no tun devices")
+        pytest.skip("needs /dev/net/tun, of a kernel with CONFIG_TUN")
 
 
 def _drops(network: Network) -> dict[str, int]:

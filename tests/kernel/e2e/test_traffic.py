@@ -213,7 +213,7 @@ def test_sctp(network: Network, bundle: Bundler) -> None:
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
     except OSError as error:
-        pytest.skip(f"this kernel has no SCTP: {error.strerror}")
+        pytest.skip(f"needs a kernel with SCTP, CONFIG_IP_SCTP: {error.strerror}")
     web = Pod("web", WEB, ingress=(Allow("client", "sctp", 3868),))
     pods = (web, Pod("client", CLIENT), Pod("other", OTHER))
     network.apply(bundle(*pods))
