@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate.cli.inputs import add_file
 from lockgate.diagnostics import Severity
 from lockgate.faults import Fault
 from lockgate.ir.placement import Result
@@ -36,15 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "has its place, 1 some hook is refused, or the policies have errors, 2 usage, or a "
         "target that cannot be read."
     )
-    parser.add_argument(
-        "-f",
-        "--file",
-        action="append",
-        required=True,
-        metavar="PATH",
-        dest="files",
-        help="file or directory of policies, - for standard input; may be repeated",
-    )
+    add_file(parser, "file or directory of policies, - for standard input")
     parser.add_argument(
         "--target",
         action="append",

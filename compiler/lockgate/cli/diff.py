@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from lockgate.cli.inputs import add_cache, add_meaning, cache_folder, read_options
+from lockgate.cli.inputs import (
+    add_cache,
+    add_file,
+    add_meaning,
+    cache_folder,
+    read_options,
+)
 from lockgate.faults import Fault
 
 if TYPE_CHECKING:
@@ -41,15 +47,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Exit code: 0 nothing of --fail-on, 1 something of it, 2 trouble."
     )
     parser.add_argument("words", nargs="+", metavar="OLD NEW", help="see above")
-    parser.add_argument(
-        "-f",
-        "--file",
-        action="append",
-        default=[],
-        metavar="PATH",
-        dest="files",
-        help="belongs to both sides: a snapshot, policies; for revisions without a path, "
+    add_file(
+        parser,
+        "belongs to both sides: a snapshot, policies; for revisions without a path, "
         "what is read from them, where Git knows it",
+        is_required=False,
     )
     parser.add_argument(
         "--fail-on",

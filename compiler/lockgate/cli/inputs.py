@@ -17,15 +17,10 @@ if TYPE_CHECKING:
 
 def add_inputs(parser: argparse.ArgumentParser, *, are_required: bool = True) -> None:
     """Add the arguments."""
-    parser.add_argument(
-        "-f",
-        "--file",
-        action="append",
-        required=are_required,
-        default=[],
-        metavar="PATH",
-        dest="files",
-        help="file or directory of YAML or JSON, - for standard input; may be repeated",
+    add_file(
+        parser,
+        "file or directory of YAML or JSON, - for standard input",
+        is_required=are_required,
     )
     parser.add_argument(
         "--lock", type=Path, metavar="FILE", help="keep identity numbers in this file"
@@ -42,6 +37,22 @@ def add_inputs(parser: argparse.ArgumentParser, *, are_required: bool = True) ->
         help="deny, with a warning, what needs L7 rules, DNS names or a proxy",
     )
     add_cache(parser)
+
+
+def add_file(
+    parser: argparse.ArgumentParser, meaning: str, *, is_required: bool = True
+) -> None:
+    """Add ``-f``."""
+    parser.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        required=is_required,
+        default=[],
+        metavar="PATH",
+        dest="files",
+        help=f"{meaning}; may be repeated",
+    )
 
 
 def add_meaning(parser: argparse.ArgumentParser) -> None:

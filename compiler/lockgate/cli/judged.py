@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.cli.inputs import (
     add_cache,
+    add_file,
     add_inputs,
     add_meaning,
     compile_settings,
@@ -82,16 +83,7 @@ def add_judged(parser: argparse.ArgumentParser) -> None:
 
 def add_files(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of verbs that only judge files: nothing is written or enforced."""
-    parser.add_argument(
-        "-f",
-        "--file",
-        action="append",
-        required=True,
-        metavar="PATH",
-        dest="files",
-        help="file or directory of policies and snapshot, - for standard input; may be "
-        "repeated",
-    )
+    add_file(parser, "file or directory of policies and snapshot, - for standard input")
     add_cache(parser)
     parser.set_defaults(lock=None, locked=False, node=None)
 

@@ -6,7 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.inputs import add_cache, add_meaning, cache_folder, read_options
+from lockgate.cli.inputs import (
+    add_cache,
+    add_file,
+    add_meaning,
+    cache_folder,
+    read_options,
+)
 from lockgate.collection import keep_to_the_end, without_collection
 from lockgate_runtime.terminal import has_colour
 
@@ -51,16 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "only policies are judged.  Exit code: 0 no error, 1 an error (or what --fail-on "
         "says), 2 could not judge."
     )
-    parser.add_argument(
-        "-f",
-        "--file",
-        action="append",
-        required=True,
-        metavar="PATH",
-        dest="files",
-        help="file or directory of policies, a snapshot, - for standard input; may be "
-        "repeated",
-    )
+    add_file(parser, "file or directory of policies, a snapshot, - for standard input")
     parser.add_argument(
         "-o", "--output", choices=_FORMS, default="text", help="default: text"
     )

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from lockgate.cli.inputs import add_file
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
@@ -41,15 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "could be judged."
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
-    parser.add_argument(
-        "-f",
-        "--file",
-        action="append",
-        required=True,
-        metavar="PATH",
-        dest="files",
-        help="the sources, named as when they were compiled; may be repeated",
-    )
+    add_file(parser, "the sources, named as when they were compiled")
     parser.add_argument(
         "--packets",
         default="pairs",
