@@ -32,6 +32,9 @@ _MAPPED = 1 << 20
 _CHUNK = 1 << 20
 """Bytes of a stream that are read at once."""
 
+_NOTHING = os.makedev(1, 3)
+"""Linux' number of /dev/null (admin-guide/devices.txt)."""
+
 _KINDS = (
     (stat.S_ISCHR, "it is a device"),
     (stat.S_ISBLK, "it is a device"),
@@ -44,9 +47,9 @@ _KINDS = (
 def open_file(name: str | Path) -> Iterator[BinaryIO]:
     """Open a file or a pipe to read."""
     path = Path(name)
-    _check_kind(path.stat().st_mode, name)
+    _check_kind(path.stat(), name)
     with path.open("rb") as file:
-        _check_kind(os.fstat(file.fileno()).st_mode, name)
+        _check_kind(os.fstat(file.fileno()), name)
         yield file
 
 
@@ -89,17 +92,23 @@ def read_stream(file: BinaryIO, name: str | Path = "<stdin>") -> Data:
 def read_text(path: str | Path) -> str:
     """Return the text of a file of settings; a Fault (E1002) where it is none."""
     data = bytes(read_file(path)[:])
+    at = data.find(b"\0")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = 1 + data.count(b"\n", 0, error.start)
-        message = f"{path}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8"
-        raise Fault("E1002", message, "save the file as UTF-8") from None
+        at = error.start
+    if at < 0:
+        return text
+    line = 1 + data.count(b"\n", 0, at)
+    message = f"{path}, line {line}: byte 0x{data[at]:02x} is no text of UTF-8"
+    raise Fault("E1002", message, "save the file as UTF-8")
 
 
-def _check_kind(mode: int, name: str | Path) -> None:
+def _check_kind(status: os.stat_result, name: str | Path) -> None:
+    if status.st_rdev == _NOTHING and stat.S_ISCHR(status.st_mode):
+        return  # /dev/null holds nothing, and does nothing
     for is_kind, what in _KINDS:
-        if is_kind(mode):
+        if is_kind(status.st_mode):
             raise OSError(errno.EINVAL, what, str(name))
 
 

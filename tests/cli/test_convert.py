@@ -168,7 +168,7 @@ def test_fmt_leaves_mistakes(
     bad, good = tmp_path / "a.gate", tmp_path / "b.gate"
     bad.write_text("policy   a in b for pods { isolat in }\n")
     good.write_text(f"   {GATE}")
-    assert main(["fmt", str(bad), str(good)]) == 1
+    assert main(["fmt", str(bad), str(good)]) == 2
     assert "did you mean 'isolate'?" in capsys.readouterr().err
     assert bad.read_text().startswith("policy   a")
     assert good.read_text() == GATE

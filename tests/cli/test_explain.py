@@ -147,8 +147,8 @@ def test_a_wrong_command_line(
 
 
 def test_an_unknown_end(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 1, as for a policy that names nobody."""
-    _, err = explain(capsys, "a/nobody", "a/web", "80/TCP", *files, code=1)
+    """Nothing is explained of nobody: exit code 2."""
+    _, err = explain(capsys, "a/nobody", "a/web", "80/TCP", *files, code=2)
     assert "nobody is called 'a/nobody'" in err
 
 
@@ -230,9 +230,9 @@ def test_no_host_policy_no_question(
 def test_a_bundle_that_is_not_there_or_damaged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The one is a wrong command line, the other is refused."""
+    """Nothing can be explained by either."""
     flow = ("a/client", "a/web", "80/TCP")
     _, err = explain(capsys, *flow, str(tmp_path / "nope"), code=2)
     assert "E5011" in err
-    _, err = explain(capsys, *flow, str(tmp_path), code=1)
+    _, err = explain(capsys, *flow, str(tmp_path), code=2)
     assert "E5010" in err

@@ -112,7 +112,7 @@ def test_a_bad_flow_is_refused(
 ) -> None:
     """What cannot be judged is a diagnostic with its line; the others are judged."""
     exit_code, answers, err = simulate(ALLOWED, flow)
-    assert exit_code == 1
+    assert exit_code == 2
     assert f"error[{code}]" in err
     assert "flows.jsonl:2:1" in err
     assert answers[0]["verdict"] == "allow"
@@ -128,7 +128,7 @@ def test_families_that_disagree_are_an_error(
     flows = tmp_path / "flows.jsonl"
     flows.write_text(json.dumps(ALLOWED))
     files = ["-f", str(policy), "-f", str(CLUSTER), "--flows", str(flows)]
-    assert main(["simulate", *files, "--no-cache"]) == 1
+    assert main(["simulate", *files, "--no-cache"]) == 2
     assert "error[E2242]" in capsys.readouterr().err
 
 
@@ -138,14 +138,14 @@ def test_files_or_a_bundle(capsys: pytest.CaptureFixture[str]) -> None:
     assert "E2203" in capsys.readouterr().err
 
 
-def test_refused_policies_are_exit_code_1(
+def test_by_refused_policies_nothing_is_judged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is judged by a policy that is mistaken."""
+    """A policy that is mistaken is exit code 2."""
     policy = tmp_path / "p.yaml"
     policy.write_text(POLICY.replace("ingress", "ingres"))
     files = ["-f", str(policy), "-f", str(CLUSTER), "--flows", "/dev/null"]
-    assert main(["simulate", *files, "--no-cache"]) == 1
+    assert main(["simulate", *files, "--no-cache"]) == 2
     assert "E1004" in capsys.readouterr().err
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.messages import FORMATS, exit_code, print_diagnostics
+from lockgate.cli.messages import FORMATS, UNJUDGED, print_diagnostics
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Convert policies between YAML (every kind that compile reads) and the native "
         "language.  What is written means the same: it is read again and compared; what "
         "cannot be said is an error at its place, and nothing is written.  Comments, labels "
-        "and descriptions are not carried over."
+        "and descriptions are not carried over.  Exit code: 0 converted, 1 something cannot "
+        "be said, 2 the input has mistakes or cannot be read."
     )
     parser.add_argument(
         "files",
@@ -76,8 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
         semantics=Semantics(arguments.semantics), cluster_name=arguments.cluster_name
     )
     parsed = parse_documents(documents, options, diagnostics)
+    is_read = diagnostics.ok
     text = ""
-    if diagnostics.ok:
+    if is_read:
         text = convert(
             parsed,
             Target(arguments.to),
@@ -91,4 +93,6 @@ def run(arguments: argparse.Namespace) -> int:
             pass
     elif diagnostics.ok and arguments.message_format == "text":
         sys.stdout.write(text)
-    return exit_code(diagnostics)
+    if not is_read:
+        return UNJUDGED
+    return 0 if diagnostics.ok else 1

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from lockgate.cli.judged import Judged, RefusedError, add_judged, read_judged
+from lockgate.cli.messages import UNJUDGED
 from lockgate.faults import Fault
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "address, @host (the node of the other end, or --node) or @remote-node; the port of "
         "ICMP is its type.  With one word, "
         "a diagnostic's code: what it means and how to mend it; or a language of ours on "
-        "one page."
+        "one page.  Exit code: 0 explained, 2 could not."
     )
     parser.add_argument(
         "words",
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         judged = read_judged(arguments, bundle)
     except RefusedError:
-        return 1
+        return UNJUDGED
     return _explain_flow(flow, judged, arguments)
 
 
@@ -149,7 +150,7 @@ def _explain_flow(
         answer = simulation.answer(parsed)
     except FlowError as error:
         print(f"lockgate: {error}", file=sys.stderr)
-        return 1
+        return UNJUDGED
     explainer = Explainer(simulation, judged.middle)
     sides = explainer.explain(answer)
     if arguments.output == "json":

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.cli.messages import exit_code, print_diagnostics
+from lockgate.cli.messages import UNJUDGED, print_diagnostics
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
         "Write files of the native language in their one form, in place.  Comments stay; "
-        "formatting twice changes nothing; a file with mistakes is left as it is."
+        "formatting twice changes nothing; a file with mistakes is left as it is.  Exit code: "
+        "0 done or in its form, 1 --check would change something, 2 a file has mistakes or "
+        "cannot be read."
     )
     parser.add_argument(
         "files",
@@ -67,7 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         summary = {"files": len(changes), "changed": len(changed)}
         sys.stdout.write(print_results(results, summary))
-    return exit_code(diagnostics) or int(bool(changed) and arguments.check)
+    if not diagnostics.ok:
+        return UNJUDGED
+    return int(bool(changed) and arguments.check)
 
 
 def _format(

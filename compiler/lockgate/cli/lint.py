@@ -45,8 +45,6 @@ in .lockgate-lint.yaml (`lockgate schema lint` describes all of it):
 
 _FORMS = ("text", "json", "sarif", "github", "junit", "markdown")
 _FAILING = ("error", "warning", "note")
-_UNREAD = "E1001"
-"""A file that cannot be read: then nothing can be judged."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +53,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Find what compiles, and is still not what was meant, besides all that compile "
         "says.  What is not enforced yet is 'unsupported', and no error.  Without a snapshot "
         "only policies are judged.  Exit code: 0 no error, 1 an error (or what --fail-on "
-        "says), 2 could not judge."
+        "says; text that is no YAML is an error), 2 could not judge (an input that is no "
+        "text, or cannot be read)."
     )
     add_file(parser, "file or directory of policies, a snapshot, - for standard input")
     parser.add_argument(
@@ -152,10 +151,11 @@ def _print(judgement: Judgement, form: str) -> None:
 
 
 def _exit_code(judgement: Judgement, compilation: Compilation, fail_on: str) -> int:
+    from lockgate.cli.messages import UNJUDGED, exit_code
     from lockgate.findings import Level
 
-    if any(d.code == _UNREAD for d in compilation.diagnostics.found):
-        return 2
+    if exit_code(compilation.diagnostics) == UNJUDGED:
+        return UNJUDGED
     levels = [Level(word) for word in _FAILING[: _FAILING.index(fail_on) + 1]]
     return 1 if judgement.worst(levels) else 0
 
@@ -214,18 +214,20 @@ def _read_known(
 
 
 def _source(path: Path) -> Source:
+    from lockgate.bounded import read_text
     from lockgate.source import Source
 
-    return Source(str(path), path.read_bytes().decode(errors="replace"))
+    return Source(str(path), read_text(path))
 
 
 def _write_known(path: Path, judgement: Judgement, compilation: Compilation) -> int:
+    from lockgate.cli.messages import UNJUDGED, exit_code
     from lockgate.exchange import replaced_file
     from lockgate.lint.baseline import write_baseline
 
-    if any(d.code == _UNREAD for d in compilation.diagnostics.found):
+    if exit_code(compilation.diagnostics) == UNJUDGED:
         _print(judgement, "text")
-        return 2
+        return UNJUDGED
     with replaced_file(path, write_baseline(judgement.findings)):
         pass
     print(f"{path}: {len(judgement.findings)} findings", file=sys.stderr)

@@ -131,7 +131,10 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
     parser = argparse.ArgumentParser(
         prog="lockgate",
         description="Compile network policy to BPF, and put it in force.",
-        epilog="`lockgate VERB --help` shows the arguments of a verb, with examples.",
+        epilog="`lockgate VERB --help` shows the arguments of a verb, with examples.  "
+        "Exit code: 0 fine or the same; 1 judged, and found something; 2 could not judge (a "
+        "mistake in a document is 1 for lint and compile, and 2 for verbs that cannot judge "
+        "without it).",
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -20,7 +20,12 @@ _EXIT_CODES = (
         "1",
         "judged, and found something: an error, a difference, a failed expectation",
     ),
-    ("2", "could not judge: wrong usage, input that cannot be read, environment"),
+    (
+        "2",
+        "could not judge: wrong usage, input that is no text or cannot be read, environment; "
+        "for verbs that judge something else than documents, mistakes in documents, too (a "
+        "syntax error is 1 for lint and compile, 2 for diff, test, prove, replay, fmt ...)",
+    ),
 )
 
 

@@ -1,4 +1,10 @@
-"""Print diagnostics in the form that was asked for, and draw the exit code from them."""
+"""Print diagnostics in the form that was asked for, and draw the exit code from them.
+
+The exit code of every verb is 0 for fine or the same, 1 where it judged and found something,
+2 where it could not judge.  A mistake in a document is a finding of the verbs that judge
+documents (``lint``, ``compile``), and keeps every other verb from judging.  What is no text
+at all keeps each verb from it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +19,11 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "sarif")
 
-_ENVIRONMENT = ("E1001", "E4")
-"""Codes that tell of no mistake in a document: it cannot be read, or there is no clang."""
+UNJUDGED = 2
+"""Exit code where nothing was judged."""
+
+_ENVIRONMENT = ("E1001", "E1002", "E1025", "E4")
+"""Codes that tell of no mistake in a document: there is no text, or no clang."""
 
 
 def print_diagnostics(diagnostics: Diagnostics, form: str = "text") -> None:
@@ -29,8 +38,8 @@ def print_diagnostics(diagnostics: Diagnostics, form: str = "text") -> None:
 
 
 def exit_code(diagnostics: Diagnostics) -> int:
-    """Return 0 for done, 1 for a refused input, 2 where a file or the compiler lacks."""
+    """Return the exit code of a verb that judges documents."""
     errors = [d.code for d in diagnostics.found if d.severity is Severity.ERROR]
-    if not errors:
-        return 0
-    return 2 if all(code.startswith(_ENVIRONMENT) for code in errors) else 1
+    if any(code.startswith(_ENVIRONMENT) for code in errors):
+        return UNJUDGED
+    return 1 if errors else 0

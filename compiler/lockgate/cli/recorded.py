@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from lockgate.faults import Fault
@@ -71,10 +69,12 @@ def report_reading(reading: Reading, judged: int, diagnostics: Diagnostics) -> N
 
 @contextmanager
 def _opened(name: str) -> Iterator[IO[bytes]]:
+    from lockgate.bounded import open_file, standard_input
+
     if name == "-":
-        yield sys.stdin.buffer
+        yield standard_input()
         return
-    with Path(name).open("rb") as stream:
+    with open_file(name) as stream:
         yield stream
 
 

@@ -6,7 +6,6 @@ import json
 import sys
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.cli.judged import (
@@ -16,7 +15,7 @@ from lockgate.cli.judged import (
     compiled_bundle,
     read_judged,
 )
-from lockgate.cli.messages import print_diagnostics
+from lockgate.cli.messages import UNJUDGED, print_diagnostics
 
 if TYPE_CHECKING:
     import argparse
@@ -42,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "@host, @remote-node), protocol, port (the type for ICMP), perhaps http or dns.  "
         "@host is the node of the other end; where that is on none, it is --node, or nobody.  "
         "A denied flow is exit code 0; where flows bring expectations (expect, "
-        "expect_k8s), an answer that differs is exit code 1."
+        "expect_k8s), an answer that differs is exit code 1; 2 is for policies or flows that "
+        "could not be judged."
     )
     parser.add_argument(
         "bundle", nargs="?", metavar="BUNDLE", help="judge by this instead of files"
@@ -74,13 +74,16 @@ def run(arguments: argparse.Namespace) -> int:
         with _simulation(arguments) as simulation:
             differ = _judge(flows, simulation, arguments.output, diagnostics, of_cilium)
     except RefusedError:
-        return 1
+        return UNJUDGED
     print_diagnostics(diagnostics)
-    return 1 if differ or not diagnostics.ok else 0
+    if differ:
+        return 1
+    return 0 if diagnostics.ok else UNJUDGED
 
 
 def _read(arguments: argparse.Namespace) -> tuple[str, str]:
     """Return the name and the text of the flows; they are not asked for twice."""
+    from lockgate.bounded import read_file, read_stream, standard_input
     from lockgate.faults import Fault
 
     name = arguments.flows
@@ -91,9 +94,9 @@ def _read(arguments: argparse.Namespace) -> tuple[str, str]:
             "name a file for one of them",
         )
     is_input = name == "-"
-    data = sys.stdin.buffer.read() if is_input else Path(name).read_bytes()
+    data = read_stream(standard_input()) if is_input else read_file(name)
     # Bytes that are not UTF-8 make a line no JSON, and so it is reported.
-    return "<stdin>" if is_input else name, data.decode(errors="replace")
+    return "<stdin>" if is_input else name, bytes(data[:]).decode(errors="replace")
 
 
 @contextmanager

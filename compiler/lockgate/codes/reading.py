@@ -30,8 +30,8 @@ EXPLANATIONS = (
         "E1002",
         "not-utf8",
         "the file is no UTF-8 text",
-        "YAML and JSON of Kubernetes are UTF-8, and no text has a byte 0x00.  Windows PowerShell writes UTF-16 when "
-        "output is redirected with '>'.",
+        "YAML and JSON of Kubernetes are UTF-8, and no text has a byte 0x00.  Windows "
+        "PowerShell writes UTF-16 when output is redirected with '>'.",
         "Save the file as UTF-8; a byte order mark at its beginning does no harm.",
     ),
     Explanation(

@@ -18,6 +18,7 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.artifact import describe_tables
+from lockgate.bounded import read_text
 from lockgate.codegen.pack import pack_maps
 from lockgate.codegen.table_text import print_tables
 from lockgate.collection import without_collection
@@ -127,7 +128,7 @@ def read_setting(folder: Path, diagnostics: Diagnostics) -> Setting | None:
     path = folder / CONFIG
     if not path.exists():
         return Setting(_inputs_inside(folder), Options(allow_unenforced=True))
-    source = Source(str(path), path.read_text(encoding="utf-8"))
+    source = Source(str(path), read_text(path))
     nodes = read_yaml(source, diagnostics)
     if not nodes:
         if diagnostics.ok:

@@ -1,0 +1,151 @@
+"""One rule for the exit codes of all verbs that judge, whatever is wrong with their input."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockgate.cli.main import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec: {podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {nodeName: node-1}
+status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}]}
+"""
+GATE = "policy web in shop for pods {\n  isolate in\n}\n"
+TEST = 'test "web" {\n  expect deny @world -> shop:app=web tcp/80\n}\n'
+FLOW = {"src": "192.0.2.1", "dst": "shop/web", "protocol": "TCP", "port": 80}
+
+VERBS = {
+    "lint": ("lint", "-f", "INPUT"),
+    "compile": ("compile", "-f", "INPUT"),
+    "diff": ("diff", "INPUT", "good.yaml"),
+    "test": ("test", "-f", "INPUT", "good.gatetest"),
+    "golden": ("golden", "check", "golden"),
+    "convert": ("convert", "INPUT", "--to", "gate"),
+    "replay": ("replay", "-f", "INPUT", "flows.jsonl"),
+    "suggest": ("suggest", "-f", "INPUT", "flows.jsonl"),
+    "simulate": ("simulate", "-f", "INPUT", "--flows", "flows.jsonl"),
+    "explain": ("explain", "shop/web", "shop/web", "80/TCP", "-f", "INPUT"),
+}
+JUDGES_DOCUMENTS = {"lint", "compile"}
+
+MISTAKES = {
+    "yaml syntax": b"a: [\n",
+    "json syntax": b'{"a": \n',
+    "unknown field": POLICY.replace("ingress:", "ingres:").encode(),
+    "no object": b"just words\n",
+    "native syntax": b"# lockgate: gate\npolicy a in\n",
+}
+NO_TEXT = {
+    "no UTF-8": POLICY.encode() + b"# \xff\n",
+    "a NUL": POLICY.encode() + b"# \0\n",
+    "UTF-16": POLICY.encode("utf-16"),
+    "nothing": b"",
+    "blanks": b"\n \n",
+    "native, no UTF-8": b"# lockgate: gate\n# \xff\n",
+    "no file": None,
+}
+"""Content that no verb can judge; None: there is no such file."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder with good files of each kind."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "good.yaml").write_text(POLICY)
+    (tmp_path / "good.gatetest").write_text(TEST)
+    (tmp_path / "flows.jsonl").write_text(json.dumps(FLOW) + "\n")
+    (tmp_path / "golden").mkdir()
+    (tmp_path / "golden/.lockgate-golden.yaml").write_text("inputs: [../input.yaml]\n")
+    return tmp_path
+
+
+def _run(verb: str, content: bytes | None, folder: Path) -> int:
+    if content is not None:
+        (folder / "input.yaml").write_bytes(content)
+    return main([w.replace("INPUT", "input.yaml") for w in VERBS[verb]])
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+@pytest.mark.parametrize("verb", VERBS)
+def test_mistakes(verb: str, what: str, folder: Path) -> None:
+    """A mistake is a finding where documents are judged; other verbs cannot judge then."""
+    code = _run(verb, MISTAKES[what], folder)
+    assert code == (1 if verb in JUDGES_DOCUMENTS else 2)
+
+
+@pytest.mark.parametrize("what", NO_TEXT)
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_text(verb: str, what: str, folder: Path) -> None:
+    """What is no text keeps every verb from judging."""
+    assert _run(verb, NO_TEXT[what], folder) == 2
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {"golden", "replay", "suggest"}))
+def test_good_input(verb: str, folder: Path) -> None:
+    """The same words with good input are judged."""
+    assert _run(verb, POLICY.encode(), folder) == 0
+
+
+@pytest.mark.parametrize("what", ["native syntax", "no UTF-8", "a NUL", "nothing"])
+@pytest.mark.parametrize("words", [("fmt",), ("fmt", "--check")])
+def test_fmt(words: tuple[str, ...], what: str, folder: Path) -> None:
+    """What cannot be read has no form, with --check or without."""
+    content = {**MISTAKES, **NO_TEXT}[what] or b""
+    (folder / "input.gate").write_bytes(content)
+    (folder / "other.gate").write_text(f"  {GATE}")
+    assert main([*words, "input.gate", "other.gate"]) == 2
+    assert (folder / "input.gate").read_bytes() == content
+
+
+def test_convert_refuses(folder: Path) -> None:
+    """What was read and cannot be said in the other language was judged."""
+    text = GATE.replace("isolate in", "isolate in\n  allow in from pods on icmp")
+    (folder / "p.gate").write_text(text)
+    assert main(["convert", "p.gate", "--to", "yaml"]) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("lint", "-f", "good.yaml", "--config", "other"),
+        ("lint", "-f", "good.yaml", "--baseline", "other"),
+        ("compile", "-f", "good.yaml", "--lock", "other"),
+        ("simulate", "-f", "good.yaml", "--flows", "other"),
+        ("replay", "-f", "good.yaml", "other"),
+        ("suggest", "-f", "good.yaml", "other"),
+        ("golden", "check", "golden"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"\0\n", "/dev/zero", "folder"])
+def test_other_files(
+    words: tuple[str, ...],
+    content: bytes | str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Settings and recordings that are no text, or endless, are told of; nothing is judged."""
+    other = folder / ("golden/.lockgate-golden.yaml" if "golden" in words else "other")
+    other.unlink(missing_ok=True)
+    if isinstance(content, bytes):
+        other.write_bytes(content)
+    elif content == "folder":
+        other.mkdir()
+    else:
+        other.symlink_to(content)
+    assert main(list(words)) == 2
+    assert "Traceback" not in capsys.readouterr().err
