@@ -177,6 +177,56 @@ def test_installers_wait_for_each_other(
             assert waiting.stdout.read() == "mine\n"
 
 
+def test_what_root_installs_is_for_all(dev: ModuleType, tmp_path: Path) -> None:
+    """A strict umask of root's does not close the cache to others, and comes back."""
+    before = os.umask(0o077)
+    try:
+        with dev.locked(tmp_path / "cache"):
+            (tmp_path / "cache/python-1").mkdir()
+        after = os.umask(0o077)
+    finally:
+        os.umask(before)
+    assert after == 0o077
+    for folder in (tmp_path / "cache", tmp_path / "cache/python-1"):
+        assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_closed_environment_is_none(
+    dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a user may not look into is not there for the user."""
+
+    def refuse(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert not dev.is_complete(tmp_path)
+
+
+def test_nowhere_to_install(dev: ModuleType, tmp_path: Path) -> None:
+    """A folder that cannot be made, or written, is a message with the cure."""
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(dev.InstallError, match=r"cannot install into .*/file/cache"),
+        dev.locked(tmp_path / "file/cache"),
+    ):
+        pytest.fail("it is not there")
+
+
+def test_how_it_starts_and_is_interrupted(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `su`, administrators' programs are found too; Ctrl-C ends without a trace."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+    def interrupt(_: list[str]) -> int:
+        assert os.environ["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dev, "run", interrupt)
+    assert dev.main(["run"]) == 130
+
+
 def test_apt_is_for_root(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user is told the command instead of being asked for a password."""
     monkeypatch.setattr(dev, "os", SimpleNamespace(geteuid=lambda: 1000))
@@ -197,6 +247,7 @@ def test_newest_plain_kernel(
         "linux-image-6.12.111+deb12-rt-amd64",
         "linux-image-6.12.111+deb12-amd64-unsigned",
         "linux-image-6.12.111+deb12-amd64-dbg",
+        "linux-image-6.12.107+deb12.1-amd64",
         "linux-image-6.8.0-9-generic",
         "linux-image-6.8.0-88-generic",
         "linux-image-6.8.0-89-lowlatency",
@@ -208,13 +259,22 @@ def test_newest_plain_kernel(
     packages.fetch_kernel("6.12")
     packages.fetch_kernel("6.8")
     assert fetched == [
-        ("linux-image-6.12.107+deb12-amd64",),
+        ("linux-image-6.12.107+deb12.1-amd64",),
         ("linux-image-6.8.0-88-generic", "linux-modules-6.8.0-88-generic"),
     ]
     monkeypatch.setattr(packages, "_run", lambda *_: "")
     with pytest.raises(packages.FetchError, match=r"offer no linux-image-6\.1\."):
         packages.fetch_kernel("6.1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where apt says nothing and brings nothing, nothing is there."""
+    monkeypatch.setattr(packages, "cache_folders", lambda: [tmp_path])
+    monkeypatch.setattr(packages, "_run", lambda *_, folder: str(folder))
+    with pytest.raises(packages.FetchError, match="downloaded no busybox-static"):
+        packages.fetch_package("busybox-static")
+    assert list((tmp_path / "packages").iterdir()) == []
 
 
 def _dev(

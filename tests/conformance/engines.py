@@ -13,6 +13,7 @@ from lockgate.cli.kernel_judge import KernelJudge
 from lockgate.flows import parse_flow
 from lockgate.proof.reference.evaluator import Evaluator
 from lockgate.simulation import REDIRECT, Simulation, UnaskedError
+from lockgate.vm.kernels import cache_folders
 from lockgate_runtime.bundle import Bundle
 from lockgate_runtime.tables import PackedTables
 from tests.conformance.compiling import (
@@ -165,7 +166,8 @@ class KernelEngine(TablesEngine):
                 yield simulate(tables, judge, compilation.cluster, compilation.policies)
 
 
-_CACHE = Path("/var/tmp/lockgate/cache")  # noqa: S108  # objects, by the hash of their source
+_CACHE = cache_folders()[0]
+"""Objects lie there by the hash of their source."""
 
 ENGINES: dict[str, Callable[[str], Engine]] = {
     "reference": ReferenceEngine,

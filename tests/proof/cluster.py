@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.codegen.pack import pack_tables
@@ -16,18 +15,22 @@ from lockgate.proof.compare import Comparison
 from lockgate.proof.reference.evaluator import Evaluator
 from lockgate.proof.reference.located import read_objects
 from lockgate.source import Source
+from lockgate.vm.kernels import cache_folders
 from lockgate_runtime.tables import DESCRIBED, PACKED, PackedTables
 from tests.conformance.compiling import parse_objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from lockgate.artifact import Bundle
     from lockgate.proof.differences import TableProof
 
 Object = dict[str, Any]
 
-CACHE = Path("/var/tmp/lockgate/cache")  # noqa: S108  # objects, by the hash of their source
+CACHE = cache_folders()[0]
+"""Objects lie there by the hash of their source."""
+
 OPTIONS = Options(allow_unenforced=True)
 
 

@@ -145,7 +145,7 @@ def missing(series: str) -> list[str]:
 
 def order(name: str) -> list[int]:
     """Return what the versions in names are sorted by."""
-    return [int(number) for number in re.findall(r"\d+", name)]
+    return [int(number) for number in re.findall(r"\d+", name.removesuffix("-amd64"))]
 
 
 def _is_static(program: Path) -> bool:

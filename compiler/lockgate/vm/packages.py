@@ -76,7 +76,10 @@ def fetch_package(name: str, *more: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
         _run("apt-get", "download", "--quiet", name, *more, folder=Path(work))
-        _unpack(sorted(Path(work).glob("*.deb")), folder / name)
+        packages = sorted(Path(work).glob("*.deb"))
+        if len(packages) != 1 + len(more):
+            raise FetchError(f"apt-get downloaded no {' '.join([name, *more])}")
+        _unpack(packages, folder / name)
 
 
 def unpacked(folder: Path) -> Path:

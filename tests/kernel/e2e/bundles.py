@@ -7,11 +7,9 @@ what the runtime and the datapath do.
 from __future__ import annotations
 
 import functools
-import os
 from array import array
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.artifact import describe_bundle, seal_bundle, write_bundle
@@ -39,12 +37,14 @@ from lockgate.ir.tables import (
 from lockgate.options import Options
 from lockgate.toolchain.clang import compile_c, find_compiler
 from lockgate.toolchain.elf import read_elf
+from lockgate.vm.kernels import cache_folders
 from lockgate_runtime.manifest import Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", "/var/tmp")) / "lockgate" / "test-objects"  # noqa: S108  # only clang's output, by its hash
+CACHE = cache_folders()[0]
 """Objects by the hash of their C: a guest kernel's tests find those of the host there."""
 
 NODE = "node-1"
@@ -232,7 +232,7 @@ def build_tables(pods: Sequence[Pod], node: Node | None = None) -> Tables:
 @functools.cache
 def _compiled(sources: tuple[tuple[str, str], ...]) -> dict[str, bytes]:
     diagnostics = Diagnostics()
-    objects = compile_c(dict(sources), diagnostics, cache_folder=CACHE)
+    objects = compile_c(dict(sources), diagnostics, cache_folder=CACHE / "objects")
     assert objects, diagnostics
     return objects
 
