@@ -45,14 +45,15 @@ def test_a_certificate_says_what_was_proved(
     """It names bundle, sources, options and counts, and what it does not claim."""
     assert prove(folder) == 0
     out = capsys.readouterr().out
-    assert "proved, exhaustive over atoms" in out
+    claim = "tables proved, exhaustive over atoms; no packet was sent"
+    assert out.startswith(f"{folder}/bundle: {claim}\n")
     assert "verified" not in out
     text = (folder / "bundle.proof.json").read_text()
     statement = json.loads(text)
     predicate = statement["predicate"]
     digest = Bundle.open(folder / "bundle").manifest.digest
     assert statement["subject"][0]["digest"] == {"sha256": digest}
-    assert predicate["claim"] == "exhaustive over atoms"
+    assert predicate["claim"] == claim
     assert predicate["options"]["semantics"] == "kubernetes"
     assert predicate["tables"]["visited_cells"] > 0
     assert len(predicate["sources"]) == len(list((folder / "sources").iterdir()))
@@ -60,6 +61,18 @@ def test_a_certificate_says_what_was_proved(
     assert any("no packet was sent" in line for line in predicate["outside"])
     assert prove(folder) == 0
     assert (folder / "bundle.proof.json").read_text() == text
+
+
+def test_tables_alone_are_never_called_proved(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a script reads says so too, whichever field it looks at."""
+    assert prove(folder, "-o", "json") == 0
+    summary = json.loads(capsys.readouterr().out)["summary"]
+    assert summary["proved"] is False
+    assert summary["tables_proved"] is True
+    assert summary["packets_cover"] == "none"
+    assert summary["claim"].startswith("tables proved")
 
 
 def test_other_sources_are_not_proved(
@@ -80,7 +93,9 @@ def test_other_sources_are_not_proved(
     assert first["direction"] == "ingress"
     assert path.name in first["expected"]
     assert first["traffic"] == "TCP/8011"
-    assert answer["summary"]["proved"] is False
+    summary = answer["summary"]
+    assert (summary["proved"], summary["tables_proved"]) == (False, False)
+    assert summary["claim"] == "not proved"
     assert not (folder / "bundle.proof.json").exists()
 
 
@@ -142,7 +157,7 @@ def test_compile_proves_what_it_wrote(
     words += ["--cache", str(CACHE), "--allow-unenforced"]
     assert main([*words, "-o", str(folder / "new")]) == 0
     output = capsys.readouterr()
-    assert "proved, exhaustive over atoms" in output.err
+    assert "tables proved, exhaustive over atoms; no packet was sent" in output.err
     assert output.out == ""
     assert (folder / "new.proof.json").exists()
     assert main(words) == 2

@@ -10,10 +10,11 @@ import pytest
 
 from lockgate.artifact import seal_bundle, write_bundle
 from lockgate.cli.prove import Trial
-from lockgate.cli.prove_packets import share_budget
+from lockgate.cli.prove_packets import share_budget, share_lanes
 from lockgate.diagnostics import Diagnostics
 from lockgate.proof.compare import Comparison
 from lockgate.proof.packets import Coverage, find_lanes, plan
+from lockgate.proof.verdict import reach, say_claim
 from lockgate.toolchain.clang import compile_c
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.bundle import Bundle
@@ -94,6 +95,53 @@ def test_small_budgets_cover_atoms_first_then_pairs() -> None:
         assert covered.pairs == covered.all_pairs
 
 
+def test_atoms_of_every_lane_come_before_pairs_of_any() -> None:
+    """Whatever the budget holds beyond every atom of all lanes is for pairs."""
+    comparison = Comparison(pack(OBJECTS), read(OBJECTS))
+    comparison.run()
+    lanes = list(find_lanes(comparison, comparison.subjects))
+    lanes[0] = replace(lanes[0], traffic=lanes[0].traffic[:9])
+    least, product = (
+        sum(lane.least for lane in lanes),
+        sum(lane.product for lane in lanes),
+    )
+    for budget in (least, least + 1, (least + product) // 2, product - 1):
+        shares = list(share_lanes(lanes, budget))
+        assert sum(share for share in shares if share is not None) == budget
+        for lane, share in zip(lanes, shares, strict=True):
+            _, covered = plan(lane, share, 5)
+            assert covered.atoms == covered.all_atoms
+    assert list(share_lanes(lanes, product)) == [None] * len(lanes)
+    few = list(share_lanes(lanes, least - 1))
+    assert any(
+        covered.atoms < covered.all_atoms
+        for lane, share in zip(lanes, few, strict=True)
+        for _, covered in [plan(lane, share, 5)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "pairs", "how_far", "claim"),
+    [
+        (9, 9, "all", "proved, exhaustive over atoms; packets: every combination of"),
+        (8, 9, "pairs", "proved, exhaustive over atoms; packets: every atom and pair"),
+        (
+            8,
+            8,
+            "atoms",
+            "tables proved, exhaustive over atoms; packets: every atom, and 8",
+        ),
+    ],
+)
+def test_claims_go_as_far_as_packets(
+    sent: int, pairs: int, how_far: str, claim: str
+) -> None:
+    """The headline never says more than was sent."""
+    row = {"sent": sent, "product": 9, "pairs": {"covered": pairs, "all": 9}}
+    assert reach(row) == how_far
+    assert say_claim(row).startswith(claim)
+
+
 def test_budgets_are_shared_and_never_exceeded() -> None:
     """Small lanes get all that they need; what they leave is for the others."""
     assert list(share_budget([5, 5], None)) == [None, None]
@@ -120,6 +168,24 @@ def test_packets_agree_with_the_reference(
         *trial.packets["atoms"].values(), *trial.packets["pairs"].values()
     )
     assert (coverage.atoms, coverage.pairs) == (coverage.all_atoms, coverage.all_pairs)
+    assert trial.claim.startswith("proved, exhaustive over atoms; packets: every comb")
+
+
+@pytest.mark.kernel
+def test_a_budget_below_the_atoms_proves_nothing(
+    compiled: artifact.Bundle, folder: Path
+) -> None:
+    """It says how many would do; so many prove what they hold, and say what they do not."""
+    trial = proof_of(compiled, folder, "few", 100)
+    assert [finding.code for finding in trial.findings] == ["E6309"]
+    assert (trial.claim, trial.attest()) == ("not proved", None)
+    enough = trial.findings[0].details["budget_for_atoms"]
+    trial = proof_of(compiled, folder, "enough", enough)
+    assert trial.findings == []
+    assert trial.claim.startswith(
+        "tables proved, exhaustive over atoms; packets: every"
+    )
+    assert any("that the budget" in line for line in trial.describe()["outside"])
 
 
 @pytest.mark.kernel

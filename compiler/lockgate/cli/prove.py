@@ -38,9 +38,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "objects, not what the compiler made of them), and every cell of the tables must say "
         "what it says, the deciding rule and its line included.  Then packets go through the "
         "loaded programs, which attaches nothing and needs root.  What was compared, and what "
-        "is outside of the claim, is written beside the bundle (BUNDLE.proof.json).  Options "
-        "are those that the bundle records.  Exit codes: 0 proved, 1 not proved, 2 nothing "
-        "could be judged."
+        "is outside of the claim, is written beside the bundle (BUNDLE.proof.json).  The first "
+        "line claims no more than that: with --packets none, or where the budget does not hold "
+        "every pair, it is the tables that are proved.  A budget that does not hold every atom "
+        "proves nothing.  Options are those that the bundle records.  Exit codes: 0 what the "
+        "first line claims, 1 not proved, 2 nothing could be judged."
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     add_file(parser, "the sources, named as when they were compiled")
@@ -136,6 +138,7 @@ class Trial:
         self.sources: Sources | None = None
         self.comparison: Comparison | None = None
         self.packets: dict[str, Any] | None = None
+        self.tables_hold = False
 
     def read(self, files: Sequence[str], diagnostics: Diagnostics) -> None:
         """Read the sources."""
@@ -162,6 +165,7 @@ class Trial:
             proof = comparison.run()
             self.comparison = comparison
             self.findings += table_findings(proof)
+            self.tables_hold = not self.findings
             seconds = time.monotonic() - began
             self.speed.append(
                 f"compared {proof.counts.cells:,} cells in {seconds:.1f} s"
@@ -197,8 +201,16 @@ class Trial:
         if self.findings:
             attestation_path(self.bundle.directory, "proof").unlink(missing_ok=True)
             return None
-        text = print_attestation(self.bundle.manifest, "prove", self.describe())
+        claim = {"claim": self.claim, **self.describe()}
+        text = print_attestation(self.bundle.manifest, "prove", claim)
         return write_attestation(self.bundle.directory, "proof", text)
+
+    @property
+    def claim(self) -> str:
+        """What is claimed in the end: never more than was compared and sent."""
+        from lockgate.proof.verdict import NOT_PROVED, say_claim
+
+        return NOT_PROVED if self.findings else say_claim(self.packets)
 
     def describe(self) -> dict[str, Any]:
         """Return what was compared, as the certificate has it."""
@@ -229,10 +241,15 @@ class Trial:
 
 
 def _json(trial: Trial, certificate: Path | None) -> str:
+    from lockgate.proof.verdict import Reach, reach
     from lockgate.results import print_results
 
+    how_far = reach(None if trial.findings else trial.packets)
     summary = {
-        "proved": not trial.findings,
+        "claim": trial.claim,
+        "proved": how_far in (Reach.PAIRS, Reach.ALL),
+        "tables_proved": trial.tables_hold,
+        "packets_cover": how_far.value,
         "certificate": None if certificate is None else str(certificate),
         "bundle": trial.bundle.manifest.digest,
         **trial.describe(),
@@ -241,15 +258,18 @@ def _json(trial: Trial, certificate: Path | None) -> str:
 
 
 def _text(trial: Trial, certificate: Path | None) -> str:
-    from lockgate.proof.verdict import CLAIM
-
     name = trial.bundle.directory
     lines = [f"error[{f.code}]: {f.message}" for f in trial.findings]
     count = len(trial.findings)
-    found = (
-        f"not proved, for the {count} reasons above" if count else f"proved, {CLAIM}"
-    )
-    lines.append(f"{name}: {found.replace('the 1 reasons', 'the reason')}")
+    claim = trial.claim
+    if count:
+        claim += (
+            ", for the reason above"
+            if count == 1
+            else f", for the {count} reasons above"
+        )
+        claim += "; the tables alone hold" if trial.tables_hold else ""
+    lines.append(f"{name}: {claim}")
     facts = trial.describe()
     if facts:
         lines += _table_lines(facts["tables"])

@@ -91,6 +91,11 @@ class Lane:
         """How many packets there are."""
         return len(self.peers) * len(self.traffic)
 
+    @property
+    def least(self) -> int:
+        """How many packets have every atom at least once (see ``plan``)."""
+        return max(len(self.peers), len(self.traffic))
+
 
 def find_lanes(comparison: Comparison, subjects: Sequence[Subject]) -> Iterator[Lane]:
     """Yield the lanes of some subjects of one node that can be asked anything."""

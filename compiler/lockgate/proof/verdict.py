@@ -1,12 +1,13 @@
 """What a proof comes to: findings with codes, and the certificate where there are none.
 
 The certificate says what was compared and what is outside of the claim.  It never says more
-than "exhaustive over atoms".
+than "exhaustive over atoms", and that of the tables alone where packets left something out.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lockgate.codes import CODES
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from lockgate.proof.differences import Difference, TableProof
     from lockgate.proof.sources import Sources
 
-CLAIM = "exhaustive over atoms"
+NOT_PROVED = "not proved"
+_CLAIM = "exhaustive over atoms"
 MOST_SHOWN = 20
 """So many findings of one kind are shown; the rest are counted."""
 
@@ -44,6 +46,42 @@ TERMS = {
 }
 WITH_PACKETS = "the programs for control groups: packets went through those for devices"
 WITHOUT_PACKETS = "the programs: no packet was sent, the tables alone were compared"
+
+UNSENT_PAIRS = "pairs of dimensions that the budget of packets did not hold: {} of {}"
+
+
+class Reach(StrEnum):
+    """How far packets went: every atom, every pair of dimensions, every combination."""
+
+    NONE = "none"
+    ATOMS = "atoms"
+    PAIRS = "pairs"
+    ALL = "all"
+
+
+def reach(packets: Mapping[str, Any] | None) -> Reach:
+    """Return how far the packets of a proof went that found nothing."""
+    if packets is None:
+        return Reach.NONE
+    if packets["pairs"]["covered"] < packets["pairs"]["all"]:
+        return Reach.ATOMS
+    return Reach.ALL if packets["sent"] == packets["product"] else Reach.PAIRS
+
+
+def say_claim(packets: Mapping[str, Any] | None) -> str:
+    """Return what is claimed where nothing was found."""
+    match reach(packets):
+        case Reach.NONE:
+            return f"tables proved, {_CLAIM}; no packet was sent"
+        case Reach.ATOMS if packets is not None:
+            pairs = packets["pairs"]
+            return (
+                f"tables proved, {_CLAIM}; packets: every atom, and {pairs['covered']:,} of "
+                f"{pairs['all']:,} pairs of dimensions"
+            )
+        case Reach.PAIRS:
+            return f"proved, {_CLAIM}; packets: every atom and pair of dimensions"
+    return f"proved, {_CLAIM}; packets: every combination of atoms"
 
 
 @dataclass(frozen=True)
@@ -113,10 +151,12 @@ def describe(
     tables: TableProof,
     packets: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return what the certificate says besides the bundle's name."""
-    outside = (*OUTSIDE, WITH_PACKETS if packets else WITHOUT_PACKETS)
+    """Return what the certificate says besides the bundle's name, and its claim."""
+    outside = [*OUTSIDE, WITH_PACKETS if packets else WITHOUT_PACKETS]
+    if packets is not None and reach(packets) is Reach.ATOMS:
+        covered, whole = packets["pairs"]["covered"], packets["pairs"]["all"]
+        outside.append(UNSENT_PAIRS.format(f"{whole - covered:,}", f"{whole:,}"))
     return {
-        "claim": CLAIM,
         "terms": TERMS,
         "options": dict(options),
         "sources": [
@@ -124,5 +164,5 @@ def describe(
         ],
         "tables": asdict(tables.counts),
         "packets": packets,
-        "outside": list(outside),
+        "outside": outside,
     }
