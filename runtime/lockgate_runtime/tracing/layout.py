@@ -66,10 +66,23 @@ PROCESS_IS_SETGID = 1 << 4
 PROCESS_IS_FILE_CAPABLE = 1 << 5
 PROCESS_IS_UNLINKED = 1 << 6
 PROCESS_IS_IN_MEMORY = 1 << 7
+PROCESS_IS_FIRST_IMAGE = 1 << 8
+PROCESS_IS_IN_INIT_TREE = 1 << 9
+PROCESS_HAS_NO_PATH = 1 << 10
 """Flags of a process.  Executed: it ran exec since its fork; seeded: it ran before us and was
 read from /proc; path cut: longer than PATH_ROOM; privileges gained at exec by the set-user-id
 or set-group-id bit or by capabilities of the file; unlinked: the binary has no link (nlink 0);
-in memory: a memfd."""
+in memory: a memfd; first image: the first program since its fork; in init tree: it descends from
+the first process of a container's pid namespace; no path: there is no binary (a kernel thread),
+or nobody knows it."""
+
+VALUE_PROCESS, VALUE_FILENAME, VALUE_ARGUMENTS, VALUE_DIRECTORY, VALUE_INODE = range(5)
+"""Places of the values of exec and fork events: struct process (a fork's ends before path), what
+was given to exec, the arguments with their zeros from the program's own name on, the working
+directory, the number of the binary's inode (only where it has no link left)."""
+
+VALUE_OLD_CREDENTIALS, VALUE_NEW_CREDENTIALS = range(2)
+"""Places of the values of an event of credentials."""
 
 CGROUP = Structure(
     "cgroup_class",
@@ -212,6 +225,7 @@ TRACING_ENUMERATIONS: dict[str, tuple[str, ...]] = {
         "system_call",
         "binary_program",
         "hash",
+        "process",
     ),
 }
 """Enumerations; a value is its place.  New values are added at the end."""

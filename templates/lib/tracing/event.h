@@ -15,11 +15,17 @@
 #define VALUE_ROOM 4096
 #define EVENT_ROOMS 4
 
+/* Bytes of the longest path that is walked, see path.h. */
+#define PATH_WALK 4096
+
 struct event_room {
 	struct tracing_event head;
 	u8 values[EVENT_ROOM + VALUE_ROOM + sizeof(struct tracing_value)];
 	u32 length; /* bytes of values so far */
 	u32 index;
+	u32 path_begins; /* in path, while it is put together */
+	u32 pad;
+	u8 path[PATH_WALK + 256]; /* where a path is put together, from its end */
 };
 
 struct {

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the process sensor reads of the kernel's own structures.  Only the members that are read
+ * are declared; the loader finds where they are in the kernel that runs.
+ */
+#pragma once
+
+#include "bpf.h"
+
+#define __of_kernel __attribute__((preserve_access_index))
+
+/* Where a member is in the kernel that runs, and whether it is. */
+#define kernel_offset(type, member) \
+	__builtin_preserve_field_info(((struct type *)0)->member, 0)
+#define kernel_has(type, member) \
+	__builtin_preserve_field_info(((struct type *)0)->member, 2)
+
+struct atomic {
+	int counter;
+} __of_kernel;
+
+struct id {
+	u32 val;
+} __of_kernel;
+
+struct ns_common {
+	u32 inum;
+} __of_kernel;
+
+struct uts_namespace {
+	struct ns_common ns;
+} __of_kernel;
+
+struct ipc_namespace {
+	struct ns_common ns;
+} __of_kernel;
+
+struct mnt_namespace {
+	struct ns_common ns;
+} __of_kernel;
+
+struct pid_namespace {
+	struct ns_common ns;
+} __of_kernel;
+
+struct net {
+	struct ns_common ns;
+} __of_kernel;
+
+struct time_namespace {
+	struct ns_common ns;
+} __of_kernel;
+
+struct cgroup_namespace {
+	struct ns_common ns;
+} __of_kernel;
+
+struct user_namespace {
+	struct ns_common ns;
+} __of_kernel;
+
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct ipc_namespace *ipc_ns;
+	struct mnt_namespace *mnt_ns;
+	struct pid_namespace *pid_ns_for_children;
+	struct net *net_ns;
+	struct time_namespace *time_ns;
+	struct time_namespace *time_ns_for_children;
+	struct cgroup_namespace *cgroup_ns;
+} __of_kernel;
+
+struct upid {
+	u32 nr;
+	struct pid_namespace *ns;
+} __of_kernel;
+
+struct pid {
+	u32 level;
+	struct upid numbers[1];
+} __of_kernel;
+
+struct kernfs_node {
+	u64 id;
+} __of_kernel;
+
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+} __of_kernel;
+
+struct cgroup_root {
+	int hierarchy_id;
+} __of_kernel;
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+} __of_kernel;
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+} __of_kernel;
+
+/* Eight bytes, which kernels before 6.3 see as two words. */
+struct capability_set {
+	u64 val;
+};
+
+struct cred {
+	struct id uid;
+	struct id gid;
+	struct id suid;
+	struct id sgid;
+	struct id euid;
+	struct id egid;
+	struct id fsuid;
+	struct id fsgid;
+	struct capability_set cap_inheritable;
+	struct capability_set cap_permitted;
+	struct capability_set cap_effective;
+	struct user_namespace *user_ns;
+} __of_kernel;
+
+struct super_block {
+	unsigned long long s_flags;
+} __of_kernel;
+
+struct inode {
+	u16 i_mode;
+	struct id i_uid;
+	struct id i_gid;
+	struct super_block *i_sb;
+	u64 i_ino;
+	u32 i_nlink;
+} __of_kernel;
+
+struct qstr {
+	u64 hash_len;
+	const u8 *name;
+} __of_kernel;
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+} __of_kernel;
+
+struct vfsmount {
+	struct dentry *mnt_root;
+} __of_kernel;
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+} __of_kernel;
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+} __of_kernel;
+
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+} __of_kernel;
+
+struct fs_struct {
+	struct path root;
+	struct path pwd;
+} __of_kernel;
+
+struct mm_struct {
+	u64 arg_start;
+	u64 arg_end;
+} __of_kernel;
+
+struct signal_struct {
+	struct atomic live;
+	u32 group_exit_code;
+	u32 flags;
+} __of_kernel;
+
+struct task_struct {
+	u32 pid;
+	u32 tgid;
+	u32 exit_code;
+	u64 start_boottime;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct mm_struct *mm;
+	struct fs_struct *fs;
+	struct nsproxy *nsproxy;
+	struct pid *thread_pid;
+	struct signal_struct *signal;
+	struct css_set *cgroups;
+	const struct cred *cred;
+	const struct cred *real_cred;
+	struct id loginuid;
+} __of_kernel;
+
+struct linux_binprm {
+	struct file *file;
+	const char *filename;
+} __of_kernel;
+
+/* include/linux/fs.h, include/linux/sched/signal.h, include/uapi/linux/stat.h. */
+enum {
+	SB_KERNMOUNT = 1 << 22,
+	SIGNAL_GROUP_EXIT = 1 << 2,
+	S_ISUID = 04000,
+	S_ISGID = 02000,
+	S_IXGRP = 00010,
+};
