@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockgate.bounded import LARGEST
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,6 +38,10 @@ class GitError(Exception):
     """Git is not here, or it refused; the text has its last words."""
 
 
+class ShallowError(GitError):
+    """A commit is not here, and the clone lacks its older history."""
+
+
 class TreeFile(NamedTuple):
     """A file of a revision: its mode, the id of its content, its path from the root."""
 
@@ -46,18 +52,38 @@ class TreeFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository: the folder of its work tree, without symbolic links."""
+    """A repository: the folder of its work tree, without symbolic links.
+
+    ``is_bare``: it has none (or we are not in it), and ``root`` is the folder we are in.
+    """
 
     root: Path
+    is_bare: bool = False
 
     @classmethod
     def of(cls, folder: Path) -> Repository:
         """Find the repository that a folder belongs to."""
-        found = _git(folder, "rev-parse", "--show-toplevel")
+        try:
+            found = _git(folder, "rev-parse", "--show-toplevel")
+        except GitError:
+            _git(folder, "rev-parse", "--git-dir")  # if it is none, this says why
+            return cls(folder, True)
         return cls(Path(os.fsdecode(found.removesuffix(b"\n"))))
 
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the clone lacks the commits before some."""
+        return _git(self.root, "rev-parse", "--is-shallow-repository") == b"true\n"
+
     def relative(self, path: Path) -> PurePosixPath | None:
-        """Return a path from the root of the work tree; None for one outside it."""
+        """Return a path from the root of the tree; None for one outside it.
+
+        Without a work tree, a relative path is one from the root.
+        """
+        if self.is_bare:
+            inner = PurePosixPath(os.path.normpath(path))
+            is_outside = inner.is_absolute() or ".." in inner.parts
+            return None if is_outside else inner
         whole = Path(os.path.normpath(path.parent.resolve() / path.name))
         if path.name in ("", ".", ".."):
             whole = path.resolve()
@@ -72,15 +98,19 @@ class Repository:
         try:
             return _git(self.root, *words).decode().strip()
         except GitError as error:
-            reason = str(error) or "no commit has this name"
-            raise GitError(reason) from None
+            raise self._missing(str(error) or "no commit has this name") from None
 
     def merge_base(self, one: str, other: str) -> str:
         """Return the commit from which two commits (ids) went apart."""
         try:
             return _git(self.root, "merge-base", one, other).decode().strip()
         except GitError as error:
-            raise GitError(str(error) or "they have no common ancestor") from None
+            reason = str(error) or "they have no common ancestor"
+            raise self._missing(reason) from None
+
+    def _missing(self, reason: str) -> GitError:
+        """Say that a commit is not here; perhaps because the clone has only the newest."""
+        return ShallowError(reason) if self.is_shallow else GitError(reason)
 
     def files(self, commit: str, path: PurePosixPath) -> list[TreeFile]:
         """Return the file at a path of a commit, or all files below it; sorted."""
@@ -99,6 +129,9 @@ class Repository:
         if not blobs:
             return []
         asked = "".join(f"{blob}\n" for blob in blobs).encode()
+        sizes = _git(self.root, "cat-file", "--batch-check=%(objectsize)", given=asked)
+        if sum(int(size) for size in sizes.splitlines() if size.isdigit()) > LARGEST:
+            raise GitError(f"the files have more than {LARGEST >> 20} MiB")
         answer = memoryview(_git(self.root, "cat-file", "--batch", given=asked))
         contents = []
         at = 0
@@ -130,5 +163,9 @@ def _git(folder: Path, *words: str, given: bytes = b"") -> bytes:
         raise GitError(f"git did not answer for {_LONGEST} seconds") from None
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip().splitlines()
-        raise GitError(told[0].removeprefix("fatal: ") if told else "")
+        fatal = [line for line in told if line.startswith("fatal: ")] or told or [""]
+        reason = fatal[0].removeprefix("fatal: ")
+        if "promisor remote" in reason:
+            reason += "; this is a partial clone: clone without --filter"
+        raise GitError(reason)
     return done.stdout

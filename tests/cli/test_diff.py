@@ -299,6 +299,94 @@ def test_refused_revisions(
     assert not Path("x").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("first..second", *PATHS),
+        ("first...HEAD", *PATHS),
+        ("first", "HEAD", *PATHS),
+        ("git:first", "git:second", "-f", "./policies/", "-f", "cluster.yaml"),
+        ("first:policies", "second:./policies/db.yaml", "-f", "../cluster.yaml"),
+        ("first:policies", "../policies", "-f", "../cluster.yaml"),
+    ],
+)
+def test_bare_repository(
+    words: tuple[str, ...],
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without a work tree, paths count from the root; the disk has what is elsewhere."""
+    _git("clone", "-q", "--bare", ".", "bare")
+    monkeypatch.chdir(repository / "bare")
+    assert _results(capsys, *words) == CHANGED
+
+
+def test_worktree(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A second work tree is one like the first, in its folders as well."""
+    _git("worktree", "add", "-q", "--detach", "other", "first")
+    monkeypatch.chdir(repository / "other")
+    assert _results(capsys, "first..second", *PATHS) == CHANGED
+    assert _results(capsys, "policies", "second:policies", *SNAPSHOT) == CHANGED
+    monkeypatch.chdir("policies")
+    files = ("-f", ".", "-f", "../cluster.yaml")
+    assert _results(capsys, "HEAD..second", *files) == CHANGED
+    assert _results(capsys, "HEAD:./db.yaml", "second:./db.yaml", *files[2:]) == CHANGED
+
+
+@pytest.mark.parametrize(
+    "words", [("HEAD~1..HEAD",), ("first...HEAD",), ("HEAD^:policies", "policies")]
+)
+def test_shallow_clone(
+    words: tuple[str, ...],
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What continuous integration leaves out is told of with the cure."""
+    url = repository.as_uri()
+    _git("clone", "-q", "--depth", "1", url, "shallow")
+    monkeypatch.chdir(repository / "shallow")
+    if "first" in words[0]:
+        _git("fetch", "-q", "--depth", "1", url, "tag", "first")
+    assert _diff(*words, *PATHS) == 2
+    error = capsys.readouterr().err
+    assert "error[E6501]" in error
+    assert "this clone is shallow" in error
+    assert "`fetch-depth: 0`" in error
+    _git("fetch", "-q", "--unshallow", "--tags")
+    assert (
+        _results(capsys, *words, *(PATHS if len(words) == 1 else SNAPSHOT)) == CHANGED
+    )
+
+
+def test_partial_clone(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing is fetched; a file that is not here is told of."""
+    _git("config", "uploadpack.allowFilter", "true")
+    _git("clone", "-q", "--filter=blob:none", repository.as_uri(), "partial")
+    monkeypatch.chdir(repository / "partial")
+    assert _diff("first..second", *PATHS) == 2
+    assert "this is a partial clone" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_folder_without_policies(capsys: pytest.CaptureFixture[str]) -> None:
+    """A path of a revision that holds no policy is refused, as it is on the disk."""
+    assert _diff("first:policies/notes.md", "second:policies", *SNAPSHOT) == 2
+    Path("policies/sub/notes.md").write_text("no policy")
+    _commit("third")
+    assert _diff("third:policies/sub", "second:policies", *SNAPSHOT) == 2
+    assert "no file below 'policies/sub' in 'third'" in capsys.readouterr().err
+
+
 def test_symbolic_link(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A link in a revision leads out of it: it is refused, not followed."""
     (repository / "policies/link.yaml").symlink_to("db.yaml")

@@ -21,9 +21,11 @@ EXPLANATIONS = (
         "Git could not give the files of a revision",
         "Revisions are read from the repository of the current folder, without touching "
         "its work tree.  Git is not installed, the folder is in no repository, the clone "
-        "is too shallow to have the revision, or the repository belongs to somebody else.",
+        "is shallow or partial and lacks the revision or its files, or the repository "
+        "belongs to somebody else.",
         "In continuous integration fetch the history that is compared (for GitHub's "
-        "checkout action: fetch-depth: 0); trust a repository of another owner with "
+        "checkout action `fetch-depth: 0`, for GitLab `GIT_DEPTH: 0`, else `git fetch "
+        "--unshallow`); trust a repository of another owner with "
         "`git config --global --add safe.directory PATH`.",
     ),
     Explanation(
@@ -39,7 +41,8 @@ EXPLANATIONS = (
         "path-not-in-revision",
         "a revision does not have the path",
         "REV:PATH counts from the root of the repository, as in git; REV:./PATH from the "
-        "current folder.  A path that is a symbolic link in the revision is not followed.",
+        "current folder (in a bare repository from the root, too).  It is a file, or a folder "
+        "with files of policies.  A path that is a symbolic link in the revision is not followed.",
         "`git ls-tree -r --name-only REV` lists what is there.",
     ),
     Explanation(

@@ -20,7 +20,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from lockgate.external import REGULAR, SYMBOLIC_LINK, GitError, Repository
+from lockgate.external import (
+    REGULAR,
+    SYMBOLIC_LINK,
+    GitError,
+    Repository,
+    ShallowError,
+)
 from lockgate.faults import Fault
 from lockgate.frontend.inputs import SUFFIXES, InputFile, open_inputs
 from lockgate_runtime.manifest import MANIFEST
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
 
 _GIT = "git:"
 _HEAD = "HEAD"
+_OF_GIT = (_HEAD, "objects", "refs")
+"""What a folder of Git's own has (gitrepository-layout)."""
 _ABBREVIATED = 12
 """Characters of a commit's id that name it."""
 
@@ -81,6 +89,8 @@ def read_sides(
     """Find and open what is compared; mistakes in files are diagnostics."""
     try:
         return _Reader(tuple(files), diagnostics).read(words)
+    except ShallowError as error:
+        raise _shallow(f"Git could not give what is compared: {error}") from None
     except GitError as error:
         raise Fault(
             "E6501",
@@ -88,6 +98,15 @@ def read_sides(
             "fetch the history that is compared, or name files; see "
             "`lockgate explain E6501`",
         ) from None
+
+
+def _shallow(what: str) -> Fault:
+    return Fault(
+        "E6501",
+        f"{what}; this clone is shallow, it has only the newest commits",
+        "fetch its history: `git fetch --unshallow`; for GitHub's checkout action "
+        "`fetch-depth: 0`, for GitLab `GIT_DEPTH: 0`",
+    )
 
 
 @dataclass
@@ -159,14 +178,25 @@ class _Reader:
     def _word(self, word: str) -> _End:
         if word.startswith(_GIT):
             return self._revision(word.removeprefix(_GIT))
-        if word == "-" or os.path.lexists(word):
+        if word == "-" or (os.path.lexists(word) and not self._is_of_git(word)):
             return _Paths(word)
         return self._revision(word)
+
+    def _is_of_git(self, word: str) -> bool:
+        """Whether a path is no file of the user's: HEAD, in a bare repository."""
+        if not all(map(os.path.exists, _OF_GIT)) or word not in _OF_GIT:
+            return False
+        try:
+            return self._repo().is_bare
+        except GitError:
+            return False
 
     def _revision(self, text: str) -> _Revision:
         name, colon, path = text.partition(":")
         try:
             commit = self._repo().commit(name)
+        except ShallowError as error:
+            raise _shallow(f"'{name}': {error}") from None
         except GitError as error:
             what = f"'{text}' is no path, and no revision that Git knows: {error}"
             raise Fault("E6500", what, _USAGE) from None
@@ -247,6 +277,13 @@ class _Reader:
                     "name the file that it leads to",
                 )
         regular = [file for file in chosen if file.mode in REGULAR]
+        if not regular and revision.path is not None:
+            kinds = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+            raise Fault(
+                "E6503",
+                f"no file below '{root}' in '{revision.name}' is of {kinds}",
+                "name a folder of policies, or a file",
+            )
         contents = self._repo().read([file.blob for file in regular])
         for file, content in zip(regular, contents, strict=True):
             is_root = file.path == root
