@@ -140,15 +140,6 @@ def test_what_cannot_be_asked(folder: Path, words: str) -> None:
         assert main(["prove", bundle]) == 2
 
 
-def test_the_native_language_is_refused(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The reference does not repeat what the compiler understood."""
-    (folder / "sources/web.gate").write_text("# nothing\n")
-    assert prove(folder) == 2
-    assert "E6308" in capsys.readouterr().err
-
-
 def test_compile_proves_what_it_wrote(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -85,15 +85,6 @@ EXPLANATIONS = (
         f"Compile again from these sources. {_REPORT}",
     ),
     Explanation(
-        "E6308",
-        "proof-native-language",
-        "a source is in the native language",
-        "The reference reads Kubernetes objects, and has no reading of its own of the native "
-        "language: it could only repeat what the compiler understood.",
-        "Convert the file (`lockgate convert FILE --to yaml`), and compile and prove the "
-        "result.",
-    ),
-    Explanation(
         "E6309",
         "proof-budget-too-small",
         "the budget does not hold a packet for every atom",

@@ -18,38 +18,41 @@ if TYPE_CHECKING:
 
     from lockgate.diagnostics import Diagnostics
 
-NATIVE_SUFFIX = ".gate"
-
 
 @dataclass(frozen=True)
 class Sources:
-    """Objects in the order of the files; ``digests``: alias and SHA-256 of each file."""
+    """Objects, those of YAML and JSON first; ``digests``: alias and SHA-256 of each file.
+
+    ``is_native``: some of the files are of the native language.
+    """
 
     objects: list[dict[str, Any]]
     digests: tuple[tuple[str, str], ...]
+    is_native: bool = False
 
 
 def read_sources(paths: Sequence[str | Path], diagnostics: Diagnostics) -> Sources:
     """Read files and directories; what is wrong with them goes to ``diagnostics``."""
-    sources, digests = [], []
+    sources, digests, native = [], [], []
     for file in open_inputs([str(path) for path in paths], diagnostics):
         data = bytes(file.data)
         digests.append((file.alias, hashlib.sha256(data).hexdigest()))
-        place = Span(Source(file.name, ""), 0, 0)
-        if file.alias.endswith(NATIVE_SUFFIX):
-            message = (
-                f"{quote(file.name)} is in the native language, which is not proved"
-            )
-            cure = "lockgate convert FILE --to yaml, and compile and prove that"
-            diagnostics.error("E6308", message, place, help=cure)
+        if file.is_native:
+            native.append(file)
             continue
+        place = Span(Source(file.name, ""), 0, 0)
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             diagnostics.error("E1002", f"{quote(file.name)} is not UTF-8", place)
             continue
         sources.append(Source(file.name, text, alias=file.alias))
-    return Sources(read_objects(sources, diagnostics), tuple(digests))
+    objects = read_objects(sources, diagnostics)
+    if native:
+        from lockgate.proof.native import read_native
+
+        objects += [o for file in native for o in read_native(file, diagnostics)]
+    return Sources(objects, tuple(digests), bool(native))
 
 
 def make_evaluator(sources: Sources, options: Mapping[str, str]) -> Evaluator:

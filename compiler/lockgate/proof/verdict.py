@@ -29,6 +29,10 @@ OUTSIDE = (
     "names: no rule for a DNS name selects an address",
     "packets that follow the first of a flow, replies, errors about it, fragments",
 )
+NATIVE = (
+    "the parser of the native language, which both readings share: inside is what its words "
+    "mean, not whether they were read off the file as they stand there"
+)
 TERMS = {
     "atom": "a constant c of the sources, c-1 or c+1: addresses, ports, types, protocols; and "
     "the labels, names and prefixes of whoever has the address",
@@ -153,6 +157,8 @@ def describe(
 ) -> dict[str, Any]:
     """Return what the certificate says besides the bundle's name, and its claim."""
     outside = [*OUTSIDE, WITH_PACKETS if packets else WITHOUT_PACKETS]
+    if sources.is_native:
+        outside.append(NATIVE)
     if packets is not None and reach(packets) is Reach.ATOMS:
         covered, whole = packets["pairs"]["covered"], packets["pairs"]["all"]
         outside.append(UNSENT_PAIRS.format(f"{whole - covered:,}", f"{whole:,}"))

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lockgate.proof.reference import cilium_policy, cluster_policy, network_policy
+from lockgate.proof.reference import (
+    cilium_policy,
+    cluster_policy,
+    native_policy,
+    network_policy,
+)
 from lockgate.proof.reference.cluster import Object, Service, read_cluster
 from lockgate.proof.reference.ends import Ends, Who
 from lockgate.proof.reference.flow import End, Kind, Packet
@@ -21,6 +26,7 @@ KINDS = {
     "ClusterNetworkPolicy": cluster_policy.read,
     "CiliumNetworkPolicy": cilium_policy.read,
     "CiliumClusterwideNetworkPolicy": cilium_policy.read,
+    **dict.fromkeys(native_policy.KINDS, native_policy.read),
 }
 
 

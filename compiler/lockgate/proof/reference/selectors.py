@@ -30,12 +30,13 @@ def matches(selector: Selector | None, labels: dict[str, str]) -> bool:
         if labels.get(key) != value:
             return False
     return all(
-        _holds(e["operator"], labels.get(e["key"]), e.get("values") or [])
+        holds(e["operator"], labels.get(e["key"]), e.get("values") or [])
         for e in selector.get("matchExpressions") or []
     )
 
 
-def _holds(operator: str, value: str | None, values: list[str]) -> bool:
+def holds(operator: str, value: str | None, values: list[str]) -> bool:
+    """Judge one requirement of a label's value; None where there is no such label."""
     match operator:
         case "In":
             return value is not None and value in values
@@ -76,7 +77,7 @@ def cilium_matches(selector: Selector, labels: list[Label]) -> bool:
         if find(key, labels) != value:
             return False
     return all(
-        _holds(e["operator"], find(e["key"], labels), e.get("values") or [])
+        holds(e["operator"], find(e["key"], labels), e.get("values") or [])
         for e in selector.get("matchExpressions") or []
     )
 
