@@ -63,6 +63,7 @@ class World:
     """Everybody in a random cluster."""
 
     def __init__(self, example: Example) -> None:
+        self.seed = example.seed
         self.random = random.Random(example.seed)  # noqa: S311  # a test, no secret
         self.pods: list[Someone] = []
         self.nodes: list[Someone] = []
@@ -335,7 +336,7 @@ def _try_one(
         for b in destinations
         if _may_meet(a, b, of_one, of_other)
     ]
-    told = f"seed {world}: {text}"
+    told = f"seed {world.seed}: {text}"
     if "@cluster" in text:
         return Status.EMPTY  # an API server outside is of it, too
     if result.status is Status.EMPTY:

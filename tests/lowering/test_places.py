@@ -220,8 +220,13 @@ def test_a_hook_that_nobody_asks_moves_to_the_function_around_it(
     tmp_path: Path,
 ) -> None:
     """Without ``bpf`` among the modules: fmod_ret if the arguments are the same."""
+    types = small_types()
+    number = types.number("int")
+    types.function("bpf_lsm_task_kill", number, number)
+    types.function("security_task_kill", number, number, number)
+    functions = [*FUNCTIONS, "security_task_kill"]
     target = write_target(
-        tmp_path, small_types(), FUNCTIONS, hooks=EVERY_HOOK, modules="capability"
+        tmp_path, types, functions, hooks=EVERY_HOOK, modules="capability"
     )
     found = place("lsmhooks: [{hook: file_open}]\n", target)
     assert (found.result, found.lowered_to, found.code) == (
@@ -229,8 +234,9 @@ def test_a_hook_that_nobody_asks_moves_to_the_function_around_it(
         "fmod_ret:security_file_open",
         "W3124",
     )
-    found = place("lsmhooks: [{hook: path_notify}]\n", target)
-    assert (found.result, found.code) == (Result.REFUSED, "E3121")
+    for without in ("path_notify", "task_kill"):  # no function, one of other arguments
+        found = place(f"lsmhooks: [{{hook: {without}}}]\n", target)
+        assert (found.result, found.code) == (Result.REFUSED, "E3121")
 
 
 def test_lists_give_a_hook_for_each_function(target: Target) -> None:

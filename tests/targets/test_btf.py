@@ -74,6 +74,15 @@ def test_members_of_unnamed_parts_belong_to_the_whole() -> None:
     assert types.member(inode, "none") is None
 
 
+def test_members_of_named_parts_belong_to_the_part() -> None:
+    """A name that stands in a member is not the whole's."""
+    outer = type_(0, Kind.STRUCT, 24, 1, struct.pack("<III", 26, 2, 0))
+    types = Btf(blob([*BASE, outer], STRINGS))
+    whole = types.type(len(BASE) + 1)
+    assert types.member(whole, "node") is not None
+    assert types.member(whole, "mode") is None
+
+
 def test_a_module_goes_on_where_the_kernel_ends() -> None:
     """Its types and strings are numbered on; it finds the kernel's by name too."""
     base = Btf(blob(BASE, STRINGS))
