@@ -42,6 +42,12 @@ from lockgate_runtime.recovery import (
 from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
 from lockgate_runtime.state import State
 from lockgate_runtime.survey import Choice, Survey, survey
+from lockgate_runtime.tracing.apply_plane import (
+    PlaneApplication,
+    refuse_dropped,
+    undo_tracing,
+)
+from lockgate_runtime.tracing.plane import open_plane
 from lockgate_runtime.unload import remove_everything, remove_pins
 
 if TYPE_CHECKING:
@@ -52,6 +58,7 @@ if TYPE_CHECKING:
     from lockgate_runtime.endpoints import Absent, Placement, Present
     from lockgate_runtime.guard import Guard
     from lockgate_runtime.netlink import Device
+    from lockgate_runtime.tracing.plane import TracingPlane
 
 HOST_MARK = 1 << 5
 """Bit of the packet mark that says "came in through a hook"; kube-proxy uses 0x4000 and
@@ -83,6 +90,8 @@ class Request:
     wait: bool = True
     event_rate: int = 1000
     host_mark: int = HOST_MARK
+    dropped_planes: frozenset[str] = frozenset()
+    is_unguarded: bool = False
 
 
 @dataclass
@@ -100,6 +109,8 @@ class Outcome:
     attached: list[Attachment] = field(default_factory=list)
     detached: list[Attachment] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    tracing_policies: list[str] = field(default_factory=list)
+    self_tests: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -117,9 +128,10 @@ def apply(
     environment.check_node(request.root)
     bundle = Bundle.open(request.bundle)
     environment.check_kernel(bundle.manifest.features)
+    plane = open_plane(bundle)
     pins = Pins(request.root)
     with Netlink() as netlink:
-        application = _Application(request, bundle, pins, netlink, step)
+        application = _Application(request, bundle, plane, pins, netlink, step)
         if request.dry_run:
             outcome = application.plan()
         else:
@@ -136,17 +148,20 @@ class _Application:
         self,
         request: Request,
         bundle: Bundle,
+        plane: TracingPlane | None,
         pins: Pins,
         netlink: Netlink,
         step: Callable[[str], None],
     ) -> None:
         self._request = request
         self._bundle = bundle
+        self._plane = plane
         self._pins = pins
         self._netlink = netlink
         self._step = step
         self._state = State(request.root, request.state)
         self._loader = Loader(bundle, pins)
+        self._tracing = plane and PlaneApplication(plane, pins, self._state, step)
 
     def plan(self) -> Outcome:
         """Say what would be done; change nothing."""
@@ -197,7 +212,11 @@ class _Application:
             request.guard,
             enforced_devices(self._pins, self._netlink),
         )
-        return survey(self._bundle, choice, self._netlink)
+        found = survey(self._bundle, choice, self._netlink)
+        if self._tracing:
+            self._tracing.check(is_unguarded=request.is_unguarded)
+        refuse_dropped(self._pins, self._plane, found.wanted, request.dropped_planes)
+        return found
 
     # ---------------------------------------------------------------- change
 
@@ -219,6 +238,8 @@ class _Application:
                 self._bundle.rules(found.rule_numbers),
                 self._bundle,
             )
+            if self._tracing:
+                self._tracing.keep_names(number)
             step("before")
             if is_empty(pins, slot.active) and not attachments(pins):
                 create_before(pins)
@@ -227,10 +248,14 @@ class _Application:
             self._loader.start_sweeper(self._config(found))
             step("load")
             self._load(number, found)
+            if self._tracing:
+                self._tracing.load(number, slot.other)
             step("place")
             put_in_place(pins, number, slot.other)
             step("attach")
             self._attach(found, made, outcome.warnings)
+            if self._tracing:
+                outcome.self_tests = self._tracing.arm(number, slot.other)
             step("switch")
             within = self._request.confirm_within
             deadline = boot_time() + int(within * 1e9) if within else 0
@@ -316,6 +341,7 @@ class _Application:
             return  # an interrupt came just after the switch: it is in force
         for place in made:
             detach(self._pins, place, self._netlink)
+        undo_tracing(self._pins, number)
         if previous is not None:
             put_in_place(self._pins, previous, slot.other)
         else:
@@ -335,6 +361,9 @@ class _Application:
             present=found.present,
             absent=found.absent,
             devices=found.devices,
+            tracing_policies=[p.key for p in self._plane.sites.policies]
+            if self._plane
+            else [],
             warnings=[
                 f"{one.endpoint.key} is enforced at {one.where} as before, "
                 f"though it was not found: {one.kept}"

@@ -23,7 +23,7 @@ from lockgate_runtime.kernel_constants import (
     ProgramType,
 )
 from lockgate_runtime.libbpf import address, bpf
-from lockgate_runtime.program_runs import run_test
+from lockgate_runtime.program_runs import run_alone, run_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -357,6 +357,10 @@ class Program(Descriptor):
         (short frames), never a verdict: BpfError.
         """
         return run_test(self.fd, data, context, repeat, room)
+
+    def run_once(self) -> int:
+        """Run a program of type SYSCALL; return what it returned."""
+        return run_alone(self.fd)
 
 
 class LinkInfo(NamedTuple):

@@ -44,9 +44,12 @@ class Verification(NamedTuple):
 
 
 class Object:
-    """An ELF object of BPF programs and maps: opened at once, loaded by :meth:`load`."""
+    """An ELF object of BPF programs and maps: opened at once, loaded by :meth:`load`.
 
-    def __init__(self, name: str, elf: bytes) -> None:
+    ``is_tracing`` keeps what the sections say of the way to attach.
+    """
+
+    def __init__(self, name: str, elf: bytes, *, is_tracing: bool = False) -> None:
         self.name = name
         self._lib = load_libbpf()
         self._elf = elf
@@ -66,7 +69,7 @@ class Object:
         for pointer in self._maps.values():
             # Pins are the loader's business.
             self._lib.bpf_map__set_pin_path(pointer, None)
-        for pointer in self._programs.values():
+        for pointer in () if is_tracing else self._programs.values():
             # Programs reached by a tail call from one stub must agree in this (since 6.18
             # the kernel compares it); zero is right for tc, and for cgroup_skb programs
             # that return 0 or 1 in either direction.
@@ -122,6 +125,38 @@ class Object:
         self._lib.bpf_program__set_autoload(self._programs[program], False)
         self._programs.pop(program)
 
+    def set_attach_target(self, program: str, function: str) -> None:
+        """Say which function of the kernel a program is for, before loading."""
+        self._check(
+            self._lib.bpf_program__set_attach_target(
+                self._programs[program], 0, function.encode()
+            ),
+            f"find {function} in the kernel's types",
+        )
+
+    def attach_type(self, program: str) -> int:
+        """Return the expected attach type, as the section says it."""
+        kind: int = self._lib.bpf_program__expected_attach_type(self._programs[program])
+        return kind
+
+    def set_attach_type(self, program: str, kind: int) -> None:
+        """Set the expected attach type before loading."""
+        self._check(
+            self._lib.bpf_program__set_expected_attach_type(
+                self._programs[program], kind
+            ),
+            f"prepare {program}",
+        )
+
+    def map_shape(self, name: str) -> tuple[int, int, int]:
+        """Return type, and sizes of key and value, as a map is declared."""
+        pointer = self._maps[name]
+        return (
+            self._lib.bpf_map__type(pointer),
+            self._lib.bpf_map__key_size(pointer),
+            self._lib.bpf_map__value_size(pointer),
+        )
+
     def resize(self, name: str, entries: int) -> None:
         """Set the size of a map before loading."""
         self._check(
@@ -132,12 +167,8 @@ class Object:
     def reuse(self, name: str, source: Map) -> None:
         """Use a map that exists already; ValueError when its shape is another."""
         pointer = self._maps[name]
-        wanted = (
-            self._lib.bpf_map__type(pointer),
-            self._lib.bpf_map__key_size(pointer),
-            self._lib.bpf_map__value_size(pointer),
-        )
-        if wanted != (source.info.type, source.info.key_size, source.info.value_size):
+        there = source.info.type, source.info.key_size, source.info.value_size
+        if self.map_shape(name) != there:
             raise ValueError(f"the map {name} is of another shape")
         self._check(
             self._lib.bpf_map__reuse_fd(pointer, source.fd), f"reuse the map {name}"

@@ -51,8 +51,9 @@ class Bundle:
 
     @cached_property
     def objects(self) -> dict[str, Path]:
-        """The objects by name: tc, cgroup, stub_tc, stub_cgroup, sweep."""
+        """The network's objects by name: tc, cgroup, stub_tc, stub_cgroup, sweep."""
         names = {program.object for program in self.manifest.programs}
+        names = {name for name in names if name.startswith("objects/")}
         paths = [self.directory / name for name in sorted(names)]
         return {path.stem: path for path in paths}
 

@@ -16,6 +16,7 @@ from lockgate_runtime.link_header import device_stub
 from lockgate_runtime.loader import Loader
 from lockgate_runtime.recovery import is_attached, recover, settle
 from lockgate_runtime.slot import write_slot
+from lockgate_runtime.tracing.apply_plane import arm_again
 
 if TYPE_CHECKING:
     from lockgate_runtime.bpf import Program
@@ -69,6 +70,7 @@ def rollback(pins: Pins, state: State, netlink: Netlink) -> tuple[int, int, list
             f"there is no generation before {current}",
             "apply another bundle, or unload to judge nothing (lockgate unload)",
         )
+    arm_again(pins, state, previous, slot.other)
     warnings = _attach_again(pins, state, netlink, previous)
     write_slot(pins, slot.other)
     warnings += settle(pins, state, netlink)[1]

@@ -19,6 +19,7 @@ class Command(IntEnum):
     PROG_TEST_RUN = 10
     OBJ_INFO = 15
     PROG_QUERY = 16
+    RAW_TRACEPOINT_OPEN = 17
     MAP_FREEZE = 22
     MAP_LOOKUP_BATCH = 24
     MAP_LOOKUP_AND_DELETE_BATCH = 25
@@ -36,6 +37,7 @@ class MapType(IntEnum):
     PROG_ARRAY = 3
     PERCPU_HASH = 5
     PERCPU_ARRAY = 6
+    STACK_TRACE = 7
     LRU_HASH = 9
     LRU_PERCPU_HASH = 10
     LPM_TRIE = 11
@@ -46,7 +48,11 @@ class ProgramType(IntEnum):
     """Enum bpf_prog_type, what we use of it."""
 
     SCHED_CLS = 3
+    TRACEPOINT = 5
     CGROUP_SKB = 8
+    RAW_TRACEPOINT = 17
+    TRACING = 26
+    LSM = 29
     SYSCALL = 31
 
 
@@ -55,8 +61,14 @@ class AttachType(IntEnum):
 
     CGROUP_INGRESS = 0
     CGROUP_EGRESS = 1
+    FENTRY = 24
+    FMOD_RET = 26
+    LSM_MAC = 27
+    PERF_EVENT = 41
+    KPROBE_MULTI = 42
     TCX_INGRESS = 46
     TCX_EGRESS = 47
+    UPROBE_MULTI = 48
 
 
 F_BEFORE = 1 << 3

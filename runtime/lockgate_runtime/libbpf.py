@@ -47,6 +47,8 @@ _FUNCTIONS: Final[dict[str, tuple[type | None, tuple[type, ...]]]] = {
     "bpf_program__type": (_I, (_P,)),
     "bpf_program__set_autoload": (_I, (_P, ctypes.c_bool)),
     "bpf_program__set_expected_attach_type": (_I, (_P, _I)),
+    "bpf_program__expected_attach_type": (_I, (_P,)),
+    "bpf_program__set_attach_target": (_I, (_P, _I, _S)),
     "bpf_program__set_log_level": (_I, (_P, _U)),
     "bpf_program__set_log_buf": (_I, (_P, _P, _Z)),
     "bpf_map__name": (_S, (_P,)),
@@ -71,6 +73,9 @@ _FUNCTIONS: Final[dict[str, tuple[type | None, tuple[type, ...]]]] = {
 # syscall(2) numbers of bpf(2); most newer architectures share the generic table.
 _SYSCALL: Final = {"x86_64": 321, "s390x": 351, "ppc64le": 361, "ppc64": 361}.get(
     platform.machine(), 280
+)
+_SYSCALL_PERF: Final = {"x86_64": 298, "s390x": 331, "ppc64le": 319, "ppc64": 319}.get(
+    platform.machine(), 241
 )
 _VERIFIER_LOG_LIMIT: Final = (16 << 20) + 4096
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -186,6 +191,26 @@ def bpf(command: int, attributes: bytearray, what: str) -> int:
         ctypes.c_int(command),
         ctypes.c_void_p(address(attributes)),
         ctypes.c_uint(len(attributes)),
+    )
+    if result < 0:
+        raise BpfError(ctypes.get_errno(), what)
+    return result
+
+
+def perf_event_open(attributes: bytes, what: str) -> int:
+    """Open a perf event of every task; ``attributes`` is struct perf_event_attr.
+
+    The event is of one CPU, as the call demands, but programs on probes and tracepoints run
+    on all.  Raises :class:`BpfError`.
+    """
+    close_on_exec, any_task, first_cpu, no_group = 8, -1, 0, -1
+    result: int = _libc.syscall(
+        _SYSCALL_PERF,
+        ctypes.c_void_p(address(attributes)),
+        any_task,
+        first_cpu,
+        no_group,
+        ctypes.c_ulong(close_on_exec),
     )
     if result < 0:
         raise BpfError(ctypes.get_errno(), what)

@@ -51,6 +51,13 @@ def run_test(fd: int, data: bytes, context: bytes, repeat: int, room: int) -> Te
     )
 
 
+def run_alone(fd: int) -> int:
+    """Run a program of type SYSCALL, which gets no packet; return what it returned."""
+    attributes = _attributes(fd, b"", b"", b"", b"")
+    bpf(Command.PROG_TEST_RUN, attributes, "run a program")
+    return memoryview(attributes).cast("I")[_VALUE]
+
+
 class RepeatedRun:
     """Runs of one program again and again, with a packet changed in place.
 

@@ -27,6 +27,7 @@ from lockgate_runtime.generation import (
 )
 from lockgate_runtime.pins import list_folder
 from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
+from lockgate_runtime.tracing.generation import disarm_others, stop_unused_sensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +53,19 @@ def recover(pins: Pins) -> Slot:
     active = generation_in(pins, slot.active)
     if active is not None:
         mark_in_force(pins, active)
+    disarm_others(pins, _acting(pins, slot))
     if not slot.is_pending and not is_empty(pins, slot.other):
         there = generation_in(pins, slot.other)
         if there is None or not was_in_force(pins, there):
             _restore(pins, slot.other, active)
     return slot
+
+
+def _acting(pins: Pins, slot: Slot) -> set[int]:
+    """Return the generations that act, or that the kernel may fall back to by itself."""
+    places = PLACES if slot.is_pending else (slot.active,)
+    found = {generation_in(pins, place) for place in places}
+    return {number for number in found if number is not None}
 
 
 def _restore(pins: Pins, place: int, active: int | None) -> None:
@@ -144,6 +153,7 @@ def settle(
         if not (keeps and is_attached(pins, place, netlink)):
             detach(pins, place, netlink)
             removed.append(place)
+    disarm_others(pins, _acting(pins, slot))
     for number in pins.generation_numbers():
         if number in in_place.values():
             continue
@@ -151,6 +161,7 @@ def settle(
             retire(pins, state, number)
         except NodeError as error:
             warnings.append(f"generation {number} stays for now: {error.message}")
+    stop_unused_sensor(pins)
     for number in state.generation_numbers():
         if number not in pins.generation_numbers():
             state.forget(number)

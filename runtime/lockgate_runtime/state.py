@@ -6,6 +6,7 @@
     rules.json        the rules that its decisions name, with file:line
     identities.json   the bundle's, for names of peers
     endpoints.json    the bundle's, for names of addresses
+    sites.json        where it traces, and its tracing policies, if it has any
 
 and ``totals.json``: counters of generations that are gone, by stable rule number.  Nothing
 here decides anything: without it status and observe show numbers instead of names.
@@ -69,6 +70,14 @@ class State:
             _write(folder / "node.json", node)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
+            raise _unwritable(folder, error) from None
+
+    def keep(self, number: int, name: str, content: bytes) -> None:
+        """Keep one more file for a generation; E5037 where there is no room."""
+        folder = self.generation(number)
+        try:
+            (folder / name).write_bytes(content)
+        except OSError as error:
             raise _unwritable(folder, error) from None
 
     def read_node(self, number: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate_runtime.pins import remove_tree
 from lockgate_runtime.recovery import attachments, detach
+from lockgate_runtime.tracing.apply_plane import remove_tracing
 
 if TYPE_CHECKING:
     from lockgate_runtime.attach import Attachment
@@ -32,6 +33,7 @@ def remove_pins(pins: Pins, netlink: Netlink) -> list[Attachment]:
     removed = attachments(pins)
     for place in removed:
         detach(pins, place, netlink)
+    remove_tracing(pins)
     for folder in pins.versions():
         remove_tree(folder)
     return removed

@@ -24,6 +24,7 @@ from lockgate.codes import (
     resolving,
     reviewing,
     tracing,
+    tracing_loading,
     unenforced,
     verifying,
 )
@@ -49,6 +50,7 @@ _PARTS = (
     resolving.EXPLANATIONS,
     reviewing.EXPLANATIONS,
     loading.EXPLANATIONS,
+    tracing_loading.EXPLANATIONS,
     linting.EXPLANATIONS,
     recordings.EXPLANATIONS,
     expectations.EXPLANATIONS,

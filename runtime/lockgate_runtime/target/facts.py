@@ -77,7 +77,7 @@ def read_functions() -> tuple[str, ...]:
     does not let us see (a guest whose text may not be patched).
     """
     try:
-        text = (_tracing() / "available_filter_functions").read_text()
+        text = (mount_tracing() / "available_filter_functions").read_text()
     except (FileNotFoundError, PermissionError):
         return ()
     return tuple(sorted(set(text.splitlines())))
@@ -107,7 +107,7 @@ def read_tracepoints() -> dict[str, list[list[Any]]]:
     Fields are numbered from 0 as the policy language numbers them, the common ones (type,
     flags, preemption, pid) included.
     """
-    events = _tracing() / "events"
+    events = mount_tracing() / "events"
     return {
         f"{path.parent.parent.name}/{path.parent.name}": list(_fields(path.read_text()))
         for path in sorted(events.glob("*/*/format"))
@@ -158,7 +158,8 @@ def read_options() -> dict[str, str]:
     return {}
 
 
-def _tracing() -> Path:
+def mount_tracing() -> Path:
+    """Return where tracefs is, mounted if it was not; E5003 where the kernel has none."""
     if not (_TRACING / "events").exists():
         mount("tracefs", _TRACING)
     if not (_TRACING / "events").exists():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ HELPERS = {
 """Helpers that a tracing policy may need, by number (enum bpf_func_id)."""
 
 
-class _Kind(NamedTuple):
+class Kind(NamedTuple):
     """A type of program: numbers of the type, the attachment, and what it attaches to.
 
     ``place`` is a name in the kernel's BTF, ``place_kind`` its ``BTF_KIND_*``.
@@ -74,25 +75,25 @@ class _Kind(NamedTuple):
     place_kind: int = 12
 
 
-_KINDS = {
-    "kprobe": _Kind(_KPROBE),
-    "tracepoint": _Kind(_TRACEPOINT),
-    "raw_tracepoint": _Kind(_RAW_TRACEPOINT),
-    "raw_tracepoint_btf": _Kind(_TRACING, _TRACE, "btf_trace_sys_enter", place_kind=8),
-    "fentry": _Kind(_TRACING, _FENTRY, _FUNCTION),
-    "fexit": _Kind(_TRACING, _FEXIT, _FUNCTION),
-    "fmod_ret": _Kind(_TRACING, _FMOD_RET, _FUNCTION),
-    "lsm": _Kind(_LSM, _LSM_MAC, _LSM_HOOK),
-    "lsm_sleepable": _Kind(_LSM, _LSM_MAC, _SLEEPABLE_HOOK, _SLEEPABLE),
+KINDS = {
+    "kprobe": Kind(_KPROBE),
+    "tracepoint": Kind(_TRACEPOINT),
+    "raw_tracepoint": Kind(_RAW_TRACEPOINT),
+    "raw_tracepoint_btf": Kind(_TRACING, _TRACE, "btf_trace_sys_enter", place_kind=8),
+    "fentry": Kind(_TRACING, _FENTRY, _FUNCTION),
+    "fexit": Kind(_TRACING, _FEXIT, _FUNCTION),
+    "fmod_ret": Kind(_TRACING, _FMOD_RET, _FUNCTION),
+    "lsm": Kind(_LSM, _LSM_MAC, _LSM_HOOK),
+    "lsm_sleepable": Kind(_LSM, _LSM_MAC, _SLEEPABLE_HOOK, _SLEEPABLE),
 }
 
 
 def try_hooks() -> dict[str, bool]:
     """Return for each way to attach whether it works here; needs CAP_SYS_ADMIN."""
-    found = {name: _attaches(kind) for name, kind in _KINDS.items()}
+    found = {name: _attaches(kind) for name, kind in KINDS.items()}
     found["kprobe"] = found["kprobe"] and (_DEVICES / "kprobe/type").exists()
     found["uprobe"] = (_DEVICES / "uprobe/type").exists()
-    found["kprobe_multi"] = found["kprobe"] and _attaches_multi()
+    found["kprobe_multi"] = found["kprobe"] and attaches_many_kprobes()
     release = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
     found["uprobe_multi"] = found["uprobe"] and release >= (6, 6)
     return found
@@ -102,11 +103,11 @@ def try_helpers() -> dict[str, list[str]]:
     """Return the names of the helpers that each type of program may call."""
     return {
         name: [helper for number, helper in HELPERS.items() if _calls(kind, number)]
-        for name, kind in _KINDS.items()
+        for name, kind in KINDS.items()
     }
 
 
-def _load(kind: _Kind, instructions: bytes, log: bytearray) -> int:
+def load_program(kind: Kind, instructions: bytes, log: bytearray) -> int:
     """Load a program and return its descriptor."""
     function = vmlinux_type(kind.place, kind.place_kind) if kind.place else 0
     licence = b"GPL\0"
@@ -133,9 +134,9 @@ def _load(kind: _Kind, instructions: bytes, log: bytearray) -> int:
     return bpf(Command.PROG_LOAD, attributes, "load a program to try a hook")
 
 
-def _attaches(kind: _Kind) -> bool:
+def _attaches(kind: Kind) -> bool:
     try:
-        with Descriptor(_load(kind, _NOTHING, bytearray(4096))) as program:
+        with Descriptor(load_program(kind, _NOTHING, bytearray(4096))) as program:
             if kind.place:
                 attributes = bytearray(struct.pack("=QII", 0, program.fd, 0))
                 what = "attach a program to try a hook"
@@ -145,13 +146,14 @@ def _attaches(kind: _Kind) -> bool:
     return True
 
 
-def _attaches_multi() -> bool:
+@cache
+def attaches_many_kprobes() -> bool:
     """Whether one link can attach a kprobe to many functions."""
     name = _FUNCTION.encode() + b"\0"
     names = struct.pack("=Q", address(name))
-    kind = _Kind(_KPROBE, _KPROBE_MULTI)
+    kind = Kind(_KPROBE, _KPROBE_MULTI)
     try:
-        with Descriptor(_load(kind, _NOTHING, bytearray(4096))) as program:
+        with Descriptor(load_program(kind, _NOTHING, bytearray(4096))) as program:
             attributes = bytearray(
                 struct.pack(
                     "=IIIIIIQQQ",
@@ -173,7 +175,7 @@ def _attaches_multi() -> bool:
     return True
 
 
-def _calls(kind: _Kind, helper: int) -> bool:
+def _calls(kind: Kind, helper: int) -> bool:
     """Whether the verifier knows a helper for a type of program.
 
     The call lacks its arguments, so it is refused in any case; what matters is the reason.
@@ -181,7 +183,7 @@ def _calls(kind: _Kind, helper: int) -> bool:
     log = bytearray(8192)
     call = struct.pack("=BBhi", 0x85, 0, 0, helper)
     try:
-        Descriptor(_load(kind, call + _EXIT, log)).close()
+        Descriptor(load_program(kind, call + _EXIT, log)).close()
     except LookupError:
         return False
     except BpfError:

@@ -38,7 +38,7 @@ VERBS = {
 }
 
 REFUSED, ENVIRONMENT = 1, 2
-_REFUSALS = ("E5010", "E5013", "E5014", "E5020", "E5035")
+_REFUSALS = ("E5010", "E5013", "E5014", "E5020", "E5035", "E5140", "E5141", "E5145")
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:

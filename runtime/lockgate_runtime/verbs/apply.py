@@ -83,6 +83,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="packet mark of forwarded packets, with host policies (default: %(default)s)",
     )
     parser.add_argument(
+        "--drop-plane",
+        action="append",
+        choices=("network", "tracing"),
+        default=[],
+        dest="dropped",
+        help="end the enforcement of a plane that the bundle has nothing in",
+    )
+    parser.add_argument(
+        "--unguarded",
+        action="store_true",
+        help="apply tracing policies even if they would hit init, sshd, the kubelet or us",
+    )
+    parser.add_argument(
         "-v", "--verbose", action="store_true", help="print each step before it is made"
     )
     parser.set_defaults(placements=None)
@@ -123,6 +136,8 @@ def run(arguments: argparse.Namespace) -> int:
         wait=not arguments.no_wait,
         event_rate=arguments.event_rate,
         host_mark=arguments.host_mark,
+        dropped_planes=frozenset(arguments.dropped),
+        is_unguarded=arguments.unguarded,
     )
     outcome = apply(request, _tell if arguments.verbose else _silent, tell_waiting)
     show(arguments, _plain(outcome), _text(outcome))
@@ -172,6 +187,8 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "devices": [device.name for device in outcome.devices],
         "attached": [place.name for place in outcome.attached],
         "detached": [place.name for place in outcome.detached],
+        "tracing_policies": outcome.tracing_policies,
+        "self_tests": outcome.self_tests,
         "warnings": outcome.warnings,
         "seconds": outcome.seconds,
     }
@@ -180,6 +197,8 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
 def _text(outcome: Outcome) -> str:
     lines = [f"warning: {text}" for text in outcome.warnings]
     endpoints = f"{len(outcome.present)} endpoints"
+    if outcome.tracing_policies:
+        endpoints += f", {len(outcome.tracing_policies)} tracing policies"
     if outcome.devices:
         endpoints += f" and the host ({', '.join(d.name for d in outcome.devices)})"
     if outcome.is_dry:
@@ -189,6 +208,7 @@ def _text(outcome: Outcome) -> str:
     else:
         lines += [f"attached {place.name}" for place in outcome.attached]
         lines += [f"detached {place.name}" for place in outcome.detached]
+        lines += [f"tried: {stand} enforces here" for stand in outcome.self_tests]
         lines.append(
             f"generation {outcome.generation} is in force for {endpoints} "
             f"({outcome.seconds:.2f} s)"

@@ -23,9 +23,9 @@ class TracingBuild:
     """What the policies become on one target.
 
     ``sources``: file name to text, without folders; each ``.c`` becomes an object of that name
-    (``site_0.c``, ``classify.c`` with the programs ``classify`` and ``classify_all``), the ``.h`` are
-    what they include.  ``tables``: ``NAME.bin`` with the packed content of a map, ``NAME.txt`` for
-    review.  ``sites``: ``sites.json`` as plain values, whose ``tables`` have a row
+    (``site_0.c``, ``classify.c`` with the programs ``classify`` and ``classify_all``), each ``.h``
+    is what they include.  ``tables``: ``NAME.bin`` with the packed content of a map, ``NAME.txt``
+    for review.  ``sites``: ``sites.json`` as plain values, whose ``tables`` have a row
     ``{"map", "file", "records", "key_bytes", "value_bytes"}`` for each ``.bin``: records of key and
     value, of an array (``key_bytes`` 0) of values alone.
     """

@@ -1,0 +1,94 @@
+"""E514x: what can go wrong with the tracing plane on a node."""
+
+from __future__ import annotations
+
+from lockgate.codes.explanation import Explanation
+
+EXPLANATIONS = (
+    Explanation(
+        "E5140",
+        "no-tracing-for-kernel",
+        "the bundle's tracing programs are for other kernels",
+        cause="Tracing policies are compiled for targets: kernels that were recorded, each with "
+        "its own places and types. None of those in the bundle has this kernel's types, its "
+        "release, or at least its series (major.minor) on the same machine.",
+        cure="Record this kernel (sudo lockgate target record DIR), and compile again with "
+        "--target NAME=DIR beside the others.",
+    ),
+    Explanation(
+        "E5141",
+        "plane-would-end",
+        "the bundle has nothing in a plane that is in force",
+        cause="What is in force judges packets, or traces, and the bundle was compiled from "
+        "sources without policies of that kind: applied, it would end that enforcement "
+        "silently.",
+        cure="Compile both kinds of policies into one bundle; or say that it shall end: "
+        "--drop-plane network, --drop-plane tracing.",
+    ),
+    Explanation(
+        "E5142",
+        "security-modules-without-bpf",
+        "this kernel asks no BPF program at its security hooks",
+        cause="The bundle denies at hooks of the security modules (LSM). Where `bpf` is missing "
+        "from the kernel's list (lsm= of its command line, /sys/kernel/security/lsm), such a "
+        "program loads, attaches, and never runs.",
+        cure="Boot with bpf in lsm= (append it to what /sys/kernel/security/lsm shows), or record "
+        "this kernel as it is and compile for it: denials then stand at security_* "
+        "functions (fmod_ret).",
+    ),
+    Explanation(
+        "E5143",
+        "cannot-trace",
+        "attaching a tracing program failed",
+        cause="The function, tracepoint or place is not there, may not be probed, or has no room "
+        "for another program (38 trampolines a function). What had been attached was "
+        "detached again; the policy in force stayed.",
+        cure="Compare with `lockgate attach-report` for a recording of this very kernel.",
+    ),
+    Explanation(
+        "E5144",
+        "enforcement-does-not-work",
+        "a way to enforce was tried, and had no effect",
+        cause="Before tracing policies that enforce come in force, each way that they use (a "
+        "denial by an LSM hook or by fmod_ret, a signal) is tried on a call of our own. This "
+        "one passed as if nobody had objected.",
+        cure="See /sys/kernel/security/lsm for bpf, and the kernel's log; `lockgate set-mode` or "
+        "the option policy-mode of the policy make it a monitor.",
+    ),
+    Explanation(
+        "E5145",
+        "would-hit-protected-process",
+        "an enforcing selector would hit a process that the node needs",
+        cause="Every process filter of a selector that kills, signals or denies holds for init, "
+        "sshd, the kubelet, a container runtime, or the process that applies it, and no "
+        "filter of values narrows it.",
+        cure="Narrow the selector (matchBinaries, matchPIDs, matchWorkloads, matchArgs), try it "
+        "in monitor mode, or apply with --unguarded.",
+    ),
+    Explanation(
+        "E5146",
+        "no-place-in-binary",
+        "a binary has no such function or probe",
+        cause="A uprobe names a symbol, or a usdt a probe, and the file on this node has none of "
+        "this name, or is no ELF file, or is not there.",
+        cure="Install the binary that the policy was written for, or correct the policy "
+        "(readelf -Ws FILE shows symbols, readelf -n FILE probes).",
+    ),
+    Explanation(
+        "E5147",
+        "processes-not-classified",
+        "the running processes could not be classified",
+        cause="A program of the new generation sorts the processes that already run, before its "
+        "hooks are attached; it did not come to an end. Nothing was changed.",
+        cure="lockgate unload, then apply again; if it stays so, please report it with the "
+        "kernel's version.",
+    ),
+    Explanation(
+        "E5148",
+        "lost-sites",
+        "it is not known any more what a generation attached where",
+        cause="Going back to a generation that traced attaches its programs again, and where is "
+        "written in the state folder, which is gone (--state, /run/lockgate).",
+        cure="Apply its bundle again instead.",
+    ),
+)

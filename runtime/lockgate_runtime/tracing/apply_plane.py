@@ -1,0 +1,141 @@
+"""The tracing plane's part of apply and rollback: what is loaded, armed, kept and undone.
+
+Both planes hang on one slot and one generation number.  A generation's tracing programs stand
+beside the network's; :mod:`lockgate_runtime.tracing.generation` says when they are attached.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.errors import NodeError
+from lockgate_runtime.generation import generation_in
+from lockgate_runtime.recovery import attachments, wanted_by
+from lockgate_runtime.slot import read_slot
+from lockgate_runtime.tracing import generation
+from lockgate_runtime.tracing.guard import check_processes, read_deeds
+from lockgate_runtime.tracing.self_test import try_stands
+from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
+from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from lockgate_runtime.attach import Attachment
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
+    from lockgate_runtime.tracing.plane import TracingPlane
+    from lockgate_runtime.tracing.sites import Sites
+
+PLANES = ("network", "tracing")
+
+
+def enforcing_stands(sites: Sites) -> set[str]:
+    """Return the ways to attach that policies in enforce mode rely on."""
+    enforcing = {p.number for p in sites.policies if p.enforces and p.mode == "enforce"}
+    hooks = {h["number"] for h in sites.hooks if h["policy_number"] in enforcing}
+    return {site.stand for site in sites.sites if hooks & set(site.hooks)}
+
+
+class PlaneApplication:
+    """What apply does with the plane of one bundle, under the lock."""
+
+    def __init__(
+        self,
+        plane: TracingPlane,
+        pins: Pins,
+        state: State,
+        step: Callable[[str], None],
+    ) -> None:
+        self._plane = plane
+        self._pins = pins
+        self._state = state
+        self._step = step
+
+    def check(self, *, is_unguarded: bool) -> None:
+        """E5145 where an enforcing selector would hit a process that the node needs."""
+        if not is_unguarded:
+            check_processes(read_deeds(self._plane.folder))
+
+    def keep_names(self, number: int) -> None:
+        """Keep what readers of events and a rollback need to know; E5037 without room."""
+        self._state.keep(number, SITES, (self._plane.folder / SITES).read_bytes())
+
+    def load(self, number: int, place: int) -> None:
+        """Start the sensor unless it runs, and load the generation's programs."""
+        self._step("sensor")
+        start_sensor(self._pins, self._plane.sensor, lambda: None)
+        self._step("load tracing")
+        plane = self._plane
+        generation.load(self._pins, number, place, plane.sites, plane.folder)
+
+    def arm(self, number: int, place: int) -> list[str]:
+        """Try the ways to enforce, then attach everything; return the ways."""
+        self._step("self-test")
+        tried = try_stands(enforcing_stands(self._plane.sites))
+        self._step("arm")
+        generation.arm(self._pins, number, place, self._plane.sites, self._step)
+        return tried
+
+
+def undo_tracing(pins: Pins, number: int) -> None:
+    """Take a generation's plane away that never was in force."""
+    generation.remove(pins, number)
+    generation.stop_unused_sensor(pins)
+
+
+def refuse_dropped(
+    pins: Pins,
+    plane: TracingPlane | None,
+    wanted: Collection[Attachment],
+    dropped: Collection[str],
+) -> None:
+    """E5141 where a plane is in force, the bundle has nothing in it, and nobody said so.
+
+    ``wanted``: where the bundle's network policies would be attached.
+    """
+    if not pins.exist:
+        return
+    active = generation_in(pins, read_slot(pins).active)
+    if active is None:
+        return
+    is_tracing = generation.is_armed(pins, active)
+    is_judging = any(map(wanted_by(pins, active), attachments(pins)))
+    for name, is_in_force, is_there in (
+        ("tracing", is_tracing, plane is not None),
+        # Sources with network policies that select nothing here are no reason to stop.
+        ("network", is_judging, bool(wanted) or plane is None),
+    ):
+        if is_in_force and not is_there and name not in dropped:
+            raise NodeError(
+                "E5141",
+                f"generation {active} has a {name} plane in force, and the bundle has nothing "
+                "there: its enforcement would end",
+                "compile both kinds of policies into one bundle, or say that it shall end: "
+                f"--drop-plane {name}",
+            )
+
+
+def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
+    """Attach what a generation traced, before one goes back to it.
+
+    E5148 where it is not known any more what was attached where.
+    """
+    if not generation.has_tracing(pins, number):
+        return
+    try:
+        sites = read_sites(state.generation(number) / SITES)
+    except (OSError, SitesError) as error:
+        raise NodeError(
+            "E5148",
+            f"generation {number} traced, and what it attached is lost: {error}",
+            "apply its bundle again instead",
+        ) from None
+    generation.arm(pins, number, place, sites)
+
+
+def remove_tracing(pins: Pins) -> None:
+    """Detach every generation and the sensor."""
+    for number in pins.generation_numbers():
+        generation.remove(pins, number)
+    stop_sensor(pins)

@@ -1,0 +1,140 @@
+"""Attach the programs of a site: every way of the kernel, links that are pinned one by one.
+
+Which way it is, the loaded program says by its type, and a site by its stand.  Nothing that is
+attached acts before the slot names its place.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.errors import NodeError
+from lockgate_runtime.kernel_constants import ProgramType
+from lockgate_runtime.target.facts import mount_tracing
+from lockgate_runtime.target.hooks import attaches_many_kprobes
+from lockgate_runtime.tracing import probes
+from lockgate_runtime.tracing.elf import Binary, ElfError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate_runtime.bpf import Link, Program
+    from lockgate_runtime.tracing.sites import Site
+
+_UPROBE_MULTI_SINCE = (6, 6)
+
+
+def uses_multi(site: Site) -> bool:
+    """Whether one link attaches a site's program to all its places on this kernel."""
+    if site.is_multi_disabled:
+        return False
+    if site.stand in ("kprobe", "kretprobe"):
+        return attaches_many_kprobes()
+    if site.stand in ("uprobe", "uretprobe", "usdt"):
+        return len(_names_or_offsets(site)) > 1 and _has_uprobe_multi()
+    return False
+
+
+def attach_site(site: Site, programs: list[Program]) -> Iterator[Link]:
+    """Yield each link of a site as it is made; ``programs`` are its copies, in order.
+
+    BpfError where the kernel refuses; E5146 where a binary has no such place.
+    """
+    for number, program in enumerate(programs):
+        kind = program.info.type
+        if kind in (ProgramType.TRACING, ProgramType.LSM):
+            yield probes.attach_traced(program, _what(site, number))
+        elif kind == ProgramType.RAW_TRACEPOINT:
+            for function in site.functions:
+                yield probes.attach_raw(program, function.rpartition("/")[2], function)
+        elif kind == ProgramType.TRACEPOINT:
+            mount_tracing()
+            for function in site.functions:
+                yield probes.attach_tracepoint(program, function)
+        elif site.binary is None:
+            yield from _attach_kprobes(site, program)
+        else:
+            yield from _attach_uprobes(site, site.binary, program)
+
+
+def _what(site: Site, number: int) -> str:
+    function = site.functions[number] if number < len(site.functions) else site.program
+    return f"{site.stand} of {function}"
+
+
+def _attach_kprobes(site: Site, program: Program) -> Iterator[Link]:
+    is_return = site.stand == "kretprobe"
+    if uses_multi(site):
+        yield probes.attach_kprobes(program, site.functions, is_return=is_return)
+        return
+    for function in site.functions:
+        yield probes.attach_kprobe(program, function, is_return=is_return)
+
+
+def _attach_uprobes(site: Site, binary: str, program: Program) -> Iterator[Link]:
+    is_return = site.stand == "uretprobe"
+    places = _places(site, binary)
+    if uses_multi(site):
+        yield probes.attach_uprobes(
+            program,
+            binary,
+            [offset for offset, _ in places],
+            is_return=is_return,
+            counters=[counter for _, counter in places],
+        )
+        return
+    for number, (offset, counter) in enumerate(places):
+        yield probes.attach_uprobe(
+            program,
+            binary,
+            offset,
+            is_return=is_return,
+            counter=counter,
+            cookie=number,
+        )
+
+
+def _names_or_offsets(site: Site) -> tuple[object, ...]:
+    return site.offsets or site.functions
+
+
+def _places(site: Site, path: str) -> list[tuple[int, int]]:
+    """Return (offset, counter) of each place; E5146 where the binary does not have it."""
+    if site.offsets:
+        counters = site.semaphores or (0,) * len(site.offsets)
+        return list(zip(site.offsets, counters, strict=True))
+    try:
+        binary = Binary(Path(path).read_bytes())
+        # A place may be written with its file, as in a report: ``/bin/bash:readline``.
+        names = [name.removeprefix(f"{path}:") for name in site.functions]
+        if site.stand != "usdt":
+            return [(binary.function(symbol), 0) for symbol in names]
+        wanted = set(names)
+        found = [
+            (probe.offset, probe.semaphore)
+            for probe in binary.probes()
+            if f"{probe.provider}:{probe.name}" in wanted
+        ]
+    except (ElfError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise _no_place(path, str(reason)) from None
+    if not found:
+        raise _no_place(path, f"it has no probe {', '.join(sorted(wanted))}")
+    return found
+
+
+def _no_place(path: str, reason: str) -> NodeError:
+    return NodeError(
+        "E5146",
+        f"cannot attach to {path}: {reason}; nothing was changed",
+        "install the binary that the policy was compiled for, or correct the policy",
+    )
+
+
+@cache
+def _has_uprobe_multi() -> bool:
+    major, minor = map(int, os.uname().release.split("-")[0].split(".")[:2])
+    return (major, minor) >= _UPROBE_MULTI_SINCE

@@ -1,0 +1,271 @@
+"""A generation's tracing plane below its pins: loaded, armed, disarmed.
+
+::
+
+    generations/N/tracing/programs/PROGRAM-I   copies of a site's program, classify, classify_all
+    generations/N/tracing/links/PROGRAM-I      what attaches them; there only while it is armed
+    generations/N/tracing/maps/NAME            its tables, and ``modes``
+
+To load attaches nothing.  To arm attaches everything, and yet nothing acts before the slot names
+the generation's place; to disarm takes the links away and keeps the programs for a rollback.
+At most two generations are armed: the one in force, and until it is confirmed the one before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.bpf import Link, Map, Program
+from lockgate_runtime.errors import BpfError, NodeError
+from lockgate_runtime.kernel_constants import AttachType
+from lockgate_runtime.pins import list_folder, remove_tree
+from lockgate_runtime.slot import PLACES
+from lockgate_runtime.tracing.attach import attach_site, uses_multi
+from lockgate_runtime.tracing.layout import TRACING_CONFIG
+from lockgate_runtime.tracing.objects import MODES, Pool, refusal
+from lockgate_runtime.tracing.sensor import stop_sensor
+from lockgate_runtime.tracing.sites import named_maps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from lockgate_runtime.bpf_object import Object
+    from lockgate_runtime.pins import Pins
+    from lockgate_runtime.tracing.sites import Site, Sites
+
+CLASSIFY, CLASSIFY_ALL = "classify", "classify_all"
+CLASSIFY_OBJECT = "classify.o"
+
+
+def tracing_folder(pins: Pins, number: int) -> Path:
+    """Return where a generation's tracing plane is pinned."""
+    return pins.generation(number) / "tracing"
+
+
+def has_tracing(pins: Pins, number: int) -> bool:
+    """Whether a generation has a tracing plane."""
+    return tracing_folder(pins, number).exists()
+
+
+def is_armed(pins: Pins, number: int) -> bool:
+    """Whether a generation has links."""
+    return bool(list_folder(tracing_folder(pins, number) / "links"))
+
+
+def tracing_map(pins: Pins, number: int, name: str) -> Path:
+    """Return where a map of a generation's tracing plane is pinned."""
+    return tracing_folder(pins, number) / "maps" / name
+
+
+# ---------------------------------------------------------------- load
+
+
+def load(pins: Pins, number: int, place: int, sites: Sites, folder: Path) -> None:
+    """Load and pin the programs of ``folder`` (``tracing/TARGET`` of a bundle), filled.
+
+    E5020 where the verifier refuses one, E5021 without memory; nothing is attached.
+    """
+    target = tracing_folder(pins, number)
+    for name in ("programs", "links", "maps"):
+        (target / name).mkdir(mode=0o700, parents=True)
+    tables = {
+        name: (table, folder / table.file)
+        for name, table in named_maps(sites.tables).items()
+    }
+    pool = Pool(pins, tables)
+    config = TRACING_CONFIG.pack(generation=number, place=place, self=0)
+    names = sorted({site.object for site in sites.sites})
+    if (folder / CLASSIFY_OBJECT).exists():
+        names.insert(0, CLASSIFY_OBJECT)
+    try:
+        for name in names:
+            _load_object(pool, folder / name, sites, config, target / "programs")
+        if MODES in pool.own:
+            write_modes(pool.own[MODES], sites)
+        for name, created in sorted(pool.own.items()):
+            created.pin(target / "maps" / name)
+    finally:
+        pool.close()
+
+
+def write_modes(modes: Map, sites: Sites) -> None:
+    """Let every policy be in the mode that it asks for."""
+    for policy in sites.policies:
+        is_enforced = policy.mode == "enforce"
+        modes.set(struct.pack("=I", policy.number), struct.pack("=I", is_enforced))
+
+
+def _load_object(
+    pool: Pool, path: Path, sites: Sites, config: bytes, pins: Path
+) -> None:
+    """Load an object, once for each copy of its programs, and pin them."""
+    by_program = {s.program: s for s in sites.sites if s.object == path.name}
+    elf = path.read_bytes()
+    rounds = max((site.copies for site in by_program.values()), default=1)
+    for number in range(rounds):
+
+        def prepare(target: Object, number: int = number) -> None:
+            if target.has_constant("config", len(config)):
+                target.set_constant("config", config)
+            for program in target.programs:
+                _prepare_program(target, program, by_program.get(program), number)
+
+        with pool.loaded(path.stem, elf, prepare) as loaded:
+            for name in loaded.programs:
+                pin = f"{name}-{number}" if name in by_program else name
+                with loaded.program(name) as program:
+                    program.pin(pins / pin)
+
+
+def _prepare_program(
+    target: Object, program: str, site: Site | None, number: int
+) -> None:
+    if number >= (site.copies if site else 1):
+        target.skip(program)
+    elif site is None:
+        return
+    elif site.is_traced:
+        try:
+            target.set_attach_target(program, site.functions[number])
+        except BpfError as error:
+            raise refusal(error, f"attach {site.program}") from None
+    elif uses_multi(site):
+        is_user = site.binary is not None
+        kind = AttachType.UPROBE_MULTI if is_user else AttachType.KPROBE_MULTI
+        target.set_attach_type(program, kind)
+    elif target.attach_type(program) == AttachType.KPROBE_MULTI:
+        target.set_attach_type(program, 0)
+
+
+# ---------------------------------------------------------------- arm
+
+
+def arm(
+    pins: Pins,
+    number: int,
+    place: int,
+    sites: Sites,
+    step: Callable[[str], None] = lambda _name: None,
+) -> None:
+    """Classify the processes that run, then attach every site; E5143 where one refuses.
+
+    What is attached already stays as it is, so that an arming that died can be ended.
+    """
+    folder = tracing_folder(pins, number)
+    step("classify")
+    _classify(pins, folder / "programs", place)
+    for site in sites.sites:
+        step(f"trace {site.program}")
+        _attach(folder, site)
+
+
+def _classify(pins: Pins, programs: Path, place: int) -> None:
+    """Let execs be classified for the place from now on, then classify what runs."""
+    if not (programs / CLASSIFY).exists():
+        return
+    with (
+        Map.pinned(pins.map("classifiers")) as classifiers,
+        Program.pinned(programs / CLASSIFY) as classify,
+    ):
+        classifiers.set(struct.pack("=I", place), struct.pack("=I", classify.fd))
+    if (programs / CLASSIFY_ALL).exists():
+        with Program.pinned(programs / CLASSIFY_ALL) as classify_all:
+            answer = classify_all.run_once()
+        if answer:
+            raise NodeError(
+                "E5147",
+                f"the running processes could not be classified (answer {answer})",
+                "unload and apply again; report it if that does not help",
+            )
+
+
+def _attach(folder: Path, site: Site) -> None:
+    links = folder / "links"
+    made = [pin.name for pin in list_folder(links) if _is_of(site, pin.name)]
+    programs = [
+        Program.pinned(folder / "programs" / f"{site.program}-{copy}")
+        for copy in range(site.copies)
+    ]
+    with contextlib.ExitStack() as ends:
+        for program in programs:
+            ends.enter_context(program)
+        try:
+            for index, link in enumerate(attach_site(site, programs)):
+                name = f"{site.program}-{index}"
+                with link:
+                    if name not in made:
+                        link.pin(links / name)
+        except BpfError as error:
+            raise _attach_refusal(site, error) from None
+
+
+def _is_of(site: Site, name: str) -> bool:
+    program, _, index = name.rpartition("-")
+    return program == site.program and index.isdigit()
+
+
+def _attach_refusal(site: Site, error: BpfError) -> NodeError:
+    import errno
+
+    cure = "nothing was changed; compile for this very kernel (lockgate target record)"
+    if error.errno == errno.E2BIG:
+        cure = "the function has no room for another program (38 of them): see bpftool link"
+    if error.errno in (errno.EPERM, errno.EBUSY):
+        cure = "the kernel lets nobody attach there: lockgate attach-report says what works"
+    return NodeError("E5143", f"{site.program}: {error}", cure)
+
+
+# ---------------------------------------------------------------- disarm
+
+
+def disarm(pins: Pins, number: int) -> list[str]:
+    """Take away a generation's links and classifier; return the names of the links.
+
+    The kernel may take a moment to let the last hit of a program end.
+    """
+    folder = tracing_folder(pins, number)
+    removed = []
+    for pin in list_folder(folder / "links"):
+        with Link.pinned(pin):
+            pin.unlink(missing_ok=True)
+        removed.append(pin.name)
+    _forget_classifier(pins, folder / "programs" / CLASSIFY)
+    return removed
+
+
+def _forget_classifier(pins: Pins, pin: Path) -> None:
+    """Let execs no longer be classified for a generation."""
+    path = pins.map("classifiers")
+    if not pin.exists() or not path.exists():
+        return
+    with Program.pinned(pin) as program, Map.pinned(path) as classifiers:
+        number = program.info.id
+        for place in PLACES:
+            key = struct.pack("=I", place)
+            value = classifiers.get(key)
+            if value is not None and int.from_bytes(value, "little") == number:
+                classifiers.delete(key)
+
+
+def disarm_others(pins: Pins, kept: Collection[int]) -> list[str]:
+    """Disarm every generation but those; return what was detached."""
+    removed = []
+    for number in pins.generation_numbers():
+        if number not in kept and has_tracing(pins, number):
+            removed += [f"{name} of {number}" for name in disarm(pins, number)]
+    return removed
+
+
+def stop_unused_sensor(pins: Pins) -> None:
+    """Stop the process sensor where no generation traces any more."""
+    if not any(has_tracing(pins, number) for number in pins.generation_numbers()):
+        stop_sensor(pins)
+
+
+def remove(pins: Pins, number: int) -> None:
+    """Disarm a generation and remove its tracing plane."""
+    disarm(pins, number)
+    remove_tree(tracing_folder(pins, number))

@@ -1,0 +1,120 @@
+"""The process sensor: programs that keep a record of every process, loaded once for a root.
+
+::
+
+    tracing/sensor-HASH/programs/NAME   HASH: that of its object
+    tracing/sensor-HASH/links/NAME
+    tracing/sensor-HASH/whole/          there once all of it is attached and processes are known
+
+It belongs to no generation: what it writes (``processes``, ``cgroups``) outlives them, and whose
+rules concern a process is the classifiers' business.  Another object replaces it, the new one
+first attached and then the old one detached; the records stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.bpf import Link
+from lockgate_runtime.errors import BpfError, NodeError
+from lockgate_runtime.pins import list_folder, remove_tree
+from lockgate_runtime.tracing.attach import attach_site
+from lockgate_runtime.tracing.objects import Pool
+from lockgate_runtime.tracing.sites import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lockgate_runtime.pins import Pins
+
+SENSOR_OBJECT = "process.o"
+_WHOLE = "whole"
+_STANDS = {
+    "tp_btf": "raw_tracepoint",
+    "raw_tp": "raw_tracepoint",
+    "tp": "tracepoint",
+    "tracepoint": "tracepoint",
+}
+
+
+def sensor_folder(pins: Pins) -> Path:
+    """Return where sensors are pinned."""
+    return pins.top / "tracing"
+
+
+def start_sensor(pins: Pins, elf: bytes, seed: Callable[[], None]) -> bool:
+    """Attach the sensor unless this very one is; False when it was.
+
+    ``seed`` writes records of what runs already, when new processes are seen to.
+    """
+    folder = sensor_folder(pins) / f"sensor-{hashlib.sha256(elf).hexdigest()[:16]}"
+    if (folder / _WHOLE).exists():
+        _remove_others(pins, folder)
+        return False
+    remove(folder)  # of an apply that died
+    for name in ("programs", "links"):
+        (folder / name).mkdir(mode=0o700, parents=True)
+    pool = Pool(pins, {})
+    try:
+        with pool.loaded("process", elf) as loaded:
+            for name in loaded.programs:
+                site = _site_of(name, loaded.section(name))
+                with loaded.program(name) as program:
+                    program.pin(folder / "programs" / name)
+                    if site is None:
+                        continue
+                    for number, link in enumerate(attach_site(site, [program])):
+                        with link:
+                            link.pin(folder / "links" / f"{name}-{number}")
+    except BpfError as error:
+        remove(folder)
+        raise NodeError(
+            "E5143",
+            f"the process sensor: {error}",
+            "nothing was changed; this kernel refuses a tracepoint that all tracing needs",
+        ) from None
+    except NodeError:
+        remove(folder)
+        raise
+    finally:
+        pool.close()
+    seed()
+    (folder / _WHOLE).mkdir(mode=0o700)
+    _remove_others(pins, folder)
+    return True
+
+
+def stop_sensor(pins: Pins) -> None:
+    """Detach and remove the sensor."""
+    for folder in list_folder(sensor_folder(pins)):
+        remove(folder)
+    remove_tree(sensor_folder(pins))
+
+
+def has_sensor(pins: Pins) -> bool:
+    """Whether a sensor is attached, whole."""
+    return any((f / _WHOLE).exists() for f in list_folder(sensor_folder(pins)))
+
+
+def remove(folder: Path) -> None:
+    """Remove one sensor, its links first."""
+    for pin in list_folder(folder / "links"):
+        with Link.pinned(pin):
+            pin.unlink(missing_ok=True)
+    remove_tree(folder)
+
+
+def _remove_others(pins: Pins, kept: Path) -> None:
+    for folder in list_folder(sensor_folder(pins)):
+        if folder != kept:
+            remove(folder)
+
+
+def _site_of(program: str, section: str) -> Site | None:
+    """Return what a section says of the way to attach; None for what is only called."""
+    kind, _, place = section.partition("/")
+    if not place:
+        return None
+    return Site(program, SENSOR_OBJECT, _STANDS.get(kind, kind), (place,))

@@ -1,0 +1,154 @@
+"""What a bundle says of its tracing programs on one target: ``sites.json``.
+
+The compiler writes it (:class:`lockgate.codegen.tracing.TracingBuild`); a copy among a generation's
+names serves whoever reads events, and a rollback that attaches anew.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+SITES = "sites.json"
+
+TRACED_STANDS = frozenset({"fentry", "fexit", "fmod_ret", "lsm"})
+"""Stands whose program is for one function, which it must know when it is loaded."""
+
+DENYING_STANDS = frozenset({"fmod_ret", "lsm"})
+"""Stands at which what a program returns decides."""
+
+
+class SitesError(Exception):
+    """A ``sites.json`` that is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One program and the functions (or places in a binary) that it is attached to.
+
+    ``offsets`` are places in the file ``binary``, ``semaphores`` the counters that belong to
+    them (0 for none).  A uprobe without offsets names symbols as ``functions``, a usdt without
+    them its probe, ``provider:name``: both are looked up in the binary when it is attached.
+    """
+
+    program: str
+    object: str
+    stand: str
+    functions: tuple[str, ...]
+    binary: str | None = None
+    offsets: tuple[int, ...] = ()
+    semaphores: tuple[int, ...] = ()
+    is_multi_disabled: bool = False
+    hooks: tuple[int, ...] = ()
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether each function needs a program of its own."""
+        return self.stand in TRACED_STANDS
+
+    @property
+    def copies(self) -> int:
+        """How many programs are loaded."""
+        return len(self.functions) if self.is_traced else 1
+
+
+@dataclass(frozen=True, slots=True)
+class TracedPolicy:
+    """One tracing policy; ``number`` is its place in the map ``modes``."""
+
+    number: int
+    key: str
+    name: str
+    namespace: str
+    mode: str
+    enforces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """Content of a map; an array has records of values alone (``key_bytes`` 0)."""
+
+    map: str
+    file: str
+    records: int
+    key_bytes: int
+    value_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """All of ``sites.json`` that the loader needs; ``hooks`` as they stand there."""
+
+    sites: tuple[Site, ...]
+    policies: tuple[TracedPolicy, ...]
+    tables: tuple[TableFile, ...]
+    hooks: tuple[Mapping[str, Any], ...]
+
+    @property
+    def stands(self) -> frozenset[str]:
+        """The ways to attach that are used."""
+        return frozenset(site.stand for site in self.sites)
+
+
+def read_sites(path: Path) -> Sites:
+    """Read the file; SitesError when it is not what it should be, OSError without."""
+    return parse_sites(path.read_bytes())
+
+
+def parse_sites(text: bytes | str) -> Sites:
+    """Read the text of ``sites.json``."""
+    try:
+        value = json.loads(text)
+        return Sites(
+            tuple(_site(row) for row in value["sites"]),
+            tuple(_policy(row) for row in value["policies"]),
+            tuple(_table(row) for row in value.get("tables", ())),
+            tuple(value["hooks"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise SitesError(f"{SITES} is not what it should be: {error!r}") from None
+
+
+def _policy(row: Mapping[str, Any]) -> TracedPolicy:
+    return TracedPolicy(
+        row["number"],
+        row["key"],
+        row["name"],
+        row["namespace"],
+        row["mode"],
+        row["enforces"],
+    )
+
+
+def _table(row: Mapping[str, Any]) -> TableFile:
+    return TableFile(
+        row["map"],
+        row["file"],
+        row["records"],
+        row.get("key_bytes", 0),
+        row["value_bytes"],
+    )
+
+
+def _site(row: Mapping[str, Any]) -> Site:
+    return Site(
+        row["program"],
+        row["object"],
+        row["stand"],
+        tuple(row["functions"]),
+        row.get("binary"),
+        tuple(row.get("offsets") or ()),
+        tuple(row.get("semaphores") or ()),
+        bool(row.get("is_multi_disabled")),
+        tuple(row["hooks"]),
+    )
+
+
+def named_maps(tables: Iterable[TableFile]) -> dict[str, TableFile]:
+    """Return tables by the name of their map."""
+    return {table.map: table for table in tables}

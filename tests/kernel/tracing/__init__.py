@@ -1,0 +1,1 @@
+"""The tracing plane on a real kernel: attaching, generations, crashes."""

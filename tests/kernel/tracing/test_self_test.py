@@ -1,0 +1,54 @@
+"""Ways to enforce are tried for real, and a way that has no effect is told."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from lockgate_runtime.errors import NodeError
+from lockgate_runtime.target.facts import read_security_modules
+from lockgate_runtime.tracing import self_test
+from tests.kernel.tracing.programs import hooks, require
+
+pytestmark = pytest.mark.kernel
+
+STANDS = (
+    "fentry",
+    "fexit",
+    "fmod_ret",
+    "kprobe",
+    "kretprobe",
+    "lsm",
+    "raw_tracepoint",
+    "tracepoint",
+)
+
+
+@pytest.mark.parametrize("stand", STANDS)
+def test_stand(stand: str) -> None:
+    """It works where the kernel has it; an LSM hook only where bpf is in the list."""
+    require(stand.replace("kret", "k"))
+    if stand == "lsm" and "bpf" not in read_security_modules():
+        with pytest.raises(NodeError, match="as if nobody had objected") as caught:
+            self_test.try_stands([stand])
+        assert caught.value.code == "E5144"
+    else:
+        assert self_test.try_stands([stand]) == [stand]
+    assert os.getsid(os.getpid()) >= 0, "nothing stays"
+
+
+def test_no_effect_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal to another process than the one that is tried does nothing."""
+    killing = self_test._killing
+    monkeypatch.setattr(self_test, "_killing", lambda tgid: killing(tgid + (1 << 24)))
+    if not hooks()["tracepoint"]:
+        pytest.skip("no tracepoints")
+    with pytest.raises(NodeError, match="a signal by tracepoint") as caught:
+        self_test.try_stands(["tracepoint"])
+    assert caught.value.code == "E5144"
+
+
+def test_places_of_user_space_are_not_tried() -> None:
+    """A uprobe cannot be tried on a call of our own."""
+    assert self_test.try_stands(["uprobe", "usdt"]) == []
