@@ -21,6 +21,11 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=300, help="seconds (300)")
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--append", action="append", default=[], help="for the kernel")
+    parser.add_argument(
+        "--count-instructions",
+        action="store_true",
+        help="let the guest's clock be the instructions that it executes, one CPU",
+    )
     parser.add_argument("--shared", type=Path, help="a folder that the guest may write")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
@@ -31,6 +36,7 @@ def main() -> int:
             cpus=options.cpus,
             shared=options.shared,
             append=options.append,
+            counts_instructions=options.count_instructions,
         )
         done = machine.run(
             options.command, timeout=options.timeout, echo=sys.stdout.buffer
