@@ -96,6 +96,40 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_limit_is_stated(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is left out is counted and said; the exit code and the counts stay."""
+    words = ("old", "open", *SNAPSHOT, "--complete", "-o", "json")
+    assert _diff(*words) == 1
+    whole = json.loads(capsys.readouterr().out)
+    count = len(whole["results"])
+    assert count > 3
+    assert (whole["summary"]["results"], whole["summary"]["left_out"]) == (count, 0)
+    assert whole["summary"]["notes"] == []
+    for limit in (1, count - 1, count, 0):
+        assert _diff(*words, "--limit", str(limit)) == 1
+        found = json.loads(capsys.readouterr().out)
+        shown = limit or count
+        assert found["results"] == whole["results"][:shown]
+        summary = found["summary"]
+        assert (summary["results"], summary["left_out"]) == (count, count - shown)
+        assert summary["gained"] == whole["summary"]["gained"]
+        notes = [
+            f"{count - shown} of {count} results are left out: --limit 0 gives all"
+        ]
+        assert summary["notes"] == (notes if shown < count else [])
+    assert _diff("old", "new", *SNAPSHOT, "--limit", "-1") == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_json_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same envelope where nothing differs."""
+    assert _diff("old", "old", *SNAPSHOT, "-o", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["version"], found["results"]) == (1, [])
+    assert found["summary"]["identical"] is True
+
+
+@pytest.mark.usefixtures("here")
 def test_markdown(capsys: pytest.CaptureFixture[str]) -> None:
     """The comment begins with what matters, and tables with gains."""
     assert _diff("old", "open", *SNAPSHOT, "-o", "markdown") == 1

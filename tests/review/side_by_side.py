@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lockgate.options import Options
-from lockgate.review.comparison import list_results
+from lockgate.review.difference_json import list_results
 from lockgate.review.review import compare_sets
 from lockgate.review.workloads import Member, Workloads
 from tests.review.compiled import compile_objects

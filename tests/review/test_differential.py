@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lockgate.proof.reference.evaluator import FamilyDisagreementError
-from lockgate.review.comparison import list_results
+from lockgate.review.difference_json import list_results
 from lockgate.review.review import compare_sets
 from lockgate.review.view import passes
 from lockgate.review.workloads import Member, Workloads

@@ -12,7 +12,7 @@ from lockgate.artifact import describe_bundle, seal_bundle, write_bundle
 from lockgate.codegen.pack import pack_tables
 from lockgate.codegen.table_text import print_tables
 from lockgate.options import Options
-from lockgate.review.comparison import list_results
+from lockgate.review.difference_json import list_results
 from lockgate.review.policy_set import read_bundle_set
 from lockgate.review.review import compare_sets
 from lockgate_runtime.manifest import Toolchain

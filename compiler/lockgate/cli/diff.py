@@ -16,6 +16,7 @@ from lockgate.faults import Fault
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from lockgate.review.comparison import Comparison
 
@@ -29,6 +30,7 @@ EXAMPLES = """
 """
 
 FORMS = ("text", "json", "markdown", "github")
+LIMIT = 1_000_000
 TROUBLE = 2
 
 
@@ -69,6 +71,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="name each workload, node and prefix, instead of 'ns shop' or 'everything'",
     )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=LIMIT,
+        metavar="N",
+        help="so many results at most with -o json; how many are left out is in its summary "
+        "(default: %(default)s; 0: all, which may be gigabytes where much was rewritten)",
+    )
     parser.add_argument("-o", "--output", choices=FORMS, default="text")
     add_meaning(parser)
     add_cache(parser)
@@ -82,6 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate.review.review import review
 
     words = _read_fail_on(arguments.fail_on)
+    if arguments.limit < 0:
+        raise Fault(
+            "E2203", "--limit cannot be negative", "--limit 0 leaves out nothing"
+        )
     diagnostics = Diagnostics()
     with progress() as tell:
         comparison = review(
@@ -97,30 +111,28 @@ def run(arguments: argparse.Namespace) -> int:
         errors = [d for d in diagnostics.found if d.severity is Severity.ERROR]
         print_diagnostics(Diagnostics(errors))
         return TROUBLE
-    print(_print(comparison, arguments), end="")
+    sys.stdout.writelines(_print(comparison, arguments))
     return 1 if any(map(comparison.has, words)) else 0
 
 
-def _print(comparison: Comparison, arguments: argparse.Namespace) -> str:
+def _print(comparison: Comparison, arguments: argparse.Namespace) -> Iterable[str]:
     if arguments.output == "json":
-        from lockgate.results import print_results
-        from lockgate.review.comparison import list_results
+        from lockgate.review.difference_json import print_json
 
-        return print_results(list_results(comparison.rows), comparison.summary)
+        return print_json(comparison, arguments.limit or None)
     if arguments.output == "markdown":
         from lockgate.review.difference_markdown import print_markdown
 
-        return print_markdown(comparison)
+        return [print_markdown(comparison)]
     if arguments.output == "github":
         from lockgate.review.difference_github import print_commands
 
-        return print_commands(comparison)
+        return [print_commands(comparison)]
     from lockgate.review.difference_text import print_comparison
     from lockgate_runtime.terminal import has_colour
 
-    return print_comparison(
-        comparison, has_all=arguments.all, colour=has_colour(sys.stdout)
-    )
+    colour = has_colour(sys.stdout)
+    return [print_comparison(comparison, has_all=arguments.all, colour=colour)]
 
 
 def _read_fail_on(text: str) -> list[str]:

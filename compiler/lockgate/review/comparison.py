@@ -14,7 +14,7 @@ from lockgate.review.difference import (
 )
 from lockgate.review.dns_names import find_name_differences
 from lockgate.review.joint import NOWHERE, find_ground
-from lockgate.review.names import Namer, list_ports
+from lockgate.review.names import Namer
 from lockgate.review.prefix_sets import prefixes_of
 
 if TYPE_CHECKING:
@@ -169,40 +169,6 @@ def compare_views(
     )
 
 
-def list_results(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return rows as JSON has them: one source, destination and range of ports each.
-
-    ``protocol`` is ``any`` for all traffic.  ``ports`` are destination ports; of ``icmp`` and
-    ``icmpv6`` types, of ``other`` protocol numbers.
-    """
-    return [
-        {
-            "change": row.change,
-            "cause": row.cause,
-            "direction": row.direction,
-            "source": source,
-            "destination": destination,
-            "protocol": protocol,
-            "ports": [first, last],
-            "before": row.before,
-            "after": row.after,
-            "exposed": row.is_exposed,
-            "because": [
-                *(_because("before", reason) for reason in row.because_before),
-                *(_because("after", reason) for reason in row.because_after),
-            ],
-        }
-        for row in rows
-        for source in row.sources
-        for destination in row.destinations
-        for protocol, first, last in list_ports(row.ports)
-    ]
-
-
-def _because(side: str, reason: Reason) -> dict[str, Any]:
-    return {"side": side, **reason._asdict()}
-
-
 def _by_direction(
     some: Iterable[tuple[str, tuple[str, ...]]],
 ) -> Mapping[str, list[str]]:
@@ -303,4 +269,4 @@ def _reason_order(reason: Reason) -> tuple[str, int, Reason]:
     return reason.file or "", reason.line or 0, reason
 
 
-__all__ = ["WORDS", "Comparison", "Row", "Sizes", "compare_views", "list_results"]
+__all__ = ["WORDS", "Comparison", "Row", "Sizes", "compare_views"]
