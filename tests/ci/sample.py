@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import PACKAGES
+
 ROOT = Path(__file__).parent.parent.parent
 SHOP = ROOT / "tests/demo/shop"
 
@@ -60,7 +62,7 @@ def run_script(
     script: str, folder: Path, environment: dict[str, str], programs: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run a script as both runners do: it ends with the first command that fails."""
-    kept = {n: v for n, v in os.environ.items() if n in ("PYTHONPATH", "HOME", "LANG")}
+    kept = {n: v for n, v in os.environ.items() if n in ("HOME", "LANG")} | PACKAGES
     path = f"{programs}:{os.environ['PATH']}"
     return subprocess.run(  # noqa: S603 - what the files under test say
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],  # noqa: S607

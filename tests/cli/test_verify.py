@@ -325,7 +325,8 @@ def test_wrong_only_together(
 
 @pytest.mark.vm
 @pytest.mark.skipif(
-    bool(missing(SERIES[0])), reason="needs QEMU and a kernel: ./dev test fetches them"
+    bool(missing(SERIES[0])),
+    reason="needs QEMU and a kernel: ./dev test fetches what apt offers",
 )
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_another_kernel_without_privilege(shop_bundle: Path) -> None:

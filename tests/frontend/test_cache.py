@@ -134,7 +134,9 @@ def test_a_damaged_store_is_only_slow(
     (file,) = cache.glob("*.sqlite")
     if damage == "record":
         with sqlite3.connect(file) as connection:
-            connection.execute("UPDATE documents SET record = x'00' || record")
+            connection.execute(
+                "UPDATE documents SET record = CAST(x'00' || record AS BLOB)"
+            )
         connection.close()
     elif damage == "table":
         with sqlite3.connect(file) as connection:
@@ -148,6 +150,18 @@ def test_a_damaged_store_is_only_slow(
         file.write_bytes(b"" if damage == "empty" else b"no database" * 1000)
     assert _compile(inputs, cache) == expected
     assert _compile(inputs, cache) == expected
+
+
+def test_a_store_that_fails_is_closed(tmp_path: Path) -> None:
+    """What cannot be asked once is not asked again, and no file of it stays open."""
+    cache = DocumentCache(tmp_path, b"x")
+    connection = cache._connection
+    assert connection is not None
+    connection.execute("DROP TABLE documents")
+    assert cache.load([b"key"]) == {}
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+    cache.close()
 
 
 def test_two_at_once(inputs: Path, tmp_path: Path) -> None:

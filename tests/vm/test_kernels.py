@@ -64,7 +64,7 @@ def test_kernel(
 ) -> None:
     """All kernel tests pass on it, and some ran."""
     if series not in runs:
-        reason = f"needs {', '.join(missing(series))}: ./dev test fetches them"
+        reason = f"needs {', '.join(missing(series))}: ./dev test fetches what apt's sources offer"
         record_property("kernel", f"VM {series}: not run ({reason})")
         if pytestconfig.getoption("--require-vm"):
             pytest.fail(reason)

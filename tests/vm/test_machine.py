@@ -25,7 +25,7 @@ HERE = [series for series in SERIES if not missing(series)]
 pytestmark = [
     pytest.mark.vm,
     pytest.mark.skipif(
-        not HERE, reason="needs QEMU and a kernel: ./dev test fetches them"
+        not HERE, reason="needs QEMU and a kernel: ./dev test fetches what apt offers"
     ),
 ]
 

@@ -71,6 +71,7 @@ class DocumentCache:
             for i in range(0, len(wanted), _BATCH):
                 self._load_batch(wanted[i : i + _BATCH], found)
         except sqlite3.Error:
+            self._connection.close()
             self._connection = None
             return {}
         return found
