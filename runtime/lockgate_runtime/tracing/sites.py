@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 SITES = "sites.json"
@@ -71,13 +71,17 @@ class TracedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """Content of a map; an array has records of values alone (``key_bytes`` 0)."""
+    """Content of a map: values joined in ``file``, keys in ``keys`` unless it is an array.
+
+    ``object`` is the object (without ``.o``) whose map it is, empty for one that all objects of
+    the generation share.
+    """
 
     map: str
     file: str
     records: int
-    key_bytes: int
-    value_bytes: int
+    object: str = ""
+    keys: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,8 @@ def _table(row: Mapping[str, Any]) -> TableFile:
         row["map"],
         row["file"],
         row["records"],
-        row.get("key_bytes", 0),
-        row["value_bytes"],
+        row.get("object") or "",
+        row.get("keys"),
     )
 
 
@@ -147,8 +151,3 @@ def _site(row: Mapping[str, Any]) -> Site:
         bool(row.get("is_multi_disabled")),
         tuple(row["hooks"]),
     )
-
-
-def named_maps(tables: Iterable[TableFile]) -> dict[str, TableFile]:
-    """Return tables by the name of their map."""
-    return {table.map: table for table in tables}
