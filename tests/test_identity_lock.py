@@ -59,6 +59,7 @@ def test_the_file_comes_back_as_it_was_written() -> None:
     ("line", "code"),
     [
         ("nonsense", "E2060"),
+        pytest.param("[" * 100_000, "E2060", id="deep"),
         ('{"number": 7, "labels": ["k8s:a=b"]}', "E2060"),
         ('{"number": 300, "labels": ["k8s:b", "k8s:a"]}', "E2060"),
         ('{"number": 300, "labels": []}', "E2060"),

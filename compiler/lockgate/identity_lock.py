@@ -104,7 +104,7 @@ def _lines(source: Source) -> Iterator[tuple[str, Span]]:
 def _is_head(text: str) -> bool:
     try:
         return bool(json.loads(text) == _HEAD)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -113,7 +113,7 @@ def _record(text: str) -> tuple[int, Labels] | None:
         record = json.loads(text)
         number, texts = record["number"], record["labels"]
         labels = tuple(_label(text) for text in texts)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if type(number) is not int or not ENDPOINTS_FROM <= number < MORE_ENDPOINTS_TO:
         return None

@@ -86,7 +86,9 @@ def test_what_this_version_does_not_know_is_refused(fault: str) -> None:
         Manifest.from_json(json.dumps(value))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "List"}', "not JSON"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"kind": "List"}', "not JSON", "[" * 100_000]
+)
 def test_other_files_are_no_manifest(text: str) -> None:
     """A manifest.json of another program is refused as such."""
     with pytest.raises(ManifestError, match="is not"):
@@ -118,6 +120,15 @@ def test_a_missing_file_is_refused(bundle: Path) -> None:
     """A half copied bundle is no bundle."""
     (bundle / "tables/peers.bin").unlink()
     with pytest.raises(ManifestError, match="No such file"):
+        read_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "tables/peers.bin"])
+def test_a_device_is_refused(name: str, bundle: Path) -> None:
+    """What never ends is not hashed."""
+    (bundle / name).unlink()
+    (bundle / name).symlink_to("/dev/zero")
+    with pytest.raises(ManifestError, match="is no regular file"):
         read_bundle(bundle)
 
 
