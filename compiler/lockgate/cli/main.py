@@ -58,6 +58,7 @@ VERBS = {
     "attach-report": Verb(
         "lockgate.cli.attach_report", "say where tracing policies attach on each target"
     ),
+    "catalog": Verb("lockgate.cli.catalog", "print tracing policies ready to use"),
     "target": Verb(
         "lockgate.cli.target", "write down this kernel for tracing policies"
     ),
