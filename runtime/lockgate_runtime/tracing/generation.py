@@ -4,7 +4,7 @@
 
     generations/N/tracing/programs/PROGRAM-I   copies of a site's program, classify, classify_all
     generations/N/tracing/links/PROGRAM-I      what attaches them; there only while it is armed
-    generations/N/tracing/maps/NAME            its tables, and ``modes``
+    generations/N/tracing/maps/NAME            maps that its objects share: ``modes``, ...
 
 To load attaches nothing.  To arm attaches everything, and yet nothing acts before the slot names
 the generation's place; to disarm takes the links away and keeps the programs for a rollback.
@@ -24,9 +24,8 @@ from lockgate_runtime.pins import list_folder, remove_tree
 from lockgate_runtime.slot import PLACES
 from lockgate_runtime.tracing.attach import attach_site, uses_multi
 from lockgate_runtime.tracing.layout import TRACING_CONFIG
-from lockgate_runtime.tracing.objects import MODES, Pool, refusal
+from lockgate_runtime.tracing.objects import Pool, refusal
 from lockgate_runtime.tracing.sensor import stop_sensor
-from lockgate_runtime.tracing.sites import named_maps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -71,11 +70,7 @@ def load(pins: Pins, number: int, place: int, sites: Sites, folder: Path) -> Non
     target = tracing_folder(pins, number)
     for name in ("programs", "links", "maps"):
         (target / name).mkdir(mode=0o700, parents=True)
-    tables = {
-        name: (table, folder / table.file)
-        for name, table in named_maps(sites.tables).items()
-    }
-    pool = Pool(pins, tables)
+    pool = Pool(pins, sites.tables, folder)
     config = TRACING_CONFIG.pack(generation=number, place=place, self=0)
     names = sorted({site.object for site in sites.sites})
     if (folder / CLASSIFY_OBJECT).exists():
@@ -83,19 +78,11 @@ def load(pins: Pins, number: int, place: int, sites: Sites, folder: Path) -> Non
     try:
         for name in names:
             _load_object(pool, folder / name, sites, config, target / "programs")
-        if MODES in pool.own:
-            write_modes(pool.own[MODES], sites)
-        for name, created in sorted(pool.own.items()):
-            created.pin(target / "maps" / name)
+        for (owner, name), created in sorted(pool.own.items(), key=lambda i: i[0]):
+            if not owner:
+                created.pin(target / "maps" / name)
     finally:
         pool.close()
-
-
-def write_modes(modes: Map, sites: Sites) -> None:
-    """Let every policy be in the mode that it asks for."""
-    for policy in sites.policies:
-        is_enforced = policy.mode == "enforce"
-        modes.set(struct.pack("=I", policy.number), struct.pack("=I", is_enforced))
 
 
 def _load_object(

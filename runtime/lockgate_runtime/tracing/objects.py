@@ -1,25 +1,25 @@
 """Load objects of the tracing plane, give them their maps, and fill those.
 
-Three kinds of maps: shared ones outlive generations and are pinned by name; the other maps of a
-generation are shared by its objects, by name; sections of constants belong to one object.
+Four kinds of maps: shared ones outlive generations and are pinned by name; those that a table of
+no object names are shared by a generation; the other ones belong to one object, whose copies (a
+program for each function) share them; sections of constants belong to one copy.
 """
 
 from __future__ import annotations
 
 import errno
-import struct
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.bpf import Map, MapType
+from lockgate_runtime.bpf import Map
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.environment import permission_error
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.maps import fill_array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.tracing.sites import TableFile
@@ -47,14 +47,23 @@ _LINES_OF_LOG = 24
 
 
 class Pool:
-    """The maps of one generation, and those that it shares with others below a root."""
+    """The maps of one generation, and those that it shares with others below a root.
+
+    ``tables`` fill maps from files in ``folder``.  ``own`` is by object (empty for maps that
+    all objects share) and name.
+    """
 
     def __init__(
-        self, pins: Pins, tables: Mapping[str, tuple[TableFile, Path]]
+        self, pins: Pins, tables: Iterable[TableFile] = (), folder: Path = Path()
     ) -> None:
         self._pins = pins
-        self._tables = tables
-        self.own: dict[str, Map] = {}
+        self._tables = {(table.object, table.map): table for table in tables}
+        self._folder = folder
+        self.own: dict[tuple[str, str], Map] = {}
+
+    def _key(self, target: Object, name: str) -> tuple[str, str]:
+        is_common = ("", name) in self._tables or name == MODES
+        return ("" if is_common else target.name), name
 
     def close(self) -> None:
         """Let go of the generation's maps; programs and pins keep them."""
@@ -86,12 +95,11 @@ class Pool:
             yield target
 
     def _prepare(self, target: Object, name: str) -> None:
-        if name in self.own:
-            self._reuse(target, name, self.own[name])
-        elif name in self._tables:
-            table, _ = self._tables[name]
-            _check_shape(target, table)
-            target.resize(name, max(1, table.records))
+        key = self._key(target, name)
+        if key in self.own:
+            self._reuse(target, name, self.own[key])
+        elif key in self._tables:
+            target.resize(name, max(1, self._tables[key].records))
         elif name in SHARED and self._pins.map(name).exists():
             with Map.pinned(self._pins.map(name)) as pinned:
                 self._reuse(target, name, pinned)
@@ -107,48 +115,43 @@ class Pool:
             ) from None
 
     def _keep(self, target: Object, name: str) -> None:
-        if "." in name or name in self.own:
+        key = self._key(target, name)
+        if "." in name or key in self.own:
             return
         if name in SHARED:
             if not self._pins.map(name).exists():
                 with target.map(name) as created:
                     created.pin(self._pins.map(name))
             return
-        created = self.own[name] = target.map(name)
-        if name in self._tables:
-            table, path = self._tables[name]
+        created = self.own[key] = target.map(name)
+        if key in self._tables:
             try:
-                fill(created, table, path.read_bytes())
+                fill(created, self._tables[key], self._folder)
             except BpfError as error:
                 raise refusal(error, f"fill {name}") from None
 
 
-def fill(target: Map, table: TableFile, content: bytes) -> None:
-    """Write the records of a table into its map; nobody changes it again, but for modes."""
-    if not table.key_bytes:
-        fill_array(target, [content])
-    else:
-        for key, value in _records(table, content):
-            target.set(key, value)
-    if target.info.name != MODES:
-        target.freeze()
+def fill(target: Map, table: TableFile, folder: Path) -> None:
+    """Write a table into its map; nobody changes it again, but for modes.
 
-
-def _records(table: TableFile, content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    form = struct.Struct(f"={table.key_bytes}s{table.value_bytes}s")
-    yield from form.iter_unpack(content)
-
-
-def _check_shape(target: Object, table: TableFile) -> None:
-    """E5010 where a table does not fit its map: the bundle is not of one piece."""
-    kind, key, value = target.map_shape(table.map)
-    is_array = kind in (MapType.ARRAY, MapType.PERCPU_ARRAY)
-    if value != table.value_bytes or (0 if is_array else key) != table.key_bytes:
+    E5010 where the two do not fit: the bundle is not of one piece.
+    """
+    values = (folder / table.file).read_bytes()
+    keys = (folder / table.keys).read_bytes() if table.keys else b""
+    key_size = target.info.key_size if table.keys else 0
+    sizes = table.records * key_size, table.records * target.width
+    if (len(keys), len(values)) != sizes:
         raise NodeError(
             "E5010",
             f"{table.file} does not fit the map {table.map}",
             "compile the bundle again",
         )
+    if table.keys:
+        target.set_many(keys, values)
+    else:
+        fill_array(target, [values])
+    if target.info.name != MODES:
+        target.freeze()
 
 
 def refusal(error: BpfError, what: str) -> NodeError:

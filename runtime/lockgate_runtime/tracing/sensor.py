@@ -56,7 +56,7 @@ def start_sensor(pins: Pins, elf: bytes, seed: Callable[[], None]) -> bool:
     remove(folder)  # of an apply that died
     for name in ("programs", "links"):
         (folder / name).mkdir(mode=0o700, parents=True)
-    pool = Pool(pins, {})
+    pool = Pool(pins)
     try:
         with pool.loaded("process", elf) as loaded:
             for name in loaded.programs:

@@ -24,10 +24,11 @@ class TracingBuild:
 
     ``sources``: file name to text, without folders; each ``.c`` becomes an object of that name
     (``site_0.c``, ``classify.c`` with the programs ``classify`` and ``classify_all``), each ``.h``
-    is what they include.  ``tables``: ``NAME.bin`` with the packed content of a map, ``NAME.txt``
-    for review.  ``sites``: ``sites.json`` as plain values, whose ``tables`` have a row
-    ``{"map", "file", "records", "key_bytes", "value_bytes"}`` for each ``.bin``: records of key and
-    value, of an array (``key_bytes`` 0) of values alone.
+    is what they include.  ``tables``: file name to packed content of maps, or to text for review
+    (``.txt``).  ``sites``: ``sites.json`` as plain values, whose ``tables`` have a row
+    ``{"object", "map", "file", "keys", "records"}`` for each map that is filled: ``file`` has the
+    values joined, ``keys`` names the file of keys (null for an array), ``object`` is the object
+    without ``.o``, empty for a map that all objects of the generation share.
     """
 
     sources: Mapping[str, str]
