@@ -50,6 +50,10 @@ trace shadow for host {
     where path(f) == "/etc/shadow" and not process.binary in {"/usr/sbin/sshd"} or (a.b < 0x10)
     => deny EPERM, event every 1s
 }
+test "beside policies" {  # why
+  never @world -> shop:app=db  # trailing
+  expect allow shop:app=web -> pod shop/db-0 tcp/5432 by db
+}
 service db in shop { listen 10.96.0.1/32 on tcp/80 backends app=db on tcp/5432 }
 # tail
 """

@@ -106,6 +106,17 @@ EXPLANATIONS = (
         _example(""),
     ),
     Explanation(
+        "E1810",
+        "hidden-character",
+        "a character that lets a text look otherwise than it is read",
+        "A carriage return without a line feed, U+2028 and the like end a line in some editors "
+        "and not here, so that a rule may seem to stand below a comment and be part of it.  "
+        "Characters that turn the direction of writing show words in another order.  A reviewer "
+        "would see another policy than the one in force.",
+        "Take the character out; save the file with line feeds at the ends of lines.",
+        _example("  isolate in\n  # nobody else\r  deny in from app=client\n"),
+    ),
+    Explanation(
         "E1817",
         "not-a-name",
         "a name, key or value that Kubernetes does not allow",

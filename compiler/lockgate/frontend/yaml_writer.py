@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from lockgate.frontend.nodes import NUMBER, NUMBER_ELSEWHERE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -20,6 +22,15 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: object) -> bool:
         return True
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Quote also what is a number to some readers and not to this library (``1e5``)."""
+        is_number = NUMBER.fullmatch(text) or NUMBER_ELSEWHERE.fullmatch(text)
+        style = "'" if is_number else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 
 def write_yaml(objects: Iterable[Mapping[str, Any]]) -> str:

@@ -129,7 +129,8 @@ def _log(children: Children, place: Place) -> Log:
     is_printable = all(unicodedata.category(c)[0] != "C" for c in text.value)
     if text.form is Form.REGEX or len(text.value) > LOG_LENGTH or not is_printable:
         message = f"a comment for the log has at most {LOG_LENGTH} printable characters"
-        place.refuse("E1807", message, text.span, "make it shorter")
+        cure = "make it shorter" if is_printable else "take out what nobody sees"
+        place.refuse("E1807", message, text.span, cure)
     return Log(text)
 
 

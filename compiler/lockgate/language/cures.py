@@ -46,6 +46,9 @@ _SET = re.compile(r"(\S+)\s+(not\s+)?in\s+([^{}\n]+)")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+(?:/\d+)?")
 _AFTER_KEY = re.compile(r"$|[,&{}#]|(?:on|log|http|dns|tls|authenticate)\b")
 _WORD = re.compile(r"[\w./-]+")
+_PREFIX = re.compile(r"[\w.-]+:")
+_ENDS_STATEMENT = re.compile(rf";+\s*(?:#|\}}|(?:{'|'.join(_STATEMENTS)}|audit)\b)")
+_OTHER_QUOTES = ("\u2018", "\u2019", "\u201c", "\u201d", "\u201e", "\u00ab", "\u00bb")
 _TERMS = frozenset({"KEY", "AMPERSAND"})
 
 
@@ -102,7 +105,7 @@ def _look_for_glob(
     if "*" not in found or found.startswith(('"', '~"')) or word is None:
         return None
     message = "'*' stands only in quotes"
-    if "STRING" in expected and "KEY" not in expected:
+    if "STRING" in expected and not expected & {"KEY", "VALUE"}:
         return "E1805", message, f'write "{found}"'
     cure = "labels are compared as a whole: list them, 'app in {a, b}', or 'has app'"
     return "E1805", message, cure
@@ -126,6 +129,9 @@ def _look_for_arrow(
 def _look_for_set(
     before: str, found: str, after: str, expected: frozenset[str]
 ) -> Known | None:
+    if found == "{" and "VALUE" in expected and before.rstrip().endswith("="):
+        cure = "write 'KEY in {a, b}' or 'KEY not in {a, b}'"
+        return "E1800", "a set of values stands behind 'in'", cure
     match = _SET.match(after)
     if match is None or "KEY" not in expected or match[1] in _STATEMENTS:
         return None
@@ -164,7 +170,13 @@ def _look_for_subject(
     if found == "{" and "FOR" in expected:
         cure = "write 'for pods' for all pods of the namespace, or 'for app=web'"
         return "E1800", "a policy says whom it is for", cure
+    if found in ("all", "any", "everything", "everyone") and "ENDPOINTS" in expected:
+        cure = "write 'pods'; those of every namespace: 'cluster policy NAME for pods'"
+        return "E1800", f"{quote(found)} is no subject of a policy", cure
     namespace = re.search(r"([\w.-]+):\s*$", before)
+    if namespace is not None and "KEY" in expected and _PREFIX.match(after):
+        message = "a namespace stands before the labels, and no second ':'"
+        return "E1800", message, f"write '{namespace[1]}:KEY=VALUE'"
     if namespace is not None and "KEY" in expected and "=" not in found:
         message = f"nothing stands behind '{namespace[1]}:'"
         return "E1800", message, f"for all of its pods, write 'ns {namespace[1]}'"
@@ -174,6 +186,11 @@ def _look_for_subject(
 def _look_for_separator(
     before: str, found: str, after: str, expected: frozenset[str]
 ) -> Known | None:
+    if found == ";" and _ENDS_STATEMENT.match(after):
+        return "E1800", "nothing stands between two rules", "take ';' away"
+    if found == "," and expected == {"LBRACE"}:
+        cure = "labels are joined by '&'; whom two selectors mean takes two policies"
+        return "E1800", "a policy has one subject", cure
     if "COMMA" not in expected:
         return None
     if found == ";" or re.match(
@@ -198,6 +215,8 @@ def _look_for_logic(
 ) -> Known | None:
     if "AMPERSAND" in expected and after.startswith(("and ", "&&")):
         return "E1800", f"labels are joined by '&', not {quote(found)}", "write '&'"
+    if found == "&" and before.rstrip().endswith("&"):
+        return "E1800", "labels are joined by one '&'", "take one away"
     if after.startswith(("or ", "||", "|")) and "AMPERSAND" in expected:
         cure = "write 'tier in {a, b}', or several ends: 'app=a, app=b'"
         return "E1800", f"{quote(found)} does not join labels", cure
@@ -253,13 +272,34 @@ def _look_for_quote(
     ):
         cure = "a text begins and ends with '\"', in one line"
         return "E1805", "this text has no end", cure
-    if found.startswith("'"):
+    if found.startswith(("'", *_OTHER_QUOTES)):
         return "E1805", "a text stands in double quotes", 'write "..."'
     if "STRING" in expected and not expected & {"KEY", "NAME", "VALUE", "KEY_ALONE"}:
         match = re.match(r"[^\s\"{},]+", after)
         if match and not after.startswith(("{", "}", ",")) and len(expected) <= 2:
             return "E1805", "a text stands in quotes", f'write "{match[0]}"'
     return None
+
+
+def _look_for_odd_name(
+    before: str, found: str, after: str, expected: frozenset[str]
+) -> Known | None:
+    """Look for a name, key or value that goes on with what it cannot have."""
+    start = re.search(r"[\w./-]*$", before)
+    rest = re.match(r"[\w./-]+", after)
+    if start is None or rest is None or (start[0] and before[-1:].isspace()):
+        return None
+    word = start[0] + rest[0]
+    if not start[0] and not found.startswith(("-", "_", ".")):
+        return None
+    if word in ("-", ".", "/") or expected == {"FLOWS"}:
+        return None
+    message = f"{quote(word)} is not a name, key or value"
+    cure = (
+        "they have letters a to z, digits, '-', '_' and '.', and begin and end with a letter "
+        "or digit; only keys have one '/'"
+    )
+    return "E1817", message, cure
 
 
 def _look_for_block(
@@ -307,4 +347,5 @@ _MISTAKES: tuple[Look, ...] = (
     _look_for_logic,
     _look_for_synonym,
     _look_for_bare_key,
+    _look_for_odd_name,
 )

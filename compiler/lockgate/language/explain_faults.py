@@ -121,10 +121,17 @@ def _report(
         code, message, cure = known
         diagnostics.error(code, message, span, help=cure)
         return
-    message = f"{quote(found)} cannot stand here"
+    message = f"{_name(found)} cannot stand here"
     expected = _join(describe_expected(grammar, possible))
     near = did_you_mean(found.lower(), _keywords(grammar, possible))
     diagnostics.error("E1800", message, span, help=near or f"expected {expected}")
+
+
+def _name(found: str) -> str:
+    """Name what was found, also where nothing of it is seen."""
+    if len(found) == 1 and not found.isprintable():
+        return f"the invisible character U+{ord(found):04X}"
+    return quote(found)
 
 
 def _shorten(before: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.language.blocks import split_blocks
 from lockgate.language.explain_faults import report_faults
+from lockgate.language.hidden import refuse_hidden
 from lockgate.language.layout import Braces, Word, read_gap, read_layout
 from lockgate.language.reading import MOST_FAULTS, grammar_of
 
@@ -41,6 +42,10 @@ def format_text(
 ) -> str | None:
     """Return the text in its form; None where it is no text of the language, which is told."""
     text = source.text
+    before = len(diagnostics.found)
+    refuse_hidden(source, diagnostics)
+    if len(diagnostics.found) > before:
+        return None
     chunks = split_blocks(text)
     if not chunks:
         return _only_comments(text)

@@ -11,6 +11,7 @@ from lockgate.language.blocks import split_blocks
 from lockgate.language.build import build
 from lockgate.language.explain_faults import report_faults
 from lockgate.language.grammar import load_grammar
+from lockgate.language.hidden import refuse_hidden
 from lockgate.source import Span
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from lockgate.source import Source
 
 
-_TEST = re.compile(r"test(?![-\w.=/:])")
 MOST_FAULTS = 200
 """After so many places of a file that cannot be read, the rest is left."""
+
+_TEST = re.compile(r"test(?![-\w.=/:])")
 
 
 class Language(Enum):
@@ -49,6 +51,7 @@ def read_file(source: Source, language: Language, diagnostics: Diagnostics) -> F
     Where there are errors, what could be understood is returned.
     """
     before = len(diagnostics.found)
+    refuse_hidden(source, diagnostics)
     blocks = tuple(_read_blocks(source, language, diagnostics))
     # What the parser finds and what the builder finds, in the order of the text.
     found = diagnostics.found[before:]
