@@ -98,6 +98,13 @@ def test_a_file_of_tests_alone(run: Run) -> None:
     assert run("d/p.gate", files={"d/p.gate": POLICY})[0] == 2
 
 
+def test_a_file_of_tests_that_is_named_twice(run: Run) -> None:
+    """Policies may not stand twice in the input; tests may, and run once."""
+    for arguments in ("-f d -f d/t.gate", "-f d -f d/t.gate d"):
+        _, whole = run(*arguments.split(), files={"d/t.gate": FAILS})
+        assert _told(whole) == [("fails", "failed", 2)]
+
+
 def test_mistakes_have_their_places(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
