@@ -24,6 +24,9 @@ _LONGEST = 200
 _UNENFORCED = "W30"
 """What the codes of warnings begin with that say that something is not enforced yet."""
 
+_NOT_ENFORCED = "## Not enforced"
+_ALL_ENFORCED = "Everything that the policies say is enforced."
+
 
 def print_report(
     tables: Tables,
@@ -42,6 +45,12 @@ def print_report(
         _programs(manifest),
     )
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in sections)
+
+
+def says_all_enforced(report: str) -> bool:
+    """Tell from the report of a bundle whether its policies ask for nothing else."""
+    section = report.partition(f"\n{_NOT_ENFORCED}\n\n")[2]
+    return section.startswith(f"{_ALL_ENFORCED}\n")
 
 
 def _summary(
@@ -75,10 +84,10 @@ def _summary(
 
 def _unenforced(diagnostics: Diagnostics) -> Iterator[str]:
     found = [d for d in diagnostics.found if d.code.startswith(_UNENFORCED)]
-    yield "## Not enforced"
+    yield _NOT_ENFORCED
     yield ""
     if not found:
-        yield "Everything that the policies say is enforced."
+        yield _ALL_ENFORCED
     yield from _listed(found, _message)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lockgate.cli.main import main
+from tests.proof.cluster import CACHE
 
 CLUSTER = Path(__file__).parents[1] / "review/changes/cluster.yaml"
 OLD = """\
@@ -118,6 +119,43 @@ def test_a_limit_is_stated(capsys: pytest.CaptureFixture[str]) -> None:
         ]
         assert summary["notes"] == (notes if shown < count else [])
     assert _diff("old", "new", *SNAPSHOT, "--limit", "-1") == 2
+
+
+NAMED = """\
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  endpointSelector: {matchLabels: {app: db}}
+  egress:
+  - toFQDNs: [{matchName: a.example.com}]
+"""
+
+
+def test_what_a_bundle_does_not_keep_is_never_called_identical(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names differ, or may: the first line and both formats say that nobody looked."""
+    for name, text in (("a", NAMED), ("b", NAMED.replace("a.ex", "b.ex"))):
+        (here / f"{name}.yaml").write_text(text)
+        words = ["compile", "-f", f"{name}.yaml", *SNAPSHOT, "--allow-unenforced"]
+        assert main([*words, "-o", name, "--cache", str(CACHE)]) == 0
+    capsys.readouterr()
+    claim = (
+        "nothing differs of what was compared, and L7 rules and DNS names were not\n"
+    )
+    for sides in (("a", "b"), ("a.yaml", "b", *SNAPSHOT)):
+        assert _diff(*sides) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(claim)
+        assert "a bundle keeps no L7 rules and no DNS names" in out
+        assert _diff(*sides, "-o", "json") == 0
+        summary = json.loads(capsys.readouterr().out)["summary"]
+        assert summary["identical"] is False
+        assert summary["not_compared"] == ["L7 rules and DNS names"]
+    assert _diff("a", "a", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["identical"] is True
+    assert _diff("a.yaml", "b.yaml", *SNAPSHOT) == 1
 
 
 @pytest.mark.usefixtures("here")

@@ -73,7 +73,8 @@ class Comparison:
     ``exposed``, ``unprotected`` and ``isolated`` are (direction, names of the subjects);
     ``is_same_text``: not even the text of the inputs differs.  ``hashes`` are those of
     bundles.  ``notes`` are what the reader must know about the comparison itself.
-    ``paths`` are those of the files of after, by their names in reasons.
+    ``paths`` are those of the files of after, by their names in reasons.  ``uncompared``
+    is what the inputs have, or may have, and nobody looked at.
     """
 
     rows: tuple[Row, ...]
@@ -86,12 +87,18 @@ class Comparison:
     hashes: tuple[str | None, str | None] = (None, None)
     is_same_text: bool = False
     notes: tuple[str, ...] = ()
+    uncompared: tuple[str, ...] = ()
     paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_same(self) -> bool:
-        """Whether both sets judge everything alike."""
+        """Whether both sets judge everything that was compared alike."""
         return not (self.rows or self.only_before or self.only_after)
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether nothing differs, also of what was not compared."""
+        return self.is_same and (self.is_same_text or not self.uncompared)
 
     def count(self, change: str) -> int:
         """Return how many rows are of one change."""
@@ -108,7 +115,7 @@ class Comparison:
     def summary(self) -> dict[str, Any]:
         """The counts, for machines."""
         found: dict[str, Any] = {
-            "identical": self.is_same,
+            "identical": self.is_identical,
             "same_text": self.is_same_text,
             **{change: self.count(change) for change in CHANGES},
             "exposed": list(self.exposed),
@@ -116,6 +123,7 @@ class Comparison:
             "isolated": _by_direction(self.isolated),
             "only_before": list(self.only_before),
             "only_after": list(self.only_after),
+            "not_compared": list(self.uncompared),
             "notes": list(self.notes),
         }
         if self.sizes is not None:

@@ -30,6 +30,9 @@ def summarise(comparison: Comparison) -> str:
     if comparison.is_same:
         if comparison.is_same_text:
             return "identical: not even the text differs"
+        if comparison.uncompared:
+            left_out = " and ".join(comparison.uncompared)
+            return f"nothing differs of what was compared, and {left_out} were not"
         return "semantically identical: only text differs"
     counts = [f"{comparison.count(c)} {c}" for c in CHANGES if comparison.count(c)]
     for word, what in (

@@ -16,6 +16,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.faults import Fault
 from lockgate.frontend.documents import Documents, parse_documents
 from lockgate.passes.pipeline import run_passes
+from lockgate.report import says_all_enforced
 from lockgate.review.comparison import Sizes
 from lockgate.review.joint import FIRST_TABLE
 from lockgate.review.view_of_bundle import view_of_bundle
@@ -51,7 +52,8 @@ class PolicySet:
 
     ``texts`` are the hashes of the inputs by their names in artifacts, ``paths`` where
     these are on the disk, or from the root of the repository.  ``meaning`` are the options
-    that change what policies mean, as a manifest has them.
+    that change what policies mean, as a manifest has them.  ``is_whole``: what policies ask
+    for is all in view; a bundle has nothing of what it does not enforce.
     """
 
     label: str
@@ -63,6 +65,7 @@ class PolicySet:
     texts: frozenset[tuple[str, bytes]] = frozenset()
     paths: Mapping[str, str] = field(default_factory=dict)
     meaning: Mapping[str, str] = field(default_factory=dict)
+    is_whole: bool = True
 
 
 # ---------------------------------------------------------------- sources
@@ -254,12 +257,15 @@ def read_bundle_set(directory: Path) -> PolicySet:
     addresses = (folder / "addresses.txt").read_text(encoding="utf-8")
     view = view_of_bundle(PackedTables.open(folder), addresses)
     sizes = measure_described(manifest.tables)
+    report = directory / "report.md"
     return PolicySet(
         str(directory),
         view,
         sizes._replace(instructions=manifest.sizes.instructions),
         digest=manifest.digest,
         meaning=manifest.options,
+        is_whole=report.is_file()
+        and says_all_enforced(report.read_text(encoding="utf-8")),
     )
 
 

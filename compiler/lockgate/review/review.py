@@ -22,7 +22,7 @@ from lockgate.review.policy_set import (
 from lockgate.review.view import REDIRECT, without_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from lockgate.diagnostics import Diagnostics
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from lockgate.review.arguments import Side
     from lockgate.review.comparison import Comparison
     from lockgate.review.policy_set import Parsed, PolicySet
-    from lockgate.review.view import View
 
+TRACING, REQUESTS = "tracing policies", "L7 rules and DNS names"
+"""What is not compared, as it is called in results."""
 
 _MEANING = {
     "semantics": "--semantics",
@@ -77,7 +78,8 @@ def compare_sets(
     if not has_same_snapshot(old, new):
         between = move_policies(old, new, options)
         cause = UNKNOWN
-    notes = tuple(_notes(old, new))
+    uncompared = tuple(_find_uncompared(old, new))
+    notes = tuple(_notes(old, new, uncompared))
     if old.parsed is None or new.parsed is None:
         # A bundle has no L7 rules and no names, so those of the other side say nothing.
         before, after = without_requests(before), without_requests(after)
@@ -85,6 +87,7 @@ def compare_sets(
     return replace(
         comparison,
         notes=(*comparison.notes, *notes),
+        uncompared=uncompared,
         sizes=(old.sizes, new.sizes),
         hashes=(old.digest, new.digest),
         is_same_text=_is_same_text(old, new),
@@ -131,22 +134,36 @@ def _report(
             report_equal_priorities(said.policies, diagnostics)
 
 
-def _notes(old: PolicySet, new: PolicySet) -> Iterator[str]:
-    """Say what this comparison leaves out, and what else is not the same."""
+def _find_uncompared(old: PolicySet, new: PolicySet) -> Iterator[str]:
+    """Yield what one of the sides has that cannot be compared."""
     if any(side.parsed and side.parsed.tracing_policies for side in (old, new)):
+        yield TRACING
+    is_bundle = old.parsed is None or new.parsed is None
+    if is_bundle and any(map(_has_requests, (old, new))):
+        yield REQUESTS
+
+
+def _notes(
+    old: PolicySet, new: PolicySet, uncompared: Collection[str]
+) -> Iterator[str]:
+    """Say what this comparison leaves out, and what else is not the same."""
+    if TRACING in uncompared:
         yield "tracing policies judge no traffic: they are not compared"
     for name, option in _MEANING.items():
         one, other = old.meaning.get(name), new.meaning.get(name)
         if one != other:
             yield f"compiled with other options: {option} {one} before, {other} after"
-    is_bundle = old.parsed is None or new.parsed is None
-    if is_bundle and any(_has_requests(side.view) for side in (old, new)):
-        yield "a bundle keeps no L7 rules and no DNS names: none are compared"
+    if REQUESTS in uncompared:
+        yield (
+            "a bundle keeps no L7 rules and no DNS names: none are compared; compare sources "
+            "for that"
+        )
 
 
-def _has_requests(view: View) -> bool:
+def _has_requests(side: PolicySet) -> bool:
     """Whether somebody asks for L7 rules or DNS names."""
-    return bool(view.names) or any(v.startswith(REDIRECT) for v in view.verdicts)
+    redirects = any(verdict.startswith(REDIRECT) for verdict in side.view.verdicts)
+    return redirects or bool(side.view.names) or not side.is_whole
 
 
 def _is_same_text(old: PolicySet, new: PolicySet) -> bool:
