@@ -203,6 +203,22 @@ def test_a_closed_environment_is_none(
     assert not dev.is_complete(tmp_path)
 
 
+def test_without_an_index(
+    dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What pip cannot have is a message, and the environment is not taken for whole."""
+
+    def fail(*command: str) -> None:
+        if "pip" in command:
+            raise dev.InstallError("failed: a long command")
+        (tmp_path / "python-1").mkdir()
+
+    monkeypatch.setattr(dev, "check", fail)
+    with pytest.raises(dev.InstallError, match="is PyPI, or the index"):
+        dev.make_environment(tmp_path / "python-1", ["nothing"])
+    assert not dev.is_complete(tmp_path / "python-1")
+
+
 def test_nowhere_to_install(dev: ModuleType, tmp_path: Path) -> None:
     """A folder that cannot be made, or written, is a message with the cure."""
     (tmp_path / "file").touch()
