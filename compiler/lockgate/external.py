@@ -121,7 +121,9 @@ class Repository:
         for line in _git(self.root, *words).split(b"\0")[:-1]:
             entry, _, name = line.partition(b"\t")
             mode, _, blob = entry.decode().split()
-            found.append(TreeFile(mode, blob, PurePosixPath(os.fsdecode(name))))
+            found.append(
+                TreeFile(mode, blob, PurePosixPath(name.decode(errors="replace")))
+            )
         return sorted(found, key=lambda file: file.path.parts)
 
     def read(self, blobs: Sequence[str]) -> list[bytes]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,3 +153,45 @@ def test_other_files(
         other.symlink_to(content)
     assert main(list(words)) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github", "markdown"])
+def test_a_name_is_harmless(
+    form: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal obeys no file's name, in findings and in what the environment says."""
+    (folder / "\033[31m\n.yaml").write_bytes(MISTAKES["unknown field"])
+    assert main(["lint", "-f", "\033[31m\n.yaml", "-o", form]) == 1
+    assert main(["lint", "-f", "good.yaml", "--config", "\033[32m"]) == 2
+    assert main(["golden", "check", "\033[33m"]) == 2
+    assert (
+        main(["explain", "a\033[34m/b", "shop/web", "80/TCP", "-f", "good.yaml"]) == 2
+    )
+    out, err = capsys.readouterr()
+    assert "\033" not in out + err
+    assert out.count("\n.yaml") == 0
+
+
+@pytest.mark.parametrize("verb", ["lint", "compile", "diff", "convert", "fmt"])
+def test_a_name_that_is_no_text(
+    verb: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bundles and reports name files, and are UTF-8: such a file is refused."""
+    name = os.fsdecode(b"\xff.gate")
+    (folder / name).write_text(GATE)
+    words = [w.replace("INPUT", name) for w in VERBS.get(verb, (verb, "INPUT"))]
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert "its name is not UTF-8: rename it" in out + err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "> /dev/full"])
+def test_output_that_goes_nowhere(closed: str, folder: Path) -> None:
+    """Streams that a shell closed, or a full disk, are no bug of ours."""
+    code = "from lockgate.cli.main import run; run()"
+    words = shlex.join([sys.executable, "-c", code, "lint", "-f", "good.yaml"])
+    done = subprocess.run(  # noqa: S602  # our own words
+        f"{words} {closed}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if "full" in closed else 0)

@@ -134,6 +134,7 @@ def _read_words(words: list[str]) -> tuple[dict[str, Any], str | None]:
 def _explain_flow(
     flow: dict[str, Any], judged: Judged, arguments: argparse.Namespace
 ) -> int:
+    from lockgate.excerpt import printable
     from lockgate.explanation import Explainer
     from lockgate.flows import FlowError, parse_flow
     from lockgate.simulation import Simulation, TableJudge
@@ -149,7 +150,7 @@ def _explain_flow(
             raise _unclear([host.node for host in hosts if host.is_enforced])
         answer = simulation.answer(parsed)
     except FlowError as error:
-        print(f"lockgate: {error}", file=sys.stderr)
+        print(f"lockgate: {printable(str(error))}", file=sys.stderr)
         return UNJUDGED
     explainer = Explainer(simulation, judged.middle)
     sides = explainer.explain(answer)

@@ -90,18 +90,38 @@ def run() -> NoReturn:
 
 
 def _write_every_character() -> None:
-    """Print arrows in any locale: files and pipes are UTF-8, other terminals get a ``?``."""
+    """Print arrows in any locale: files and pipes are UTF-8, other terminals get a ``?``.
+
+    So does what is no character, such as a byte of a file's name.
+    """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() != "utf-8":
-            if stream.isatty():
-                stream.reconfigure(errors="replace")
-            else:
-                stream.reconfigure(encoding="utf-8")
+        if not isinstance(stream, TextIOWrapper):
+            continue
+        if stream.encoding.lower() != "utf-8" and not stream.isatty():
+            stream.reconfigure(encoding="utf-8", errors="replace")
+        else:
+            stream.reconfigure(errors="replace")
+
+
+def _open_what_is_closed() -> None:
+    """Let output go nowhere where a shell's ``>&-`` closed it; the exit code still tells."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
+
+
+def _tell(text: str) -> None:
+    """Print lines to standard error, harmless to a terminal whatever file they name."""
+    from lockgate.excerpt import printable
+
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``lockgate``; return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_what_is_closed()
     _write_every_character()
     try:
         code = _run(words)
@@ -116,10 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.kill(os.getpid(), signal.SIGINT)
         return 128 + signal.SIGINT
     except (Fault, NodeError) as fault:
-        print(fault.render(), file=sys.stderr)
+        _tell(fault.render())
         return USAGE
     except OSError as error:
-        print(f"lockgate: {_describe(error)}", file=sys.stderr)
+        _tell(f"lockgate: {_describe(error)}")
         return USAGE
     except Exception:
         _report_bug()

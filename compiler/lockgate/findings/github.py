@@ -1,13 +1,15 @@
 """Findings as workflow commands: GitHub shows them beside the lines of a pull request.
 
 See docs.github.com, "Workflow commands for GitHub Actions": properties escape ``%``,
-line ends, ``:`` and ``,``; the message escapes ``%`` and line ends.
+line ends, ``:`` and ``,``; the message escapes ``%`` and line ends.  Characters that a terminal
+would obey are pictures, as in text.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.excerpt import printable
 from lockgate.findings.finding import Level
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def _command(finding: Finding) -> str:
 
 
 def _escape_message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return "%0A".join(map(printable, text.replace("%", "%25").split("\n")))
 
 
 def _escape(text: str) -> str:

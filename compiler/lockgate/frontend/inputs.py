@@ -118,6 +118,12 @@ def _files(
 def _open(
     name: str, alias: str, diagnostics: Diagnostics, *, is_named: bool
 ) -> InputFile | None:
+    if not _is_utf8(name):
+        # Bundles and reports name it, and they are UTF-8.
+        shown = os.fsencode(name).decode(errors="replace")
+        what = "its name is not UTF-8: rename it"
+        _cannot_read(shown, ValueError(what), diagnostics)
+        return None
     try:
         if name == STANDARD_INPUT:
             file = InputFile("<stdin>", "stdin", read_stream(standard_input()))
@@ -137,6 +143,14 @@ def _open(
         _cannot_read(file.name, ValueError(what), diagnostics)
         return None
     return file
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_text(file: InputFile, diagnostics: Diagnostics) -> bool:
