@@ -53,7 +53,7 @@ class Structure:
         """Size in bytes, as in C."""
         return self._struct.size
 
-    def pack(self, **values: int | bytes) -> bytes:
+    def pack(self, /, **values: int | bytes) -> bytes:
         """Pack by name; what is not given is zero.  Byte arrays are given as ``bytes``."""
         unknown = values.keys() - {f.name for f in self.fields}
         if unknown:
