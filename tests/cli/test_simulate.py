@@ -191,4 +191,4 @@ def test_what_no_packet_can_ask_is_skipped(simulate: Callable[..., Any]) -> None
         "nobody may send from this address",
         "ICMP of the other version of IP",
     ]
-    assert "1 flows were not judged: nobody may send from this address" in err
+    assert "1 flow not judged: nobody may send from this address" in err

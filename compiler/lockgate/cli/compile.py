@@ -122,7 +122,7 @@ def _choose_output(arguments: argparse.Namespace) -> tuple[Path | None, str]:
 def _summarise(
     compilation: Compilation, directory: Path | None, *, is_new: bool
 ) -> str:
-    from lockgate.codegen.table_text import count
+    from lockgate.diagnostics import count
 
     policies = len(compilation.policies)
     endpoints = len(compilation.tables.endpoints) if compilation.tables else 0

@@ -222,6 +222,7 @@ def _source(path: Path) -> Source:
 
 def _write_known(path: Path, judgement: Judgement, compilation: Compilation) -> int:
     from lockgate.cli.messages import UNJUDGED, exit_code
+    from lockgate.diagnostics import count
     from lockgate.exchange import replaced_file
     from lockgate.lint.baseline import write_baseline
 
@@ -230,5 +231,5 @@ def _write_known(path: Path, judgement: Judgement, compilation: Compilation) -> 
         return UNJUDGED
     with replaced_file(path, write_baseline(judgement.findings)):
         pass
-    print(f"{path}: {len(judgement.findings)} findings", file=sys.stderr)
+    print(f"{path}: {count(len(judgement.findings), 'finding')}", file=sys.stderr)
     return 0

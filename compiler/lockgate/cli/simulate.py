@@ -132,6 +132,7 @@ def _judge(
     of_cilium: bool,
 ) -> int:
     """Print an answer for each flow; return how many differ from what was expected."""
+    from lockgate.diagnostics import count
     from lockgate.flows import FlowError
     from lockgate.simulation import FamilyError, UnaskedError
 
@@ -156,8 +157,8 @@ def _judge(
         for name, (got, wanted) in differences.items():
             place = f"{located.span.source.name}:{located.span.line}"
             print(f"{place}: {name} is {got}, not {wanted}", file=sys.stderr)
-    for why, count in skipped.items():
-        print(f"{count} flows were not judged: {why}", file=sys.stderr)
+    for why, number in skipped.items():
+        print(f"{count(number, 'flow')} not judged: {why}", file=sys.stderr)
     if unclear:
         print(
             f"in {unclear} flows @host is nobody, since the other end is on no node: "

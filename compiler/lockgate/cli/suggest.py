@@ -107,16 +107,17 @@ def _read_snapshot(
     arguments: argparse.Namespace, diagnostics: Diagnostics
 ) -> Cluster | None:
     """Return the snapshot; None if it has errors."""
+    from lockgate.diagnostics import count
     from lockgate.frontend.documents import parse_documents, read_documents
     from lockgate.options import Options
 
     with compile_settings(arguments) as settings:
         documents = read_documents(arguments.files, settings.cache, diagnostics)
         parsed = parse_documents(documents, Options(), diagnostics)
-    count = len(parsed.policies)
-    if count:
+    if parsed.policies:
+        policies = count(len(parsed.policies), "policy", "policies")
         diagnostics.note(
-            "N6406", f"{count} policies of the input have no say in a suggestion"
+            "N6406", f"{policies} of the input left out: none has a say in a suggestion"
         )
     return parsed.cluster if diagnostics.ok else None
 

@@ -34,7 +34,8 @@ EXAMPLES = """
   lockgate test -f policies/ -f cluster.yaml shop.gatetest --coverage --fail-under 80
   lockgate test -f cluster.yaml web.gate       policies with their tests in one file
   lockgate test -f policies/ -f cluster.yaml tests/ -o junit > report.xml
-  echo 'test "db" { never @world -> shop:app=db }' | lockgate test -f . -
+  echo 'test "db" { never @world -> shop:app=db }' |
+    lockgate test -f policies/ -f cluster.yaml -
   sudo lockgate test -f policies/ -f cluster.yaml tests/ --engine kernel
 """
 

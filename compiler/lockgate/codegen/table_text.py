@@ -14,6 +14,7 @@ from itertools import starmap
 from socket import inet_ntoa
 from typing import TYPE_CHECKING
 
+from lockgate.diagnostics import count
 from lockgate.ir.l7 import Parser
 from lockgate.ir.policy import Direction, PortRange, Protocol, Tier
 from lockgate.ir.tables import AXIS_SIZES, Outcome
@@ -244,15 +245,6 @@ def _count_users(tables: Tables) -> list[str]:
         count(endpoint, "endpoint") + (f", {count(host, 'node')}" if host else "")
         for endpoint, host in zip(endpoints, hosts, strict=True)
     ]
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Say how many there are.
-
-    >>> count(1, "node"), count(2, "node"), count(2, "policy", "policies")
-    ('1 node', '2 nodes', '2 policies')
-    """
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 # ---------------------------------------------------------------- ports of a table

@@ -13,6 +13,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lockgate.diagnostics import count
 from lockgate.frontend.facts import (
     Addresses,
     EndpointFacts,
@@ -146,8 +147,8 @@ def _build_namespaces(
     missing = sorted({pod.namespace for pod in pods} - namespaces.keys())
     if missing:
         message = (
-            f"{len(missing)} namespaces of pods have no Namespace object in the input "
-            f"(the first is '{missing[0]}'): of their labels only the name is known"
+            f"{count(len(missing), 'namespace')} of pods without a Namespace object in the "
+            f"input (the first is '{missing[0]}'): of its labels only the name is known"
         )
         cure = "add the output of 'kubectl get namespaces -o yaml'"
         diagnostics.warning("W1031", message, None, help=cure)

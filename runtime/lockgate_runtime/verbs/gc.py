@@ -42,6 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments,
         {"removed": [place.name for place in removed], "warnings": warnings},
         *(f"removed {place.name}" for place in removed),
-        f"{len(removed)} attachments were of endpoints that are gone",
+        f"attachments of endpoints that are gone: {len(removed)}",
     )
     return 0
