@@ -195,3 +195,24 @@ def test_output_that_goes_nowhere(closed: str, folder: Path) -> None:
     )
     assert "Traceback" not in done.stderr
     assert done.returncode == (2 if "full" in closed else 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("test", "-f", "good.yaml", "good.gatetest", "--fail-under", "nan"),
+        ("test", "-f", "good.yaml", "good.gatetest", "--fail-under", "101"),
+        ("suggest", "-f", "good.yaml", "flows.jsonl", "--most-addresses", "-1"),
+    ],
+)
+def test_a_number_that_cannot_be_meant(words: tuple[str, ...]) -> None:
+    """A limit that nothing could exceed is wrong usage."""
+    assert main(list(words)) == 2
+
+
+def test_a_golden_file_that_is_a_pipe(folder: Path) -> None:
+    """It is not waited for."""
+    (folder / "input.yaml").write_text(POLICY)
+    os.mkfifo(folder / "golden/verdicts.txt")
+    assert main(["golden", "check", "golden"]) == 2
+    assert main(["golden", "update", "golden"]) == 2

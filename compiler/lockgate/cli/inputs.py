@@ -90,6 +90,22 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
     cache.add_argument("--no-cache", action="store_true", help="remember nothing")
 
 
+def percentage(text: str) -> float:
+    """Read an argument from 0 to 100; argparse tells of another."""
+    number = float(text)
+    if not 0 <= number <= 100:  # nor is it NaN
+        raise ValueError(text)
+    return number
+
+
+def natural(text: str) -> int:
+    """Read an argument that is 0 or more; argparse tells of another."""
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
 def read_options(arguments: argparse.Namespace) -> Options:
     """Return what changes the result.
 

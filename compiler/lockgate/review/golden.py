@@ -98,6 +98,8 @@ def compare_golden(folder: Path, golden: dict[str, str]) -> list[Difference]:
     for name, text in golden.items():
         path = folder / name
         is_missing = not path.exists()
+        if not is_missing and not path.is_file():
+            raise Fault("E6510", f"{path} is no regular file", "take it away")
         # Whatever stands there is compared, and so told of or replaced, not refused.
         old = "" if is_missing else path.read_text(encoding="utf-8", errors="replace")
         if old != text or is_missing:
