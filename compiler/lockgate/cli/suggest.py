@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from lockgate.cli.inputs import compile_settings
+from lockgate.cli.inputs import compile_settings, natural
 from lockgate.cli.judged import add_files
 from lockgate.cli.messages import print_diagnostics
 from lockgate.cli.recorded import (
@@ -59,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--most-addresses",
-        type=int,
+        type=natural,
         default=50,
         metavar="N",
         help="addresses outside that are named for one port of a workload; where there "

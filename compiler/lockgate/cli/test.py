@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lockgate.cli.inputs import percentage
 from lockgate.cli.judged import (
     RefusedError,
     add_judged_files,
@@ -78,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fail-under",
-        type=float,
+        type=percentage,
         metavar="PERCENT",
         help="exit with 1 if fewer of the rules are exercised",
     )
