@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the process sensor reads of the kernel's own structures.  Only the members that are read
+ * What tracing programs read of the kernel's own structures.  Only the members that are read
  * are declared; the loader finds where they are in the kernel that runs.
  */
 #pragma once
@@ -14,6 +14,8 @@
 	__builtin_preserve_field_info(((struct type *)0)->member, 0)
 #define kernel_has(type, member) \
 	__builtin_preserve_field_info(((struct type *)0)->member, 2)
+#define kernel_size(type, member) \
+	__builtin_preserve_field_info(((struct type *)0)->member, 1)
 
 struct atomic {
 	int counter;
@@ -139,13 +141,27 @@ struct inode {
 } __of_kernel;
 
 struct qstr {
-	u64 hash_len;
+	union {
+		struct {
+			u32 hash;
+			u32 len;
+		};
+		u64 hash_len;
+	};
 	const u8 *name;
 } __of_kernel;
 
+struct hlist_bl_node {
+	struct hlist_bl_node *next;
+	struct hlist_bl_node **pprev;
+} __of_kernel;
+
 struct dentry {
+	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
+	u8 d_iname[1];
 } __of_kernel;
 
 struct vfsmount {
@@ -193,6 +209,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct mm_struct *mm;
 	struct fs_struct *fs;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
@@ -205,6 +222,19 @@ struct task_struct {
 struct linux_binprm {
 	struct file *file;
 	const char *filename;
+} __of_kernel;
+
+struct kiocb {
+	struct file *ki_filp;
+} __of_kernel;
+
+struct fdtable {
+	u32 max_fds;
+	struct file **fd;
+} __of_kernel;
+
+struct files_struct {
+	struct fdtable *fdt;
 } __of_kernel;
 
 /* include/linux/fs.h, include/linux/sched/signal.h, include/uapi/linux/stat.h. */

@@ -39,20 +39,29 @@ static __always_inline void read_ids(u32 *ids, const struct cred *cred)
 }
 
 /*
- * The task's number in its own pid namespace, and that namespace.  The array of numbers has
- * one element for each level, so that it is read and not walked.
+ * The task's number in its own pid namespace, and the inode of that.  The array of numbers has
+ * one element for each level, so that below the first it is read and not walked.
  */
-static __always_inline struct upid read_number(const struct task_struct *task)
+static __always_inline u32 read_number(const struct task_struct *task, u32 *inode)
 {
 	const struct pid *pid = task->thread_pid;
-	u32 level = pid ? pid->level : 0;
 	struct upid number = {};
+	u32 first;
 
-	if (pid)
-		bpf_probe_read_kernel(&number, sizeof(number),
-				      (const u8 *)pid + kernel_offset(pid, numbers) +
-					      level * sizeof(number));
-	return number;
+	if (!pid)
+		return 0;
+	if (!pid->level) {
+		*inode = pid->numbers[0].ns->ns.inum;
+		first = pid->numbers[0].nr;
+		/* Or the compiler makes one load of this and of that below, from two memories. */
+		hide(first);
+		return first;
+	}
+	bpf_probe_read_kernel(&number, sizeof(number),
+			      (const u8 *)pid + kernel_offset(pid, numbers) +
+				      pid->level * sizeof(number));
+	bpf_probe_read_kernel(inode, sizeof(*inode), &number.ns->ns.inum);
+	return number.nr;
 }
 
 static __always_inline void read_namespaces(u32 *inodes, const struct task_struct *task,
@@ -80,7 +89,6 @@ static __always_inline void read_task(struct process *process, const struct task
 {
 	const struct cred *cred = task->real_cred;
 	struct capability_sets sets = read_capabilities(cred);
-	struct upid number = read_number(task);
 
 	process->tgid = task->tgid;
 	process->cgroup = task->cgroups->dfl_cgrp->kn->id;
@@ -90,13 +98,7 @@ static __always_inline void read_task(struct process *process, const struct task
 	process->inheritable = sets.inheritable;
 	read_ids(process->credentials, cred);
 	read_namespaces(process->namespaces, task, cred);
-	if (number.ns) {
-		struct ns_common *common = &number.ns->ns;
-
-		bpf_probe_read_kernel(&process->namespaces[NAMESPACE_PID], sizeof(u32),
-				      &common->inum);
-	}
-	if (number.nr == 1 && process->tgid != 1)
+	if (read_number(task, &process->namespaces[NAMESPACE_PID]) == 1 && process->tgid != 1)
 		process->flags |= PROCESS_IS_IN_INIT_TREE;
 }
 
@@ -148,15 +150,6 @@ static __always_inline void read_binary(struct process *process, const struct in
 	}
 }
 
-static __always_inline void set_ends(struct path_ends *ends, const struct path *path,
-				     const struct path *root)
-{
-	ends->dentry = (u64)path->dentry;
-	ends->mount = (u64)path->mnt;
-	ends->root = (u64)root->dentry;
-	ends->root_mount = (u64)root->mnt;
-}
-
 /* The path of the binary, into the record; its first part where it is longer. */
 static __always_inline void read_path(struct event_room *event, struct process *process,
 				      const struct path_ends *ends)
@@ -202,6 +195,33 @@ static __always_inline void add_directory(struct event_room *event, const struct
 	close_value(event, size, found < 0 ? VALUE_IS_CUT : 0);
 }
 
+/*
+ * What was given to exec.  Most are short: eight words are read at once and looked through, which
+ * costs half of what a string does.  Nothing behind the zero gets into the event.
+ */
+#define FILENAME_WORDS 8
+
+static __always_inline u32 short_length(const u64 *words)
+{
+	const u64 ones = 0x0101010101010101ULL, tops = ones << 7;
+	u32 word;
+	u64 zeros;
+
+#pragma unroll
+	for (word = 0; word < FILENAME_WORDS; word++) {
+		zeros = (words[word] - ones) & ~words[word] & tops;
+		if (zeros) {
+			/* The lowest marked byte is the first zero. */
+			zeros &= -zeros;
+			return word * 8 + (zeros > 1ULL << 31 ? 4 : 0) +
+			       (zeros == 1ULL << 15 || zeros == 1ULL << 47 ? 1 : 0) +
+			       (zeros == 1ULL << 23 || zeros == 1ULL << 55 ? 2 : 0) +
+			       (zeros == 1ULL << 31 || zeros == 1ULL << 63 ? 3 : 0);
+		}
+	}
+	return FILENAME_WORDS * 8;
+}
+
 static __always_inline void add_filename(struct event_room *event, const char *filename)
 {
 	u8 *bytes = open_value(event, TRACING_TYPE_STRING, VALUE_FILENAME);
@@ -209,6 +229,14 @@ static __always_inline void add_filename(struct event_room *event, const char *f
 
 	if (!bytes)
 		return;
+	if (!bpf_probe_read_kernel(bytes, FILENAME_WORDS * 8, filename)) {
+		u32 length = short_length((const u64 *)bytes);
+
+		if (length < FILENAME_WORDS * 8) {
+			close_value(event, length, 0);
+			return;
+		}
+	}
 	size = bpf_probe_read_kernel_str(bytes, VALUE_ROOM, filename);
 	if (size < 1)
 		close_value(event, 0, VALUE_IS_UNREADABLE);
