@@ -42,3 +42,8 @@ def tracing_headers() -> dict[str, str]:
     headers["bpf.h"] = (TEMPLATES / "lib" / "bpf.h").read_text()
     headers["tracing_layout.h"] = render_tracing_layout()
     return dict(sorted(headers.items()))
+
+
+def sensor_sources() -> dict[str, str]:
+    """Return ``process.c``, the process sensor, with the headers that it may include."""
+    return tracing_headers() | {"process.c": render("tracing/process.c.j2")}
