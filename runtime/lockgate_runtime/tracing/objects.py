@@ -34,6 +34,7 @@ SHARED = frozenset(
         "classifiers",
         "event_rooms",
         "event_rooms_taken",
+        "text_rooms",
         "stacks",
         "sockets",
     )
