@@ -204,6 +204,21 @@ def test_a_line_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [d.span.line for d in diagnostics.found if d.span] == [1]
 
 
+def test_what_is_no_recording_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line or lines without end are not waited for; a recording with mistakes is read."""
+    monkeypatch.setattr(reader, "LONGEST_LINE", 1024)
+    monkeypatch.setattr(reader, "LONGEST_SKIPPED", 4096)
+    monkeypatch.setattr(reader, "MOST_MALFORMED", 30)
+    good = json.dumps(hubble("web", "api", 8080)).encode() + b"\n"
+    bomb = gzip.compress(bytes(1 << 20) + good)
+    for endless in (b"x" * 5000 + b"\n" + good, b"y\n" * 30 + good, bomb):
+        records, _, diagnostics = read(endless)
+        assert records == []
+        assert "is not read further" in diagnostics.found[-1].message
+    records, _, _ = read(good + b"y\n" * 100 + good)
+    assert len(records) == 2
+
+
 def test_compressed_recordings() -> None:
     """Hubble's exporter compresses what it rotates; one that breaks off is an error."""
     content = gzip.compress(text(*[hubble("web", "api", 8080)] * 500))

@@ -12,7 +12,8 @@ EXPLANATIONS = (
         "Each line is one JSON object: what `hubble observe -o json` prints, what Hubble's "
         "exporter writes (the flow under `flow`), or what `lockgate observe -o json` prints.  "
         "The other lines are read all the same, but the answer is not about this one, so the "
-        "exit code is 2 where nothing worse was found.",
+        "exit code is 2 where nothing worse was found.  A line of more than 64 MiB, or 10,000 "
+        "lines without one flow, end the reading: such a stream may have no end.",
         "Take the line out, or record anew.  A last line that breaks off was still being "
         "written: copy the file again.",
     ),

@@ -25,8 +25,19 @@ if TYPE_CHECKING:
 LONGEST_LINE = 1 << 22
 """Bytes; a longer line is refused, and the next one read."""
 
+LONGEST_SKIPPED = 1 << 26
+"""Bytes of one line after which the rest of the stream is left: it may have no end."""
+
+MOST_MALFORMED = 10_000
+"""After so many lines of which none is a record, the rest is no recording either."""
+
 MOST_REPORTED = 20
 """So many lines that are no records are shown each by itself; the rest are counted."""
+
+
+class _NoRecordingError(Exception):
+    """A stream that has nothing of a recording, and may have no end."""
+
 
 _GZIP = b"\x1f\x8b"
 
@@ -46,7 +57,7 @@ def read_records(
     name: str, stream: IO[bytes], reading: Reading, diagnostics: Diagnostics
 ) -> Iterator[Record]:
     """Yield the records of a stream, gzipped or not; lines that are none are E6400."""
-    malformed = 0
+    malformed = understood = 0
     for number, line in _whole_lines(name, stream, diagnostics):
         reading.lines += 1
         try:
@@ -56,7 +67,11 @@ def read_records(
             malformed += 1
             if malformed <= MOST_REPORTED:
                 _report(name, number, line, str(error), diagnostics)
+            if malformed >= MOST_MALFORMED and not understood:
+                _report_none(name, f"{malformed:,} lines are no flows", diagnostics)
+                return
             continue
+        understood += 1
         if isinstance(parsed, SetAside):
             reading.set_aside[parsed.reason] += parsed.events
             reading.lost += parsed.events if parsed.is_loss else 0
@@ -78,6 +93,8 @@ def _whole_lines(
         yield from _lines(stream)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         diagnostics.error("E6402", f"{name} breaks off: {error}", None)
+    except _NoRecordingError as error:
+        _report_none(name, str(error), diagnostics)
 
 
 def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -89,8 +106,13 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     while line:
         if not line.isspace():
             yield number, line
+        length = len(line)
         while len(line) == LONGEST_LINE and not line.endswith(b"\n"):
             line = stream.readline(LONGEST_LINE)  # the rest of what is too long
+            length += len(line)
+            if length > LONGEST_SKIPPED:
+                size = f"{LONGEST_SKIPPED >> 20} MiB"
+                raise _NoRecordingError(f"line {number} is longer than {size}")
         number += 1
         line = stream.readline(LONGEST_LINE)
 
@@ -128,6 +150,11 @@ def _parse(line: bytes) -> Record | SetAside:
     if is_hubble(value):
         return parse_hubble(value)
     raise MalformedError("this is no recorded flow")
+
+
+def _report_none(name: str, why: str, diagnostics: Diagnostics) -> None:
+    message = f"{name} is no recording, and is not read further: {why}"
+    diagnostics.error("E6400", message, None)
 
 
 def _report(
