@@ -104,7 +104,7 @@ static __always_inline bool set_process(struct event_room *event, const struct p
  */
 static __always_inline void *open_value(struct event_room *event, u8 type, u16 place)
 {
-	u32 at = event->length;
+	u64 at = event->length; /* of 64 bits: the bound of a copy of 32 is lost on 6.1 */
 	struct tracing_value *value;
 
 	if (at > EVENT_ROOM) {
@@ -122,7 +122,7 @@ static __always_inline void *open_value(struct event_room *event, u8 type, u16 p
 /* Take over SIZE bytes that were written where open_value() said. */
 static __always_inline void close_value(struct event_room *event, u32 size, u8 flags)
 {
-	u32 at = event->length;
+	u64 at = event->length; /* of 64 bits: the bound of a copy of 32 is lost on 6.1 */
 	struct tracing_value *value;
 
 	if (at > EVENT_ROOM)
