@@ -191,6 +191,18 @@ class Map(Descriptor):
             raise
         return True
 
+    def take(self, key: bytes) -> bytes | None:
+        """Delete a key of a hash and return what stood there, at once; None where nothing."""
+        value = bytearray(self.width)
+        attributes = self._element(key, address(value))
+        try:
+            bpf(Command.MAP_LOOKUP_AND_DELETE, attributes, f"take of {self.info.name}")
+        except BpfError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+        return bytes(value)
+
     def keys(self) -> Iterator[bytes]:
         """Walk the keys; a key deleted on the way may start the walk anew (kernel rule)."""
         key: bytes | None = None

@@ -19,6 +19,7 @@ SCHEMA = 1
 """Version of all structures that outlive a generation; it is part of the pin path."""
 
 _CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
+_WIDTHS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,7 @@ class Structure:
     @cached_property
     def _struct(self) -> struct.Struct:
         def code(f: Field) -> str:
-            if f.count == 1:
-                return _CODES[f.type]
-            return f"{f.count}s" if f.type == "u8" else f"{f.count}{_CODES[f.type]}"
+            return _CODES[f.type] if f.count == 1 else f"{f.count * _WIDTHS[f.type]}s"
 
         return struct.Struct("<" + "".join(map(code, self.fields)))
 
@@ -54,18 +53,27 @@ class Structure:
         return self._struct.size
 
     def pack(self, /, **values: int | bytes) -> bytes:
-        """Pack by name; what is not given is zero.  Byte arrays are given as ``bytes``."""
+        """Pack by name; what is not given is zero.  Arrays are given as ``bytes``."""
         unknown = values.keys() - {f.name for f in self.fields}
         if unknown:
             raise TypeError(f"struct {self.name} has no field {sorted(unknown)}")
         flat: list[int | bytes] = []
         for f in self.fields:
-            zero: int | bytes = 0 if f.count == 1 else bytes(f.count)
+            zero: int | bytes = 0 if f.count == 1 else b""
             flat.append(values.get(f.name, zero))
         return self._struct.pack(*flat)
 
+    def offset(self, name: str) -> int:
+        """Return where a member begins, in bytes."""
+        place = 0
+        for f in self.fields:
+            if f.name == name:
+                return place
+            place += _WIDTHS[f.type] * f.count
+        raise KeyError(name)
+
     def unpack(self, data: bytes) -> dict[str, int | bytes]:
-        """Unpack to a dictionary; padding is left out."""
+        """Unpack to a dictionary; arrays are ``bytes``, padding is left out."""
         values = self._struct.unpack(data[: self.size])
         return {
             f.name: value

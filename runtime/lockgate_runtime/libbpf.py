@@ -67,6 +67,7 @@ _FUNCTIONS: Final[dict[str, tuple[type | None, tuple[type, ...]]]] = {
     "bpf_map__type": (_I, (_P,)),
     "ring_buffer__new": (_P, (_I, _P, _P, _P)),
     "ring_buffer__poll": (_I, (_P, _I)),
+    "ring_buffer__consume": (_I, (_P,)),
     "ring_buffer__free": (None, (_P,)),
 }
 
@@ -255,11 +256,16 @@ class RingBuffer:
     def take(self, milliseconds: int) -> list[bytes]:
         """Wait for records, at most so long, and return them, oldest first.
 
-        A signal ends the waiting early, so that its Python handler can run.
+        A signal ends the waiting early, so that its Python handler can run.  Writers need
+        not wake who waits: what is there is taken in any case.
         """
         if self._handle is None:
             raise ValueError("the ring buffer is closed")
-        result = load_libbpf().ring_buffer__poll(self._handle, milliseconds)
+        result = load_libbpf().ring_buffer__consume(self._handle)
+        if not self._records and result >= 0:
+            result = load_libbpf().ring_buffer__poll(self._handle, milliseconds)
+        if not self._records and result == 0:
+            result = load_libbpf().ring_buffer__consume(self._handle)
         if result < 0 and result not in (_ENOUGH, -errno.EINTR):
             raise BpfError(-result, "read the ring buffer")
         records, self._records = self._records, []
