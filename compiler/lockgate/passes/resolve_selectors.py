@@ -18,7 +18,7 @@ from lockgate.bitset import from_members, from_ranges
 from lockgate.ir.labels import Label, Operator
 from lockgate.ir.policy import Entity
 from lockgate.ir.prefixes import Prefix
-from lockgate.ir.resolution import PointKind, reserved
+from lockgate.ir.resolution import reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,13 +61,6 @@ class SelectorResolver:
         if bits is None:
             bits = self._entities[entity] = self._entity(entity)
         return bits
-
-    def of_kind(self, kind: PointKind) -> Bits:
-        """Return all hosts, nodes or endpoints."""
-        points = self._space.points
-        return from_members(
-            (n for n, point in enumerate(points) if point.kind is kind), len(points)
-        )
 
     def _require(self, requirement: Requirement) -> Bits:
         bits = self._requirements.get(requirement)

@@ -26,7 +26,7 @@ from lockgate.review.workloads import EVERY, PodNames
 from lockgate_runtime.layout import PORT_AXES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable
 
     from lockgate.bitset import Bits
     from lockgate.review.difference import Difference, Kind, Ports
@@ -319,8 +319,3 @@ def _other_ports(ports: Ports) -> Ports:
         if start < size:
             found.append((axis, start, size - 1))
     return tuple(found)
-
-
-def print_terms(terms: Sequence[str] | Collection[str]) -> str:
-    """Join names for a line."""
-    return ", ".join(terms)
