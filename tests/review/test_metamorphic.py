@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,11 +12,13 @@ import pytest
 from lockgate.artifact import describe_bundle, seal_bundle, write_bundle
 from lockgate.codegen.pack import pack_tables
 from lockgate.codegen.table_text import print_tables
+from lockgate.diagnostics import Diagnostics
+from lockgate.faults import Fault
 from lockgate.options import Options
 from lockgate.review.difference_json import list_results
 from lockgate.review.policy_set import read_bundle_set
-from lockgate.review.review import compare_sets
-from lockgate_runtime.manifest import Toolchain
+from lockgate.review.review import compare_sets, review
+from lockgate_runtime.manifest import Toolchain, read_bundle
 from tests.conformance.compiling import make_options
 from tests.properties.generate import generate
 from tests.review.compiled import compile_objects
@@ -123,6 +126,26 @@ def test_a_bundle_is_its_sources(seed: int, tmp_path: Path) -> None:
     bundle = _through_bundle(made, tmp_path / "bundle")
     assert _results(made, bundle) == []
     assert made.sizes == bundle.sizes._replace(instructions=None)
+
+
+def test_tables_that_do_not_fit_together_are_the_bundles_fault(tmp_path: Path) -> None:
+    """Sealed anew with right hashes: said of the bundle, and no traceback."""
+    made = _compile(generate(SEEDS[0]).objects, SEEDS[0])
+    bundle = tmp_path / "bundle"
+    _through_bundle(made, bundle)
+    manifest = read_bundle(bundle)
+    files = {name: (bundle / name).read_bytes() for name in manifest.files}
+    for name, content in (
+        ("tables/rules.json", b"["),
+        ("tables/cells.bin", b"\xff" * len(files["tables/cells.bin"])),
+        ("tables/ports.bin", files["tables/ports.bin"][:-3]),
+        ("tables/addresses.txt", b"nothing\n"),
+    ):
+        sealed = seal_bundle(replace(manifest, files={}), files | {name: content})
+        write_bundle(sealed, bundle)
+        with pytest.raises(Fault, match="do not fit together") as found:
+            review([str(bundle), str(bundle)], [], Options(), None, Diagnostics())
+        assert found.value.code == "E5010"
 
 
 def _through_bundle(made: PolicySet, folder: Path) -> PolicySet:

@@ -28,6 +28,7 @@ OUTSIDE = (
     "requests and queries (L7): inside is that a packet is left to a parser, and no more",
     "names: no rule for a DNS name selects an address",
     "packets that follow the first of a flow, replies, errors about it, fragments",
+    "what the bundle has for people: tables/*.txt, report.md, source/",
 )
 NATIVE = (
     "the parser of the native language, which both readings share: inside is what its words "

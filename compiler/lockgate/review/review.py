@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockgate.collection import keep_to_the_end, without_collection
+from lockgate.faults import Fault
 from lockgate.frontend.audit import report_unknown_audited
 from lockgate.frontend.priorities import report_equal_priorities
 from lockgate.review.arguments import read_sides
@@ -60,12 +62,13 @@ def review(
     with without_collection():
         progress("reading")
         sides = read_sides(words, files, diagnostics)
-        sets = _compile_sides(sides, options, cache, diagnostics, progress)
-        if sets is None:
-            return None
-        keep_to_the_end(sets)
-        progress("comparing")
-        return compare_sets(*sets, options, is_complete=is_complete)
+        with _blaming([side.label for side in sides if side.bundle is not None]):
+            sets = _compile_sides(sides, options, cache, diagnostics, progress)
+            if sets is None:
+                return None
+            keep_to_the_end(sets)
+            progress("comparing")
+            return compare_sets(*sets, options, is_complete=is_complete)
 
 
 def compare_sets(
@@ -93,6 +96,26 @@ def compare_sets(
         is_same_text=_is_same_text(old, new),
         paths=new.paths,
     )
+
+
+@contextmanager
+def _blaming(bundles: Sequence[str]) -> Iterator[None]:
+    """Put it down to bundles where one is compared and tables turn out to be nonsense.
+
+    Their hashes only say that files belong together; what numbers in them lead to is found
+    out where it is looked up.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        if not bundles:
+            raise
+        found = f"{type(error).__name__}: {error}"
+        raise Fault(
+            "E5010",
+            f"the tables of {' or '.join(bundles)} do not fit together ({found})",
+            "compile it again with this Lockgate, or use the one that compiled it",
+        ) from error
 
 
 def _compile_sides(
