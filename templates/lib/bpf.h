@@ -134,6 +134,7 @@ static long (*const bpf_skb_load_bytes)(const void *skb, u32 offset, void *to,
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
 static u64 (*const bpf_get_current_cgroup_id)(void) = (void *)80;
+static long (*const bpf_send_signal)(u32 signal) = (void *)109;
 static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*const bpf_probe_read_user_str)(void *to, u32 size,
@@ -154,6 +155,10 @@ static long (*const bpf_timer_set_callback)(struct bpf_timer *timer,
 					    void *callback) = (void *)170;
 static long (*const bpf_timer_start)(struct bpf_timer *timer, u64 nanoseconds,
 				     u64 flags) = (void *)171;
+static long (*const bpf_for_each_map_elem)(void *map, void *callback, void *context,
+					   u64 flags) = (void *)164;
+static u64 (*const bpf_get_func_ip)(void *context) = (void *)173;
+static long (*const bpf_get_func_ret)(void *context, u64 *value) = (void *)184;
 static long (*const bpf_loop)(u32 times, void *callback, void *context,
 			      u64 flags) = (void *)181;
 

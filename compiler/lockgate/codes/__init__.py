@@ -25,6 +25,7 @@ from lockgate.codes import (
     reviewing,
     tracing,
     tracing_loading,
+    tracing_sites,
     unenforced,
     verifying,
 )
@@ -43,6 +44,7 @@ _PARTS = (
     proving.EXPLANATIONS,
     unenforced.EXPLANATIONS,
     tracing.EXPLANATIONS,
+    tracing_sites.EXPLANATIONS,
     bundling.EXPLANATIONS,
     compiling.EXPLANATIONS,
     flows.EXPLANATIONS,

@@ -45,12 +45,19 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PathStep:
-    """FOLLOW a pointer, take the MEMBER ``name`` of ``composite``, or element ``index``."""
+    """FOLLOW a pointer, take the MEMBER ``name`` of ``composite``, or element ``index``.
+
+    ``declaration`` declares the member as C does, as far as relocation compares types
+    (``void *owner``), and where ``composite`` has no name its offset is ``index``; ``size`` is an
+    element's in bytes.
+    """
 
     step: Step
     composite: str = ""
     name: str = ""
     index: int = 0
+    declaration: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,8 @@ class Reading:
 
     ``type`` is the declared one, or what AUTO turned out to be.  ``size`` is in bytes where the
     value is a number; ``steps`` lead from the argument to it; ``spelling`` is C's name of the
-    argument's own type.
+    argument's own type.  ``is_pointer``: where the steps end there is a pointer to the value.
+    ``offset`` is that of a tracepoint's field.
     """
 
     type: ArgumentType
@@ -67,6 +75,8 @@ class Reading:
     is_signed: bool = False
     steps: tuple[PathStep, ...] = ()
     spelling: str = ""
+    is_pointer: bool = False
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _read_field(argument: Argument, fields: tuple[Field, ...], name: str) -> Rea
     if size and field.size < size:
         # The field is narrower than the type: read what there is.
         size, is_signed = field.size, field.is_signed
-    return Reading(kind, size, is_signed, spelling=field.kind)
+    return Reading(kind, size, is_signed, spelling=field.kind, offset=field.offset)
 
 
 def _field_type(field: Field, name: str) -> ArgumentType:

@@ -27,6 +27,7 @@ from lockgate.lowering.place_programs import place_program
 from lockgate.lowering.place_tracepoints import place_tracepoint
 from lockgate.lowering.readings import ReadingError
 from lockgate.lowering.refusal import RefusalError
+from lockgate.lowering.unsupported import refuse_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,19 +60,31 @@ def _place(
 ) -> Placement:
     asked = _asked(hook, None if function is None else symbol(function, target))
     try:
-        if function is not None:
-            return place_function(policy, hook, target, function, asked)
-        if isinstance(hook.place, Tracepoint):
-            return place_tracepoint(policy, hook, target, hook.place, asked)
-        if isinstance(hook.place, LsmHook):
-            return place_lsm(policy, hook, target, hook.place, asked)
-        if isinstance(hook.place, UserFunction | UserProbe):
-            return place_program(policy, hook, target, hook.place, asked)
+        placement = _find_place(policy, hook, target, function, asked)
+        refuse_unsupported(placement)
     except RefusalError as refusal:
         return _refused(policy, hook, target, asked, refusal)
     except ReadingError as error:
         why = RefusalError(error.code, error.reason, error.suggestion)
         return _refused(policy, hook, target, asked, why)
+    return placement
+
+
+def _find_place(
+    policy: TracingPolicy,
+    hook: Hook,
+    target: Target,
+    function: KernelFunction | None,
+    asked: str,
+) -> Placement:
+    if function is not None:
+        return place_function(policy, hook, target, function, asked)
+    if isinstance(hook.place, Tracepoint):
+        return place_tracepoint(policy, hook, target, hook.place, asked)
+    if isinstance(hook.place, LsmHook):
+        return place_lsm(policy, hook, target, hook.place, asked)
+    if isinstance(hook.place, UserFunction | UserProbe):
+        return place_program(policy, hook, target, hook.place, asked)
     return Placement(
         policy, hook, target.name, asked, Result.ATTACHED, Stand.LOADER, "loader"
     )

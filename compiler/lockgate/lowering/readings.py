@@ -124,8 +124,7 @@ def read_argument(argument: Argument, types: Btf, number: int, where: str) -> Re
     if kind is ArgumentType.AUTO:
         kind = _infer(value, where)
     _check(kind, value, where, is_resolved=bool(argument.resolve))
-    size, is_signed = SIZES.get(kind, (0, False))
-    return Reading(kind, size, is_signed, value.steps, spelling)
+    return _reading(kind, value, spelling)
 
 
 def read_task(argument: Argument, types: Btf, where: str) -> Reading:
@@ -141,8 +140,19 @@ def read_task(argument: Argument, types: Btf, where: str) -> Reading:
     if kind is ArgumentType.AUTO:
         kind = _infer(value, where)
     _check(kind, value, where, is_resolved=True)
+    return _reading(kind, value, "struct task_struct")
+
+
+def _reading(kind: ArgumentType, value: _Value, spelling: str) -> Reading:
+    """Return how a value is read at the end of its way."""
     size, is_signed = SIZES.get(kind, (0, False))
-    return Reading(kind, size, is_signed, value.steps, "struct task_struct")
+    end = value.types.strip(value.number)
+    is_pointer = end.kind is Kind.POINTER
+    is_narrow = end.kind in (Kind.INT, Kind.ENUM, Kind.ENUM64) and end.size < size
+    if value.steps and is_narrow:
+        # A number in memory is as wide as its own type says; the rest is its neighbours'.
+        size, is_signed = end.size, end.is_signed
+    return Reading(kind, size, is_signed, value.steps, spelling, is_pointer)
 
 
 # ---------------------------------------------------------------- ways through members
@@ -196,14 +206,38 @@ def _take_member(value: _Value, name: str, where: str) -> _Value:
             did_you_mean(name, _names(types, here)) or "look at the type on this target"
         )
         raise ReadingError("E3115", reason, cure)
-    return _Value(types, member.type, (*steps, PathStep(Step.MEMBER, here.name, name)))
+    if member.width:
+        reason = f"{where}: '{name}' of {types.spell(here.number)} is a bit field"
+        raise ReadingError("E3115", reason, "read a member that is a whole number")
+    # A struct without a name cannot be relocated: its member stands where it stands here.
+    offset = 0 if here.name else member.offset // 8
+    declaration = _declare(types, member.type, name)
+    step = PathStep(Step.MEMBER, here.name, name, offset, declaration)
+    return _Value(types, member.type, (*steps, step))
+
+
+def _declare(types: Btf, number: int, name: str) -> str:
+    """Return a declaration of a member that relocation takes for the same (libbpf's rules)."""
+    found, elements = types.strip(number), ""
+    while found.kind is Kind.ARRAY:
+        elements += "[1]"
+        found = types.strip(found.target)
+    match found.kind:
+        case Kind.POINTER:
+            return f"void *{name}{elements}"
+        case Kind.STRUCT | Kind.UNION:
+            return f"struct {{ u8 byte; }} {name}{elements}"
+        case Kind.ENUM | Kind.ENUM64:
+            return f"enum {{ ENUM_{name}, }} {name}{elements}"
+    return f"u{8 * (found.size or 4)} {name}{elements}"
 
 
 def _take_element(value: _Value, index: int, where: str) -> _Value:
     types = value.types
     here = types.strip(value.number)
     if here.kind is Kind.POINTER:
-        steps = (*value.steps, PathStep(Step.FOLLOW), PathStep(Step.INDEX, index=index))
+        element = PathStep(Step.INDEX, index=index, size=_size(types, here.target))
+        steps = (*value.steps, PathStep(Step.FOLLOW), element)
         return _Value(types, here.target, steps)
     if here.kind is not Kind.ARRAY:
         reason = f"{where}: {types.spell(value.number)} has no elements"
@@ -211,7 +245,17 @@ def _take_element(value: _Value, index: int, where: str) -> _Value:
     if index >= here.count:
         reason = f"{where}: the array has {here.count} elements, and {index} is beyond"
         raise ReadingError("E3115", reason)
-    return _Value(types, here.target, (*value.steps, PathStep(Step.INDEX, index=index)))
+    element = PathStep(Step.INDEX, index=index, size=_size(types, here.target))
+    return _Value(types, here.target, (*value.steps, element))
+
+
+def _size(types: Btf, number: int) -> int:
+    """Return the bytes of one element."""
+    found, count = types.strip(number), 1
+    while found.kind is Kind.ARRAY:
+        count *= found.count
+        found = types.strip(found.target)
+    return count * (8 if found.kind is Kind.POINTER else found.size)
 
 
 def _names(types: Btf, composite: Type) -> list[str]:

@@ -142,8 +142,10 @@ TRACING_EVENT_VERSION = 1
 EVENT_IS_RETURN = 1 << 0
 EVENT_HAS_LOST_VALUES = 1 << 1
 EVENT_PROCESS_IS_UNKNOWN = 1 << 2
+EVENT_IS_UNDECIDED = 1 << 3
 """Flags of an event: made at the return; some values did not fit and are left out; there is no
-record of the process."""
+record of the process; what was judged could not be read whole, so that a denial was done to be
+safe, and nothing else."""
 
 TRACING_VALUE = Structure(
     "tracing_value",

@@ -1,0 +1,60 @@
+"""Build the tracing programs of some policies for one target: C texts, tables, names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.codegen.render import render
+from lockgate.codegen.tracing import TracingBuild
+from lockgate.codegen.tracing.classes import collect_classes
+from lockgate.codegen.tracing.names import print_sites
+from lockgate.codegen.tracing.program import render_site
+from lockgate.codegen.tracing.tables import (
+    class_tables,
+    generation_tables,
+    site_tables,
+)
+from lockgate.codegen.tracing_header import tracing_headers
+from lockgate.lowering.sites import lower_policies
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.ir.site import Generation
+    from lockgate.ir.tracing import TracingPolicy
+    from lockgate.targets.target import Target
+
+_DEEPEST_ANCESTRY = 64
+"""Generations over which a rule that follows processes is looked for among those that run."""
+
+
+def build(
+    policies: Sequence[TracingPolicy], target: Target, diagnostics: Diagnostics
+) -> TracingBuild:
+    """Return the programs, their tables and their names; errors are in ``diagnostics``."""
+    generation = lower_policies(policies, target, diagnostics)
+    return build_generation(generation, target)
+
+
+def build_generation(generation: Generation, target: Target) -> TracingBuild:
+    """Return the programs of sites that are lowered already."""
+    classes = collect_classes(generation)
+    sources = dict(tracing_headers())
+    tables = [*generation_tables(generation)]
+    for site in generation.sites:
+        sources[f"{site.name}.c"] = render_site(site, generation, target)
+        tables += site_tables(site, classes)
+    if classes.automaton.count > 1:
+        sources["classify.c"] = render(
+            "tracing/classify.c.j2",
+            room=classes.automaton.room(),
+            rounds=_DEEPEST_ANCESTRY,
+        )
+        tables += class_tables(classes)
+    files = {name: data for table in tables for name, data in table.files.items()}
+    return TracingBuild(
+        dict(sorted(sources.items())),
+        print_sites(generation, [table.row for table in tables]),
+        dict(sorted(files.items())),
+    )

@@ -1,0 +1,105 @@
+"""What an event shows: for each list of values the C lines that write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.codegen.tracing.masks import mask_of, spell
+from lockgate.codegen.tracing.shape import JUDGED_TEXTS
+from lockgate.codegen.tracing.strings import read_call, text_type
+from lockgate.ir.site import PATHS
+from lockgate_runtime.tracing.layout import VALUE_DATA, VALUE_RETURN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lockgate.codegen.tracing.readers import Reader
+    from lockgate.ir.site import Site, SiteHook
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHook:
+    """A hook, the selectors that let it post, and which list of values its event shows."""
+
+    number: int
+    mask: str
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownValues:
+    """A list of values that the events of some hooks show."""
+
+    number: int
+    title: str
+    lines: list[str]
+    hooks: list[ShownHook]
+
+
+def shown_values(
+    site: Site, readers: Sequence[Reader], rooms: Mapping[int, int]
+) -> list[ShownValues]:
+    """Return the lists of values of a site, each with the hooks that have it.
+
+    ``rooms`` are those of the strings that were judged; all others share the last one.
+    """
+    groups: dict[tuple[tuple[int, int], ...], list[SiteHook]] = {}
+    for hook in site.hooks:
+        groups.setdefault(_places(hook), []).append(hook)
+    return [
+        ShownValues(
+            number,
+            ", ".join(hook.policy.key for hook in hooks[:3]),
+            [
+                line
+                for place, value in places
+                for line in _lines(site, readers[value], value, place, rooms)
+            ],
+            [
+                ShownHook(
+                    hook.number, spell(mask_of(hook.selectors), site.words), number
+                )
+                for hook in hooks
+            ],
+        )
+        for number, (places, hooks) in enumerate(groups.items())
+    ]
+
+
+def _places(hook: SiteHook) -> tuple[tuple[int, int], ...]:
+    """Return (place in the event, value) of what a hook's event shows."""
+    found = list(enumerate(hook.arguments))
+    found += [(VALUE_DATA + place, value) for place, value in enumerate(hook.data)]
+    if hook.returned is not None:
+        found.append((VALUE_RETURN, hook.returned))
+    return tuple(found)
+
+
+def _lines(
+    site: Site, reader: Reader, number: int, place: int, rooms: Mapping[int, int]
+) -> list[str]:
+    value = site.values[number]
+    if value.reading.size:
+        kind = "SIGNED" if value.reading.is_signed else "UNSIGNED"
+        return [
+            f"add_number(event, TRACING_TYPE_{kind}, {place}, value_{number}(context));"
+        ]
+    room = rooms.get(number, JUDGED_TEXTS)
+    text = f"&texts->at[{room}]"
+    read = read_call(site, number, reader, text)
+    if read is None:
+        return []
+    lines = []
+    if room == JUDGED_TEXTS:
+        lines = [f"if (texts)\n\t\t{read};"]
+    else:
+        lines = [f"if (texts && !texts->at[{room}].is_read)\n\t\t{read};"]
+    if value.type in PATHS:
+        dentry = f"LOAD({str(reader.is_typed).lower()}, path_{number}(context)->dentry)"
+        return [*lines, f"if (texts)\n\t\tadd_path(event, {place}, {text}, {dentry});"]
+    kind = text_type(value.type)
+    return [
+        *lines,
+        f"if (texts)\n\t\tadd_text(event, TRACING_TYPE_{kind}, {place}, {text});",
+    ]

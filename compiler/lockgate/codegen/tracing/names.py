@@ -1,0 +1,140 @@
+"""What ``sites.json`` says of a generation: programs, hooks, policies, by their numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lockgate.ir.placement import Stand
+from lockgate.ir.tracing import (
+    KernelFunction,
+    KernelFunctions,
+    Loader,
+    LsmHook,
+    Tracepoint,
+    UserFunction,
+    UserProbe,
+)
+from lockgate.ir.tracing_actions import ActionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lockgate.ir.site import Generation, Site, SiteHook
+    from lockgate.ir.tracing_actions import Action
+    from lockgate.ir.tracing_arguments import Argument
+
+_ENFORCING = frozenset({ActionKind.SIGNAL, ActionKind.OVERRIDE, ActionKind.SET})
+
+
+def print_sites(
+    generation: Generation, tables: Sequence[dict[str, object]]
+) -> dict[str, Any]:
+    """Return the values of ``sites.json``."""
+    return {
+        "sites": [_site(site) for site in generation.sites],
+        "hooks": [_hook(hook, generation) for hook in generation.hooks],
+        "policies": [
+            {
+                "number": number,
+                "key": policy.key,
+                "name": policy.name,
+                "namespace": policy.namespace,
+                "mode": policy.mode.value,
+                "enforces": any(
+                    action.kind in _ENFORCING
+                    for hook in policy.hooks
+                    for selector in hook.selectors
+                    for action in (*selector.actions, *selector.return_actions)
+                ),
+            }
+            for number, policy in enumerate(generation.policies)
+        ],
+        "tables": list(tables),
+    }
+
+
+def _site(site: Site) -> dict[str, Any]:
+    place = site.hooks[0].hook.place
+    found: dict[str, Any] = {
+        "program": site.name,
+        "object": f"{site.name}.o",
+        "stand": site.stand.value,
+        "functions": list(site.functions),
+        "hooks": [hook.number for hook in site.hooks],
+        "is_multi_disabled": any(hook.policy.is_multi_disabled for hook in site.hooks),
+    }
+    if isinstance(place, UserFunction | UserProbe):
+        found["binary"] = place.path
+    if isinstance(place, UserFunction):
+        found["functions"] = list(place.symbols)
+        found["offsets"] = [*place.offsets, *place.addresses]
+        found["semaphores"] = list(place.reference_counters)
+    if site.stand is Stand.USDT and isinstance(place, UserProbe):
+        found["functions"] = [f"{place.provider}:{place.name}"]
+    return found
+
+
+def _hook(hook: SiteHook, generation: Generation) -> dict[str, Any]:
+    policy, written = hook.policy, hook.hook
+    return {
+        "number": hook.number,
+        "policy": policy.key,
+        "name": policy.name,
+        "policy_number": hook.policy_number,
+        "path": written.path,
+        "source": written.span.place,
+        "kind": written.attachment.value,
+        "function": _function(hook),
+        "message": written.message,
+        "tags": list(written.tags),
+        "arguments": [_argument(argument) for argument in written.arguments],
+        "data": [_argument(argument) for argument in written.data],
+        "returned": _argument(written.returned) if written.returned else None,
+        "selectors": [
+            {
+                "number": selector.number,
+                "site": site.number,
+                "label": selector.selector.label,
+                "span": selector.selector.span.place,
+                "actions": [_action(a) for a in selector.selector.actions],
+                "return_actions": [
+                    _action(a) for a in selector.selector.return_actions
+                ],
+            }
+            for site in generation.sites
+            for selector in site.selectors
+            if selector.hook == hook.number
+        ],
+    }
+
+
+def _function(hook: SiteHook) -> str:
+    """Return the place as the policy names it, which events show."""
+    place = hook.hook.place
+    match place:
+        case KernelFunction() | LsmHook() | UserProbe():
+            return place.name
+        case KernelFunctions():
+            return hook.placement.function
+        case Tracepoint():
+            return f"{place.subsystem}/{place.event}"
+        case UserFunction():
+            return ",".join(place.symbols)
+        case Loader():
+            return "loader"
+
+
+def _argument(argument: Argument) -> dict[str, Any]:
+    return {
+        "index": argument.index,
+        "type": argument.type.value,
+        "label": argument.label,
+    }
+
+
+def _action(action: Action) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": action.kind.value}
+    for name in ("signal", "error", "text", "rate_limit"):
+        if getattr(action, name):
+            found[name] = getattr(action, name)
+    return found

@@ -1,0 +1,183 @@
+"""Render the program of a site: its shape and what it does, in C."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lockgate.codegen.render import render
+from lockgate.codegen.tracing.events import shown_values
+from lockgate.codegen.tracing.masks import everyone, mask_of, spell
+from lockgate.codegen.tracing.readers import declare_structures, render_readers
+from lockgate.codegen.tracing.shape import (
+    TEXTS,
+    ShapedDimension,
+    shape_dimension,
+    text_rooms,
+)
+from lockgate.codegen.tracing.strings import read_call
+from lockgate.ir.placement import Stand
+from lockgate.ir.site import Facet
+from lockgate.ir.tracing_actions import ActionKind
+
+if TYPE_CHECKING:
+    from lockgate.ir.site import Dimension, Generation, Site, SiteSelector
+    from lockgate.ir.tracing_actions import Action
+    from lockgate.targets.target import Target
+
+SECTIONS = {
+    Stand.KPROBE: "kprobe/{0}",
+    Stand.FENTRY: "fentry/{0}",
+    Stand.FEXIT: "fexit/{0}",
+    Stand.FMOD_RET: "fmod_ret/{0}",
+    Stand.LSM: "lsm/{0}",
+    Stand.TRACEPOINT: "tp/{0}",
+    Stand.RAW_TRACEPOINT: "raw_tp/{1}",
+    Stand.UPROBE: "uprobe",
+}
+"""Section names by stand: with the function, or what stands behind its last slash."""
+
+_PROCESS = frozenset({Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED})
+_SILENT = frozenset({ActionKind.NO_POST})
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An action but Post: who does it, and the C call."""
+
+    mask: str
+    call: str
+    source: str
+    is_denial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A hook with several selectors, of which the first that matches acts."""
+
+    title: str
+    mask: str
+
+
+def render_site(site: Site, generation: Generation, target: Target) -> str:
+    """Return the C text of a site's object."""
+    words = site.words
+    is_syscall = site.functions[0].startswith((target.syscall_prefix or "-") + "sys_")
+    readers = render_readers(site, is_syscall=is_syscall)
+    rooms = text_rooms(site)
+    shaped = []
+    for number, dimension in enumerate(site.dimensions):
+        found = shape_dimension(number, dimension, site, generation)
+        if dimension.value is not None:
+            reader = readers[dimension.value]
+            read = ""
+            if dimension.facet in TEXTS:
+                room = rooms[dimension.value]
+                read = read_call(site, dimension.value, reader, "text") or ""
+                found = replace(found, text=room)
+            is_typed = str(reader.is_typed).lower()
+            found = replace(found, is_typed=is_typed, read=read)
+        shaped.append(found)
+    before, declared, after = _ordered(site, shaped)
+    posting = mask_of(s.number for s in site.selectors if _posts(s))
+    events = shown_values(site, readers, rooms)
+    return render(
+        "tracing/site.c.j2",
+        site=site,
+        machine=target.machine,
+        functions=_names(site),
+        section=_section(site),
+        selectors=site.selectors,
+        structures=declare_structures(site.values),
+        readers=readers,
+        dimensions=declared,
+        before=before,
+        after=after,
+        texts=bool(rooms),
+        needs_process=any(d.facet in _PROCESS for d in site.dimensions),
+        everyone=spell(everyone(len(site.selectors)), words),
+        several=[
+            Several(hook.hook.path, spell(mask_of(hook.selectors), words))
+            for hook in site.hooks
+            if len(hook.selectors) > 1
+        ],
+        deeds=_deeds(site),
+        posts=spell(posting, words) if posting else "",
+        events=events,
+        shown=sorted(
+            (h for g in events for h in g.hooks), key=lambda hook: hook.number
+        ),
+        shows_texts=any("texts" in line for g in events for line in g.lines),
+        has_function=len(site.functions) > 1,
+        flags="EVENT_IS_RETURN" if site.stand is Stand.FEXIT else "0",
+    )
+
+
+def _ordered(
+    site: Site, shaped: list[ShapedDimension]
+) -> tuple[list[ShapedDimension], list[ShapedDimension], list[ShapedDimension]]:
+    """Return what is asked before a room is taken, all that is declared, and the rest."""
+    before, declared, after = [], [], []
+    for dimension, found in zip(site.dimensions, shaped, strict=True):
+        if dimension.facet is Facet.PATH:
+            top = replace(found, kind="top")
+            before.append(top)
+            declared += [top, found]
+            after.append(found)
+            continue
+        if dimension.facet in _PROCESS and not any(d.kind == "process" for d in before):
+            before.append(replace(found, kind="process"))
+        declared.append(found)
+        (after if _is_text(dimension) else before).append(found)
+    return before, declared, after
+
+
+def _is_text(dimension: Dimension) -> bool:
+    return dimension.facet in TEXTS
+
+
+def _names(site: Site) -> str:
+    """Return the functions for a comment, the first few of many."""
+    names = ", ".join(site.functions[:4])
+    return names if len(site.functions) <= 4 else f"{names}, ..."
+
+
+def _section(site: Site) -> str:
+    function = site.functions[0]
+    return SECTIONS[site.stand].format(function, function.rpartition("/")[2])
+
+
+def _posts(selector: SiteSelector) -> bool:
+    kinds = {action.kind for action in selector.actions}
+    return not kinds & _SILENT
+
+
+def _deeds(site: Site) -> list[Deed]:
+    """Return what selectors do besides telling, each with who does it."""
+    hooks = {number: hook for hook in site.hooks for number in hook.selectors}
+    found: dict[str, list[int]] = {}
+    sources: dict[str, str] = {}
+    for selector in site.selectors:
+        policy = hooks[selector.number].policy_number
+        for action in selector.actions:
+            call = _call(policy, action)
+            if call:
+                found.setdefault(call, []).append(selector.number)
+                sources.setdefault(call, action.span.place)
+    return [
+        Deed(
+            spell(mask_of(numbers), site.words),
+            call,
+            sources[call],
+            call.startswith("deny"),
+        )
+        for call, numbers in found.items()
+    ]
+
+
+def _call(policy: int, action: Action) -> str:
+    if action.kind in (ActionKind.SIGNAL, ActionKind.NOTIFY_ENFORCER) and action.signal:
+        return f"send(&deeds, {policy}, {action.signal})"
+    if action.kind is ActionKind.OVERRIDE:
+        return f"deny(&deeds, {policy}, {action.error})"
+    return ""

@@ -1,0 +1,178 @@
+"""C text that reads the values of a site, each in a small function of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.ir.placement import Stand, Step
+from lockgate.ir.site import Origin
+from lockgate.ir.tracing_arguments import ArgumentType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lockgate.ir.placement import PathStep
+    from lockgate.ir.site import Site, Value
+
+TRAMPOLINES = frozenset({Stand.FENTRY, Stand.FEXIT, Stand.FMOD_RET, Stand.LSM})
+"""Stands whose arguments the verifier knows by their types."""
+
+_BY_REGISTERS = frozenset({Stand.KPROBE, Stand.KRETPROBE, Stand.UPROBE, Stand.USDT})
+
+_TO_PATH = {
+    ArgumentType.FILE: ("file", ("f_path",)),
+    ArgumentType.PATH: ("path", ()),
+    ArgumentType.KIOCB: ("kiocb", ("ki_filp", "f_path")),
+    ArgumentType.LINUX_BINPRM: ("linux_binprm", ("file", "f_path")),
+}
+"""Types that lead to a path: the structure, and its members up to ``struct path``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How the program reads one value: the function's text, and whether its type is known."""
+
+    number: int
+    text: str
+    is_typed: bool
+
+
+def argument(site: Site, index: int, *, is_syscall: bool) -> str:
+    """Return C's expression for what a function was called with.
+
+    >>> argument(site, 0, is_syscall=False)  # doctest: +SKIP
+    'ARGUMENT_OF_TRAMPOLINE(context, 0)'
+    """
+    way = "REGISTERS" if site.stand in _BY_REGISTERS else "TRAMPOLINE"
+    what = "SYSCALL" if is_syscall else "ARGUMENT"
+    return f"{what}_OF_{way}(context, {index})"
+
+
+def render_readers(site: Site, *, is_syscall: bool) -> list[Reader]:
+    """Return a reader for each value of a site."""
+    return [
+        _reader(site, number, value, is_syscall=is_syscall)
+        for number, value in enumerate(site.values)
+    ]
+
+
+def declare_structures(values: Iterable[Value]) -> list[str]:
+    """Return declarations of the structures that ways through members pass."""
+    members: dict[str, set[str]] = {}
+    for value in values:
+        for step in value.reading.steps:
+            if step.step is Step.MEMBER and step.composite:
+                members.setdefault(step.composite, set()).add(step.declaration)
+    # Three underscores begin a flavour, which relocation leaves out: no clash with kernel.h.
+    return [
+        f"struct {name}___of_policies {{\n"
+        + "".join(f"\t{member};\n" for member in sorted(found))
+        + "} __of_kernel;"
+        for name, found in sorted(members.items())
+    ]
+
+
+def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reader:
+    lines = _start(site, value, is_syscall=is_syscall)
+    # What a function is given is in a register: the first pointer is at hand.
+    steps = value.reading.steps[0 if value.origin is Origin.DATA else 1 :]
+    for step in steps:
+        lines += _step(step)
+    kind = value.type
+    is_typed = (
+        site.stand in TRAMPOLINES and value.origin is Origin.ARGUMENT and not is_syscall
+    ) and not value.reading.steps
+    if kind in _TO_PATH:
+        return Reader(number, _path(number, value, lines, is_typed=is_typed), is_typed)
+    if kind is ArgumentType.FD:
+        return Reader(number, _descriptor(number, lines), False)
+    if value.reading.size:
+        lines += _number(value)
+    elif value.reading.steps and value.reading.is_pointer:
+        lines += ["bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
+    body = "".join(f"\t{line}\n" for line in lines)
+    text = (
+        f"static __always_inline u64 value_{number}(void *context)\n"
+        f"{{\n{body}\treturn at;\n}}\n"
+    )
+    return Reader(number, text, False)
+
+
+def _start(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
+    if value.origin is Origin.DATA:
+        return ["u64 at = (u64)bpf_get_current_task_btf();"]
+    if value.origin is Origin.RETURN:
+        if site.stand in _BY_REGISTERS:
+            return ["u64 at = ((const struct pt_regs *)context)->REGISTER_RETURN;"]
+        return ["u64 at = 0;", "", "bpf_get_func_ret(context, &at);"]
+    if site.stand is Stand.TRACEPOINT:
+        return _field(value)
+    return [f"u64 at = {argument(site, value.index, is_syscall=is_syscall)};"]
+
+
+def _field(value: Value) -> list[str]:
+    """Return how the field of a tracepoint is read: it stands in the context."""
+    reading = value.reading
+    if reading.size:
+        kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
+        return [f"u64 at = *(const {kind} *)(context + {reading.offset});"]
+    if reading.type is ArgumentType.DATA_LOC:
+        return [
+            f"u64 at = (u64)context + (*(const u32 *)(context + {reading.offset}) & 0xffff);"
+        ]
+    if "[" in reading.spelling:
+        return [f"u64 at = (u64)context + {reading.offset};"]
+    return [f"u64 at = *(const u64 *)(context + {reading.offset});"]
+
+
+def _step(step: PathStep) -> list[str]:
+    """Return how one step leads from an address to the next."""
+    match step.step:
+        case Step.FOLLOW:
+            return ["bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
+        case Step.MEMBER if step.composite:
+            return [
+                f"at += kernel_offset({step.composite}___of_policies, {step.name});"
+            ]
+        case Step.MEMBER:
+            return [f"at += {step.index};"]
+    return [f"at += {step.index * step.size};"]
+
+
+def _number(value: Value) -> list[str]:
+    """Return how a number is made as wide as a register."""
+    reading = value.reading
+    kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
+    if not reading.steps:
+        return [] if reading.size == 8 else [f"at = ({kind})at;"]
+    return [
+        f"{kind} number = 0;",
+        "",
+        "bpf_probe_read_kernel(&number, sizeof(number), (void *)at);",
+        "at = number;",
+    ]
+
+
+def _path(number: int, value: Value, lines: list[str], *, is_typed: bool) -> str:
+    structure, members = _TO_PATH[value.type]
+    body = "".join(f"\t{line}\n" for line in lines)
+    if value.reading.steps and value.reading.is_pointer:
+        body += "\tbpf_probe_read_kernel(&at, sizeof(at), (void *)at);\n"
+    way = f"((const struct {structure} *)at)"
+    for member in members[:-1]:
+        way = f"LOAD({str(is_typed).lower()}, {way}->{member})"
+    if members:
+        way = f"&{way}->{members[-1]}"
+    return (
+        f"static __always_inline const struct path *path_{number}(void *context)\n"
+        f"{{\n{body}\treturn {way};\n}}\n"
+    )
+
+
+def _descriptor(number: int, lines: list[str]) -> str:
+    body = "".join(f"\t{line}\n" for line in lines)
+    return (
+        f"static __always_inline const struct path *path_{number}(void *context)\n"
+        f"{{\n{body}\treturn path_of_descriptor((s32)at);\n}}\n"
+    )

@@ -1,0 +1,212 @@
+"""The shape of a site's dimensions: what of them is C text, and what the tables are called.
+
+Before: a site.  After: for each dimension the names, room and comments that the templates
+print.  No value of a policy gets in here, but how many there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lockgate.codegen.tracing.automaton import build_automaton
+from lockgate.codegen.tracing.intervals import room_for
+from lockgate.codegen.tracing.masks import negated, spell, used
+from lockgate.codegen.tracing.patterns import patterns_of
+from lockgate.ir.site import Facet, Origin
+from lockgate.ir.tracing_selectors import Comparison
+
+if TYPE_CHECKING:
+    from lockgate.ir.site import Dimension, Generation, Site, Test
+
+NUMBERS = frozenset(
+    {
+        Facet.PID,
+        Facet.NUMBER,
+        Facet.NAMESPACE_PID,
+        Facet.NAMESPACE,
+        Facet.PROTOCOL,
+        Facet.FAMILY,
+        Facet.STATE,
+        Facet.SOURCE_PORT,
+        Facet.DESTINATION_PORT,
+        Facet.FILE_TYPE,
+    }
+)
+"""Facets that are numbers and collapse to intervals."""
+
+BITS = frozenset({Facet.BITS, Facet.CAPABILITY})
+"""Facets of which some bits are asked."""
+
+BINARIES = {Facet.BINARY: "binary", Facet.PARENT_BINARY: "parent_binary"}
+"""Facets that are classes of a process, and the members of its record."""
+
+TEXTS = frozenset({Facet.TEXT, Facet.PATH})
+"""Facets that are strings."""
+
+JUDGED_TEXTS = 5
+"""Strings of one site that can be judged: the rooms of rooms.h but the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShapedTest:
+    """A test as far as it is code: ``bit`` is that of a rule that follows processes."""
+
+    selector: int
+    bit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShapedDimension:
+    """What the templates print of a dimension; ``kind`` chooses them, ``number`` names its maps."""
+
+    number: str
+    kind: str
+    title: str
+    sources: list[str]
+    asking: str
+    negated: str
+    value: int = 0
+    expression: str = ""
+    room: int = 0
+    steps: list[int] = field(default_factory=list)
+    tests: list[ShapedTest] = field(default_factory=list)
+    is_costly: bool = False
+    is_anchored: bool = False
+    is_typed: str = "false"
+    member: str = ""
+    text: int = 0
+    read: str = ""
+
+
+def text_rooms(site: Site) -> dict[int, int]:
+    """Return for each value that is judged as a string the room that it is read into."""
+    values = dict.fromkeys(
+        dimension.value
+        for dimension in site.dimensions
+        if dimension.facet in TEXTS and dimension.value is not None
+    )
+    return {value: room for room, value in enumerate(values)}
+
+
+def table_kind(dimension: Dimension) -> str:
+    """Return what kind of tables a dimension has."""
+    facet = dimension.facet
+    if facet in NUMBERS:
+        return "number"
+    if facet in BITS:
+        return "bits"
+    if facet in BINARIES:
+        return "binary"
+    return "text" if facet in TEXTS else facet.value
+
+
+def is_signed(dimension: Dimension, site: Site) -> bool:
+    """Whether the numbers of a dimension may be less than zero."""
+    if dimension.facet is not Facet.NUMBER or dimension.value is None:
+        return False
+    return site.values[dimension.value].reading.is_signed
+
+
+def title(dimension: Dimension, site: Site) -> str:
+    """Return what a dimension judges, for comments."""
+    words = sorted({_word(test) for test in dimension.tests})
+    if dimension.value is None:
+        what = f"{dimension.detail} {dimension.facet.value}".strip()
+    else:
+        value = site.values[dimension.value]
+        where = {
+            Origin.ARGUMENT: f"argument {value.index}",
+            Origin.DATA: "data of the task",
+            Origin.RETURN: "the return value",
+        }[value.origin]
+        what = f"{where} ({value.type.value})"
+        if dimension.facet not in (Facet.NUMBER, Facet.BITS, *TEXTS):
+            what += f", its {dimension.facet.value}"
+    return f"{what}: {', '.join(words)}"
+
+
+def _word(test: Test) -> str:
+    return ("Not" if test.is_negated else "") + test.comparison.value
+
+
+def shape_dimension(
+    number: int, dimension: Dimension, site: Site, generation: Generation
+) -> ShapedDimension:
+    """Return what the templates print of one dimension of a site."""
+    kind = table_kind(dimension)
+    words = site.words
+    room = _room(kind, dimension)
+    tests = [
+        ShapedTest(test.selector, _bit(dimension, test, generation))
+        for test in dimension.tests
+    ]
+    return ShapedDimension(
+        number=f"{site.number}_{number}",
+        kind=kind,
+        title=title(dimension, site),
+        sources=[f"{test.selector}: {test.span.place}" for test in dimension.tests[:8]],
+        asking=spell(used(dimension), words),
+        negated=spell(negated(dimension), words),
+        value=dimension.value or 0,
+        expression=_expression(dimension, site),
+        room=room,
+        steps=_halves(room) if kind == "number" else [],
+        tests=tests,
+        is_costly=dimension.value is not None
+        and bool(site.values[dimension.value].reading.steps),
+        is_anchored=_is_anchored(dimension),
+        member=BINARIES.get(dimension.facet, ""),
+    )
+
+
+def _bit(dimension: Dimension, test: Test, generation: Generation) -> int:
+    if dimension.facet is not Facet.FOLLOWED:
+        return 0
+    return next(
+        bit
+        for bit, rule in enumerate(generation.followed)
+        if (rule.comparison, rule.values) == (test.comparison, test.texts)
+    )
+
+
+def _room(kind: str, dimension: Dimension) -> int:
+    if kind == "number":
+        return room_for(dimension)
+    if kind == "text":
+        return build_automaton(
+            patterns_of(dimension), ignores_case=_ignores_case(dimension)
+        ).room()
+    return 0
+
+
+def _ignores_case(dimension: Dimension) -> bool:
+    return any(
+        test.comparison is Comparison.SUBSTRING_IGNORE_CASE for test in dimension.tests
+    )
+
+
+def _is_anchored(dimension: Dimension) -> bool:
+    return all(
+        test.comparison in (Comparison.EQUAL, Comparison.PREFIX)
+        for test in dimension.tests
+    )
+
+
+def _halves(room: int) -> list[int]:
+    """Return the steps of a search by halving.
+
+    >>> _halves(8)
+    [4, 2, 1]
+    """
+    return [room >> shift for shift in range(1, room.bit_length())]
+
+
+def _expression(dimension: Dimension, site: Site) -> str:
+    """Return C's expression for the number that a dimension judges."""
+    if dimension.facet is Facet.PID:
+        return "bpf_get_current_pid_tgid() >> 32"
+    if dimension.value is None:
+        return ""
+    value = f"value_{dimension.value}(context)"
+    return f"{value} ^ 1ULL << 63" if is_signed(dimension, site) else value

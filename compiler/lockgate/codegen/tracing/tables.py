@@ -1,0 +1,246 @@
+"""Tables of a generation: what the maps of its sites hold, packed, and as text beside.
+
+A changed value of a policy changes these and nothing else.  Each table is one map of one
+object: its keys and values joined, little-endian, ready to be written in one batch.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockgate.codegen.tracing.automaton import build_automaton
+from lockgate.codegen.tracing.intervals import collapse
+from lockgate.codegen.tracing.masks import (
+    allowed,
+    everyone,
+    mask_of,
+    pack,
+    used,
+)
+from lockgate.codegen.tracing.patterns import heads_of, patterns_of
+from lockgate.codegen.tracing.shape import is_signed, table_kind, title
+from lockgate.ir.site import Facet
+from lockgate.ir.tracing import Mode
+from lockgate.ir.tracing_selectors import Comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate.codegen.tracing.classes import Classes
+    from lockgate.ir.site import Dimension, Generation, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The content of one map; ``keys`` is empty for an array, whose keys count from 0.
+
+    ``owner`` is the object (without ``.o``) whose map it is, empty for one that all share.
+    """
+
+    owner: str
+    map: str
+    records: int
+    values: bytes
+    keys: bytes = b""
+    text: tuple[str, ...] = ()
+    is_hash: bool = False
+
+    @property
+    def row(self) -> dict[str, object]:
+        """What ``sites.json`` says of it."""
+        return {
+            "map": self.map,
+            "object": self.owner,
+            "file": f"{self.map}.bin",
+            "keys": f"{self.map}.keys" if self.is_hash else None,
+            "records": self.records,
+        }
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """File name to content: values, keys, and the text that people review."""
+        found = {f"{self.map}.bin": self.values}
+        if self.is_hash:
+            found[f"{self.map}.keys"] = self.keys
+        if self.text:
+            found[f"{self.map}.txt"] = ("\n".join(self.text) + "\n").encode()
+        return found
+
+
+def site_tables(site: Site, classes: Classes) -> Iterator[Table]:
+    """Yield the tables of one site."""
+    for number, dimension in enumerate(site.dimensions):
+        kind = table_kind(dimension)
+        if kind == "number":
+            yield _numbers(number, dimension, site)
+        elif kind == "bits":
+            yield _bits(number, dimension, site)
+        elif kind == "binary":
+            yield _binaries(number, dimension, site, classes)
+        elif kind == "text":
+            yield from _texts(number, dimension, site)
+
+
+def generation_tables(generation: Generation) -> Iterator[Table]:
+    """Yield the tables that all sites share."""
+    modes = [policy.mode is Mode.ENFORCE for policy in generation.policies]
+    yield Table(
+        "",
+        "modes",
+        len(modes),
+        struct.pack(f"<{len(modes)}I", *modes),
+        text=tuple(
+            f"{number} {policy.key}: {policy.mode.value}"
+            for number, policy in enumerate(generation.policies)
+        ),
+    )
+
+
+def class_tables(classes: Classes) -> Iterator[Table]:
+    """Yield the tables of the program that classifies processes."""
+    automaton = classes.automaton
+    width = len(classes.postfixes) + 1
+    pairs = [width, *(class_ for row in classes.pairs for class_ in row)]
+    names = tuple(
+        f"{number} {class_.name}"
+        for number, class_ in enumerate(classes.known, start=1)
+    )
+    yield Table(
+        "classify",
+        "binary_states",
+        len(automaton.steps),
+        classes.pack_states(automaton.room()),
+        text=names,
+    )
+    yield Table("classify", "binary_bytes", 1, automaton.classes)
+    yield Table(
+        "classify", "binary_pairs", len(pairs), struct.pack(f"<{len(pairs)}I", *pairs)
+    )
+    yield Table(
+        "classify",
+        "followers",
+        len(classes.followers),
+        struct.pack(f"<{len(classes.followers)}Q", *classes.followers),
+    )
+
+
+def _numbers(number: int, dimension: Dimension, site: Site) -> Table:
+    signed = is_signed(dimension, site)
+    found = collapse(dimension, len(site.selectors), is_signed=signed)
+    shift = 1 << 63 if signed else 0
+    lines = [
+        f"from {start - shift}: {_spell(row)}"
+        for start, row in zip(found.starts, found.rows, strict=True)
+    ]
+    return Table(
+        site.name,
+        f"numbers_{site.number}_{number}",
+        1,
+        found.pack_starts() + found.pack_rows(site.words),
+        text=(title(dimension, site), *lines),
+    )
+
+
+def _bits(number: int, dimension: Dimension, site: Site) -> Table:
+    masks = []
+    for test in dimension.tests:
+        mask = 0
+        for found in test.ranges:
+            mask |= found.first & (1 << 64) - 1
+        masks.append(mask)
+    lines = [
+        f"selector {test.selector}: {mask:#x}"
+        for test, mask in zip(dimension.tests, masks, strict=True)
+    ]
+    return Table(
+        site.name,
+        f"bits_{site.number}_{number}",
+        1,
+        struct.pack(f"<{len(masks)}Q", *masks),
+        text=(title(dimension, site), *lines),
+    )
+
+
+def _binaries(number: int, dimension: Dimension, site: Site, classes: Classes) -> Table:
+    everybody = everyone(len(site.selectors))
+    rows, lines = [everybody & ~used(dimension)], ["unknown: nobody who asks"]
+    for class_ in classes.known:
+        matched = mask_of(
+            test.selector
+            for test in dimension.tests
+            if class_.holds(test.comparison, test.texts)
+        )
+        rows.append(allowed(dimension, matched, everybody))
+        lines.append(f"{class_.name}: {_spell(rows[-1])}")
+    return Table(
+        site.name,
+        f"binaries_{site.number}_{number}",
+        len(rows),
+        b"".join(pack(row, site.words) for row in rows),
+        text=(title(dimension, site), *lines),
+    )
+
+
+def _texts(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
+    patterns = patterns_of(dimension)
+    automaton = build_automaton(
+        patterns,
+        ignores_case=any(
+            test.comparison is Comparison.SUBSTRING_IGNORE_CASE
+            for test in dimension.tests
+        ),
+    )
+    outcomes = automaton.outcomes()
+    words = site.words
+    yield Table(
+        site.name,
+        f"states_{site.number}_{number}",
+        len(automaton.steps),
+        automaton.pack(outcomes, automaton.room()),
+        text=(title(dimension, site), *_values(dimension)),
+    )
+    yield Table(site.name, f"classes_{site.number}_{number}", 1, automaton.classes)
+    yield Table(
+        site.name,
+        f"found_{site.number}_{number}",
+        len(outcomes),
+        b"".join(pack(bits, words) for bits in outcomes),
+    )
+    if dimension.facet is Facet.PATH:
+        heads, anyone = heads_of(dimension)
+        others = everyone(len(site.selectors)) & ~used(dimension)
+        yield Table(
+            site.name,
+            f"tops_{site.number}_{number}",
+            len(heads),
+            b"".join(pack(bits, words) for _, bits in sorted(heads.items())),
+            b"".join(struct.pack("<Q", head) for head in sorted(heads)),
+            tuple(
+                f"{head.to_bytes(8, 'little').rstrip(bytes(1)).decode(errors='replace')}: "
+                f"{_spell(bits)}"
+                for head, bits in sorted(heads.items())
+            ),
+            is_hash=True,
+        )
+        yield Table(
+            site.name, f"open_{site.number}_{number}", 1, pack(anyone | others, words)
+        )
+
+
+def _values(dimension: Dimension) -> Iterator[str]:
+    for test in dimension.tests:
+        word = ("Not" if test.is_negated else "") + test.comparison.value
+        values = ", ".join(map(repr, test.texts))
+        yield f"selector {test.selector}: {word} {values} ({test.span.place})"
+
+
+def _spell(mask: int) -> str:
+    """Return the selectors of a mask by number.
+
+    >>> _spell(5)
+    'selectors 0 2'
+    """
+    found = [str(bit) for bit in range(mask.bit_length()) if mask >> bit & 1]
+    return f"selectors {' '.join(found)}" if found else "nobody"

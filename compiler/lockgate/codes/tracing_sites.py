@@ -1,0 +1,32 @@
+"""E3131-E3132, W3133: what becomes of tracing policies as programs."""
+
+from __future__ import annotations
+
+from lockgate.codes.explanation import Explanation
+
+EXPLANATIONS = (
+    Explanation(
+        "E3131",
+        "not-done-yet",
+        "a tracing policy asks for something that programs do not do yet",
+        "The policy is right, and this kernel could do what it says, but the compiler makes no "
+        "program of it yet.  Rather than watch or enforce something else, it refuses.",
+        "Take out what the message names, or leave the policy out of this bundle.",
+    ),
+    Explanation(
+        "E3132",
+        "too-many-strings",
+        "a hook judges more strings than it has room for",
+        "Each string or path that selectors compare is kept whole while the hook decides, and "
+        "there are five rooms for them.",
+        "Split the policies over several hooks, or compare fewer arguments.",
+    ),
+    Explanation(
+        "W3133",
+        "different-denials",
+        "policies deny the same operation with different errors",
+        "All policies at one hook decide together.  Where two of them match and both deny, the "
+        "error of the first one (in the order of names) is returned.",
+        "Let both return the same error, or make one of them narrower.",
+    ),
+)

@@ -1,0 +1,224 @@
+"""What stands at one place of a kernel: the hooks of all policies there, as one decision.
+
+A site is decided by narrowing a set of selectors, dimension by dimension.  Its *shape* (values,
+dimensions, types, comparisons, actions) becomes code; what the tests compare with becomes tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from lockgate.ir.tracing_arguments import ArgumentType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Network, IPv6Network
+
+    from lockgate.ir.placement import Placement, Reading, Stand
+    from lockgate.ir.tracing import Hook, TracingPolicy
+    from lockgate.ir.tracing_actions import Action
+    from lockgate.ir.tracing_selectors import Comparison, HookSelector, Range
+    from lockgate.source import Span
+
+
+TEXTS = frozenset(
+    {
+        ArgumentType.STRING,
+        ArgumentType.CHAR_BUF,
+        ArgumentType.FILENAME,
+        ArgumentType.DATA_LOC,
+        ArgumentType.NET_DEVICE,
+        ArgumentType.MODULE,
+        ArgumentType.LOAD_INFO,
+        ArgumentType.SOCKADDR_UN,
+    }
+)
+"""Types that are compared as strings."""
+
+PATHS = frozenset(
+    {
+        ArgumentType.FILE,
+        ArgumentType.PATH,
+        ArgumentType.DENTRY,
+        ArgumentType.KIOCB,
+        ArgumentType.FD,
+        ArgumentType.LINUX_BINPRM,
+    }
+)
+"""Types that are compared as the path of a file."""
+
+
+class Origin(Enum):
+    """Where a value comes from; the event's places of each kind begin at FIRST_PLACE."""
+
+    ARGUMENT = "argument"
+    DATA = "data"
+    RETURN = "return"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Something that a site reads once, for whichever policies want it.
+
+    ``index`` is the parameter (or the place in 'data'); ``size_index`` the parameter that has
+    the size of a buffer.
+    """
+
+    origin: Origin
+    index: int
+    reading: Reading
+    size_index: int | None = None
+    is_long: bool = False
+    is_copied_at_return: bool = False
+
+    @property
+    def type(self) -> ArgumentType:
+        """What it is."""
+        return self.reading.type
+
+
+class Facet(Enum):
+    """What of a value, or of the process, a dimension judges, the cheapest first."""
+
+    PID = "pid"
+    NUMBER = "number"
+    BITS = "bits"
+    FOLLOWED = "followed"
+    BINARY = "binary"
+    PARENT_BINARY = "parent binary"
+    NAMESPACE_PID = "pid of its namespace"
+    NAMESPACE = "namespace"
+    NAMESPACE_CHANGE = "namespace change"
+    CAPABILITY = "capability"
+    CAPABILITY_CHANGE = "capability change"
+    WORKLOAD = "workload"
+    PROTOCOL = "protocol"
+    FAMILY = "family"
+    STATE = "state"
+    SOURCE_PORT = "source port"
+    DESTINATION_PORT = "destination port"
+    SOURCE_ADDRESS = "source address"
+    DESTINATION_ADDRESS = "destination address"
+    FILE_TYPE = "file type"
+    PATH = "path"
+    TEXT = "text"
+
+    @property
+    def order(self) -> int:
+        """Place among the facets: what costs less is judged first."""
+        return _ORDER[self]
+
+
+_ORDER = {facet: place for place, facet in enumerate(Facet)}
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """What one selector asks in one dimension; any of the values is a match.
+
+    ``ranges`` hold numbers, ``texts`` strings, ``networks`` addresses; ``detail`` says which
+    namespace or set of capabilities is meant.
+    """
+
+    selector: int
+    comparison: Comparison
+    span: Span
+    is_negated: bool = False
+    texts: tuple[str, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One thing that is judged for all selectors at once, at most one test for each.
+
+    ``value`` is the place in ``Site.values`` (None where the process is judged).
+    """
+
+    facet: Facet
+    value: int | None
+    tests: tuple[Test, ...]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSelector:
+    """One selector: its number in the site, its hook, what it does."""
+
+    number: int
+    hook: int
+    selector: HookSelector
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteHook:
+    """One hook at a site.
+
+    ``number`` counts the hooks of the generation, ``policy_number`` its policies.  ``arguments``,
+    ``data`` and ``returned`` are places in ``Site.values``.
+    """
+
+    number: int
+    policy_number: int
+    policy: TracingPolicy
+    hook: Hook
+    placement: Placement
+    arguments: tuple[int, ...]
+    data: tuple[int, ...]
+    returned: int | None
+    selectors: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """All hooks at one place, or at several that have exactly the same hooks."""
+
+    number: int
+    stand: Stand
+    functions: tuple[str, ...]
+    hooks: tuple[SiteHook, ...]
+    selectors: tuple[SiteSelector, ...]
+    values: tuple[Value, ...]
+    dimensions: tuple[Dimension, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the program and its object."""
+        return f"site_{self.number}"
+
+    @property
+    def words(self) -> int:
+        """How many words of 64 bits a set of selectors takes."""
+        return max(1, -(-len(self.selectors) // 64))
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryTest:
+    """What a selector compares binaries' paths with, as a class knows it."""
+
+    comparison: Comparison
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Everything that tracing policies make on one target.
+
+    ``followed`` are the tests of binaries that follow a process to its children; a test's place
+    is its bit in ``process.followed``.
+    """
+
+    target: str
+    policies: tuple[TracingPolicy, ...]
+    sites: tuple[Site, ...]
+    followed: tuple[BinaryTest, ...] = ()
+
+    @property
+    def hooks(self) -> Sequence[SiteHook]:
+        """All hooks in the order of their numbers, each once."""
+        found = {hook.number: hook for site in self.sites for hook in site.hooks}
+        return [found[number] for number in sorted(found)]

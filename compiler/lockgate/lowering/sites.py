@@ -1,0 +1,201 @@
+"""Gather the hooks of all policies into sites, each decided by one program.
+
+Before: where each hook stands on a target.  After: sites, with selectors numbered in the
+order of policy keys, hooks and selectors, and what they ask split into dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lockgate.ir.placement import Result
+from lockgate.ir.site import (
+    BinaryTest,
+    Dimension,
+    Facet,
+    Generation,
+    Origin,
+    Site,
+    SiteHook,
+    SiteSelector,
+    Value,
+)
+from lockgate.ir.tracing_actions import Action, ActionKind
+from lockgate.ir.tracing_selectors import HookSelector
+from lockgate.lowering.dimensions import dimensions_of
+from lockgate.lowering.places import place_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.ir.placement import Placement, Reading
+    from lockgate.ir.tracing import Hook, TracingPolicy
+    from lockgate.ir.tracing_arguments import Argument
+    from lockgate.targets.target import Target
+
+MOST_TRAMPOLINES = 38
+"""So many programs one function takes (BPF_MAX_TRAMP_LINKS of include/linux/bpf.h)."""
+
+
+def lower_policies(
+    policies: Iterable[TracingPolicy], target: Target, diagnostics: Diagnostics
+) -> Generation:
+    """Return all sites of some policies on one target; what is refused is diagnosed."""
+    ordered = tuple(sorted(policies, key=lambda policy: policy.key))
+    placements = [p for policy in ordered for p in place_policy(policy, target)]
+    return gather_sites(ordered, placements, target, diagnostics)
+
+
+def gather_sites(
+    policies: tuple[TracingPolicy, ...],
+    placements: Sequence[Placement],
+    target: Target,
+    diagnostics: Diagnostics,
+) -> Generation:
+    """Return the sites of placements that are in the order of policies and hooks."""
+    report_placements(placements, diagnostics)
+    standing = [p for p in placements if p.result is not Result.REFUSED]
+    numbers: dict[tuple[str, str], int] = {}
+    for placement in standing:
+        key = placement.policy.key, placement.hook.path
+        numbers.setdefault(key, len(numbers))
+    policy_numbers = {policy.key: number for number, policy in enumerate(policies)}
+    places: dict[tuple[str, str], list[Placement]] = {}
+    for placement in standing:
+        stand = placement.stand.value if placement.stand else ""
+        places.setdefault((stand, placement.function), []).append(placement)
+    shared: dict[tuple[object, ...], list[str]] = {}
+    groups: dict[tuple[object, ...], list[Placement]] = {}
+    for (stand, function), hooks in sorted(places.items()):
+        alike = (stand, *((_numbered(p, numbers), _readings(p)) for p in hooks))
+        shared.setdefault(alike, []).append(function)
+        groups.setdefault(alike, hooks)
+    followed: dict[BinaryTest, int] = {}
+    sites = tuple(
+        _site(number, groups[alike], tuple(functions), numbers, policy_numbers)
+        for number, (alike, functions) in enumerate(shared.items())
+    )
+    for site in sites:
+        for dimension in site.dimensions:
+            if dimension.facet is Facet.FOLLOWED:
+                for test in dimension.tests:
+                    key_ = BinaryTest(test.comparison, test.texts)
+                    followed.setdefault(key_, len(followed))
+    return Generation(target.name, policies, sites, tuple(followed))
+
+
+def report_placements(
+    placements: Sequence[Placement], diagnostics: Diagnostics
+) -> None:
+    """Diagnose what is refused, and what is lost where a hook stands elsewhere."""
+    for placement in placements:
+        if not placement.code:
+            continue
+        message = f"{placement.reason} (target {placement.target})"
+        report = {
+            "E": diagnostics.error,
+            "W": diagnostics.warning,
+            "N": diagnostics.note,
+        }[placement.code[0]]
+        help_ = placement.suggestion or None
+        report(placement.code, message, placement.hook.span, help=help_)
+
+
+def _numbered(
+    placement: Placement, numbers: dict[tuple[str, str], int]
+) -> tuple[int, ...]:
+    return (numbers[placement.policy.key, placement.hook.path],)
+
+
+def _readings(placement: Placement) -> tuple[object, ...]:
+    return placement.arguments, placement.data, placement.returned
+
+
+def _site(
+    number: int,
+    placements: Sequence[Placement],
+    functions: tuple[str, ...],
+    numbers: dict[tuple[str, str], int],
+    policy_numbers: dict[str, int],
+) -> Site:
+    values: dict[Value, int] = {}
+    hooks: list[SiteHook] = []
+    selectors: list[SiteSelector] = []
+    for placement in placements:
+        hook = placement.hook
+        first = len(selectors)
+        for selector in hook.selectors or (HookSelector(hook.span),):
+            actions = (*selector.actions, *selector.return_actions)
+            site_number = len(selectors)
+            hook_number = numbers[placement.policy.key, hook.path]
+            selectors.append(
+                SiteSelector(site_number, hook_number, selector, actions or _post(hook))
+            )
+        hooks.append(
+            SiteHook(
+                number=numbers[placement.policy.key, hook.path],
+                policy_number=policy_numbers[placement.policy.key],
+                policy=placement.policy,
+                hook=hook,
+                placement=placement,
+                arguments=_values(
+                    Origin.ARGUMENT, hook.arguments, placement.arguments, values
+                ),
+                data=_values(Origin.DATA, hook.data, placement.data, values),
+                returned=_returned(placement, values),
+                selectors=tuple(range(first, len(selectors))),
+            )
+        )
+    stand = placements[0].stand
+    assert stand is not None  # noqa: S101  # what is refused stands nowhere
+    site = Site(
+        number, stand, functions, tuple(hooks), tuple(selectors), tuple(values), ()
+    )
+    return replace(site, dimensions=_sorted(dimensions_of(site)))
+
+
+def _sorted(dimensions: Iterable[Dimension]) -> tuple[Dimension, ...]:
+    return tuple(sorted(dimensions, key=lambda found: found.facet.order))
+
+
+def _post(hook: Hook) -> tuple[Action, ...]:
+    return (Action(ActionKind.POST, hook.span),)
+
+
+def _values(
+    origin: Origin,
+    arguments: tuple[Argument, ...],
+    readings: tuple[Reading, ...],
+    values: dict[Value, int],
+) -> tuple[int, ...]:
+    found = []
+    for place, (argument, reading) in enumerate(zip(arguments, readings, strict=True)):
+        index = argument.index if origin is Origin.ARGUMENT else place
+        found.append(_number(_value(origin, index, argument, reading), values))
+    return tuple(found)
+
+
+def _value(origin: Origin, index: int, argument: Argument, reading: Reading) -> Value:
+    if origin is Origin.DATA:
+        index = 0  # the task: what is read is in the steps
+    return Value(
+        origin,
+        index,
+        reading,
+        argument.size_index,
+        argument.is_long,
+        argument.is_copied_at_return,
+    )
+
+
+def _returned(placement: Placement, values: dict[Value, int]) -> int | None:
+    argument, reading = placement.hook.returned, placement.returned
+    if argument is None or reading is None:
+        return None
+    return _number(_value(Origin.RETURN, 0, argument, reading), values)
+
+
+def _number(value: Value, values: dict[Value, int]) -> int:
+    return values.setdefault(value, len(values))

@@ -1,0 +1,149 @@
+"""What tracing policies can say and no program of ours does yet: refused, never left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.ir.placement import Stand
+from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.tracing_arguments import ArgumentType
+from lockgate.ir.tracing_selectors import Comparison
+from lockgate.lowering.readings import SIZES
+from lockgate.lowering.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate.ir.placement import Placement, Reading
+    from lockgate.ir.tracing import Hook
+    from lockgate.ir.tracing_actions import Action
+    from lockgate.ir.tracing_selectors import HookSelector, ValueMatch
+
+STANDS = frozenset(
+    {
+        Stand.FENTRY,
+        Stand.FEXIT,
+        Stand.FMOD_RET,
+        Stand.LSM,
+        Stand.KPROBE,
+        Stand.TRACEPOINT,
+        Stand.RAW_TRACEPOINT,
+        Stand.UPROBE,
+    }
+)
+
+TYPES = frozenset(
+    {
+        *SIZES,
+        ArgumentType.STRING,
+        ArgumentType.CHAR_BUF,
+        ArgumentType.FILE,
+        ArgumentType.PATH,
+        ArgumentType.KIOCB,
+        ArgumentType.LINUX_BINPRM,
+        ArgumentType.NOP,
+    }
+) - {ArgumentType.FD}
+
+COMPARISONS = frozenset(
+    {
+        Comparison.EQUAL,
+        Comparison.PREFIX,
+        Comparison.POSTFIX,
+        Comparison.SUBSTRING,
+        Comparison.SUBSTRING_IGNORE_CASE,
+        Comparison.GREATER,
+        Comparison.LESS,
+        Comparison.IN_RANGE,
+        Comparison.MASK,
+        Comparison.IN_MAP,
+    }
+)
+
+ACTIONS = frozenset(
+    {
+        ActionKind.POST,
+        ActionKind.NO_POST,
+        ActionKind.SIGNAL,
+        ActionKind.OVERRIDE,
+    }
+)
+
+MOST_FOLLOWING = 64
+"""Rules that follow processes: the bits of ``process.followed``."""
+
+_LATER = "take it out, or keep this policy with a tool that has it"
+
+
+def refuse_unsupported(placement: Placement) -> None:
+    """Raise RefusalError for the first thing of a placed hook that is not done."""
+    hook = placement.hook
+    for what in _missing(placement, hook):
+        raise RefusalError("E3131", f"{what}: programs do not do that yet", _LATER)
+
+
+def _missing(placement: Placement, hook: Hook) -> Iterator[str]:
+    stand = placement.stand
+    if stand not in STANDS:
+        yield f"hooks of kind {stand.value if stand else 'none'}"
+    if hook.has_return and stand is not Stand.FEXIT:
+        yield "'return' where no trampoline sees the function return"
+    if hook.return_action is not None:
+        yield f"'returnArgAction: {hook.return_action.value}'"
+    if not placement.policy.workloads.is_everything:
+        yield "'podSelector', 'containerSelector' and 'hostSelector'"
+    readings = [*placement.arguments, *placement.data]
+    if placement.returned is not None:
+        readings.append(placement.returned)
+    for reading in readings:
+        yield from _reading(reading)
+    for argument in hook.arguments:
+        if argument.is_copied_at_return:
+            yield "'returnCopy'"
+    for selector in hook.selectors:
+        yield from _selector(selector)
+
+
+def _reading(reading: Reading) -> Iterator[str]:
+    if reading.type not in TYPES:
+        yield f"arguments of type {reading.type.value}"
+
+
+def _selector(selector: HookSelector) -> Iterator[str]:
+    for match in (*selector.arguments, *selector.data, *selector.returns):
+        yield from _match(match)
+    for what, asked in (
+        ("'matchNamespaces'", selector.namespaces),
+        ("'matchNamespaceChanges'", selector.namespace_changes),
+        ("'matchCapabilities'", selector.capabilities),
+        ("'matchCapabilityChanges'", selector.capability_changes),
+    ):
+        if asked:
+            yield what
+    for pids in selector.pids:
+        if pids.is_namespaced or pids.follows_forks:
+            yield "'isNamespacePID' and 'followForks' of 'matchPIDs'"
+    if not selector.workloads.is_everything:
+        yield "'matchWorkloads'"
+    for action in (*selector.actions, *selector.return_actions):
+        yield from _action(action)
+
+
+def _match(match: ValueMatch) -> Iterator[str]:
+    if match.comparison not in COMPARISONS:
+        yield f"the operator {match.comparison.value}"
+    if match.lists:
+        yield f"lists as values of {match.comparison.value}"
+    if len(match.arguments) > 1:
+        yield "filters over several arguments"
+
+
+def _action(action: Action) -> Iterator[str]:
+    if action.kind not in ACTIONS:
+        yield f"the action {action.kind.value}"
+    if action.rate_limit:
+        yield "'rateLimit'"
+    if action.has_kernel_stack or action.has_user_stack:
+        yield "'kernelStackTrace' and 'userStackTrace'"
+    if action.has_hash:
+        yield "'imaHash'"

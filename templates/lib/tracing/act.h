@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What selectors that match do.  Deeds are gathered first and done together: a denial outweighs
+ * a signal, SIGKILL another signal.  A policy in monitor mode does nothing, and its event says
+ * what it would have done.
+ */
+#pragma once
+
+#include "event.h"
+
+#define SIGKILL 9
+
+/* Policies of a generation; user space gives the map the room that it needs. */
+#define POLICIES 1
+
+/* By number of the policy: 1 where it enforces. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, POLICIES);
+} modes SEC(".maps");
+
+struct deeds {
+	s32 error;
+	u32 signal;
+	u8 action; /* enum tracing_action: the heaviest that is done */
+	u8 withheld; /* the heaviest that is not */
+};
+
+/* Whether a policy may act upon this process, which is never ourselves. */
+static __always_inline bool enforces(u32 policy)
+{
+	const u32 *mode = bpf_map_lookup_elem(&modes, &policy);
+
+	return mode && *mode && (!config.self || bpf_get_current_pid_tgid() >> 32 != config.self);
+}
+
+static __always_inline bool weigh(struct deeds *deeds, u32 policy, const u8 action)
+{
+	if (!enforces(policy)) {
+		if (deeds->withheld < action)
+			deeds->withheld = action;
+		return false;
+	}
+	if (deeds->action < action)
+		deeds->action = action;
+	return true;
+}
+
+static __always_inline void send(struct deeds *deeds, u32 policy, const u32 signal)
+{
+	const u8 action = signal == SIGKILL ? TRACING_ACTION_KILL : TRACING_ACTION_SIGNAL;
+
+	if (weigh(deeds, policy, action) && deeds->signal != SIGKILL &&
+	    (signal == SIGKILL || !deeds->signal))
+		deeds->signal = signal;
+}
+
+static __always_inline void deny(struct deeds *deeds, u32 policy, const s32 error)
+{
+	if (weigh(deeds, policy, TRACING_ACTION_DENY) && !deeds->error)
+		deeds->error = error;
+}
+
+static __always_inline void report(struct event_room *event, const struct deeds *deeds)
+{
+	if (deeds->action > event->head.action)
+		event->head.action = deeds->action;
+	event->head.withheld = deeds->withheld;
+	event->head.error = -deeds->error;
+}

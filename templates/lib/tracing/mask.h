@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A set of selectors of this site, one bit each.  It begins with all of them; each dimension
+ * takes those out that do not hold, and the program leaves when none is left.
+ */
+#pragma once
+
+#include "bpf.h"
+
+struct mask {
+	u64 word[WORDS];
+};
+
+static __always_inline bool is_empty(const struct mask *mask)
+{
+	u64 any = 0;
+
+	for (u32 i = 0; i < WORDS; i++)
+		any |= mask->word[i];
+	return !any;
+}
+
+/* Keep who goes on; false when nobody does. */
+static __always_inline bool keep(struct mask *mask, const volatile struct mask *row)
+{
+	for (u32 i = 0; i < WORDS; i++)
+		mask->word[i] &= row->word[i];
+	return !is_empty(mask);
+}
+
+static __always_inline void add(struct mask *mask, const volatile struct mask *row)
+{
+	for (u32 i = 0; i < WORDS; i++)
+		mask->word[i] |= row->word[i];
+}
+
+/* Keep those of whom MATCHED is as they ask, and those who do not ASK. */
+static __always_inline bool judge(struct mask *mask, const struct mask *matched,
+				  const struct mask *negated, const struct mask *asking)
+{
+	for (u32 i = 0; i < WORDS; i++)
+		mask->word[i] &= (matched->word[i] ^ negated->word[i]) | ~asking->word[i];
+	return !is_empty(mask);
+}
+
+/* Whether any of THESE is in the mask. */
+static __always_inline bool has(const struct mask *mask, const struct mask *these)
+{
+	u64 any = 0;
+
+	for (u32 i = 0; i < WORDS; i++)
+		any |= mask->word[i] & these->word[i];
+	return any;
+}
+
+/* Of those in THESE, keep the first alone; others in the mask stay. */
+static __always_inline void keep_first(struct mask *mask, const struct mask *these)
+{
+	bool found = false;
+
+	for (u32 i = 0; i < WORDS; i++) {
+		u64 inside = mask->word[i] & these->word[i];
+
+		if (!these->word[i])
+			continue;
+		mask->word[i] &= ~these->word[i];
+		if (!found && inside) {
+			mask->word[i] |= inside & -inside;
+			found = true;
+		}
+	}
+}
