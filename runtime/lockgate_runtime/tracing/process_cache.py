@@ -1,0 +1,289 @@
+"""The processes that events speak of: who they are, with their ancestry, in bounded memory.
+
+A process is known by its number and start, which name it for ever.  What lives is kept, and of
+what has ended the last some thousand, since events about it may still come.  A child holds its
+parent, so that an ancestry outlasts its dead; it is cut where it gets absurdly long.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lockgate_runtime.tracing import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lockgate_runtime.tracing.records import Record
+
+ENDED = 16384
+"""Processes that are remembered after their end."""
+LIVING = 65536
+"""Processes that are remembered at most: when ends were lost, the oldest are forgotten."""
+DEEPEST = 512
+"""Ancestors of a process; those above are forgotten."""
+_NEVER = (1 << 32) - 1
+
+_RECORD = struct.Struct("<6Q16s8s8s4I8I10III")
+if _RECORD.size != layout.PROCESS.offset("path"):
+    raise AssertionError("the layout changed")
+
+
+@dataclass(slots=True)
+class Process:
+    """One image of a process: from a fork or exec to the next exec or its end."""
+
+    tgid: int
+    start: int
+    parent: Process | None
+    parent_id: tuple[int, int]
+    binary: str
+    arguments: str
+    directory: str
+    flags: str
+    login_uid: int
+    cgroup: int
+    capabilities: tuple[int, int, int]
+    credentials: tuple[int, ...]
+    namespaces: tuple[int, ...]
+    properties: dict[str, Any] | None = None
+    is_in_init_tree: bool = False
+    depth: int = 0
+    text: str = ""
+    """JSON of it, once it was needed; whoever shows processes keeps it here."""
+
+    def ancestors(self) -> Iterator[Process]:
+        """Go up: the parent first."""
+        above = self.parent
+        while above is not None:
+            yield above
+            above = above.parent
+
+
+class ProcessCache:
+    """Processes by (tgid, start).
+
+    ``look_up`` returns the kernel's record of a tgid, and ``ask`` the arguments and directory
+    of what is running: both are for processes that began before we read.
+    """
+
+    def __init__(
+        self,
+        look_up: Callable[[int], bytes | None] = lambda _tgid: None,
+        ask: Callable[[int], tuple[bytes, str]] = lambda _tgid: (b"", ""),
+    ) -> None:
+        self._look_up = look_up
+        self._ask = ask
+        self._living: OrderedDict[tuple[int, int], Process] = OrderedDict()
+        self._ended: OrderedDict[tuple[int, int], Process] = OrderedDict()
+        self._of_tgid: dict[int, tuple[int, int]] = {}
+        self.unknown = 0
+        """Processes that were asked for and that nobody knew."""
+
+    def __len__(self) -> int:
+        return len(self._living) + len(self._ended)
+
+    def find(self, tgid: int, start: int) -> Process | None:
+        """Return a process; from the kernel where it is not known here."""
+        key = (tgid, start)
+        found = self._living.get(key) or self._ended.get(key)
+        if found is None and start:
+            found = self._from_kernel(key)
+            if found is None:
+                self.unknown += 1
+        return found
+
+    def add_record(self, data: bytes) -> Process:
+        """Take over the kernel's record of a process that runs."""
+        words, directory = b"", ""
+        tgid = struct.unpack_from("<I", data, layout.PROCESS.offset("tgid"))[0]
+        words, directory = self._ask(tgid)
+        path = data[_RECORD.size :].split(b"\0", 1)[0]
+        return self._add(_read(data, path, words, directory))
+
+    def begin(self, record: Record) -> Process:
+        """Take in a fork: the child's program is that of who forked."""
+        data = record.values[0].data
+        child = _read(data, b"", b"", "")
+        creator = self.find(child.parent_id[0], child.parent_id[1])
+        if creator:
+            child.binary, child.arguments = creator.binary, creator.arguments
+            child.directory = creator.directory
+        child.flags = "clone"
+        return self._add(child)
+
+    def execute(self, record: Record) -> Process:
+        """Take in an exec; what the process was before has ended."""
+        data, filename, words, directory = record.values[0].data, b"", b"", b""
+        inode = 0
+        for value in record.values[1:]:
+            if value.place == layout.VALUE_FILENAME:
+                filename = value.data
+            elif value.place == layout.VALUE_ARGUMENTS:
+                words += value.data
+            elif value.place == layout.VALUE_DIRECTORY:
+                directory = value.data
+            elif value.place == layout.VALUE_INODE:
+                inode = int.from_bytes(value.data, "little")
+        path = data[_RECORD.size :].split(b"\0", 1)[0]
+        place = directory.decode(errors="replace")
+        process = _read(
+            data, absolute(filename or path, directory), words, place, inode
+        )
+        before = self._of_tgid.get(process.tgid)
+        if before and before != (process.tgid, process.start):
+            self._end(before)
+        return self._add(process)
+
+    def end(self, tgid: int, start: int) -> Process | None:
+        """Take in an end; the process is remembered for a while."""
+        found = self.find(tgid, start)
+        self._end((tgid, start))
+        return found
+
+    def _add(self, process: Process) -> Process:
+        key = (process.tgid, process.start)
+        process.parent = parent = self._known(process.parent_id)
+        if parent:
+            process.depth = parent.depth + 1
+            if process.depth > DEEPEST:
+                parent.parent, process.depth = None, 1
+        self._living[key] = process
+        self._of_tgid[process.tgid] = key
+        if len(self._living) > LIVING:
+            oldest, _ = self._living.popitem(last=False)
+            if self._of_tgid.get(oldest[0]) == oldest:
+                del self._of_tgid[oldest[0]]
+        return process
+
+    def _known(self, key: tuple[int, int]) -> Process | None:
+        if not key[1]:
+            return None
+        return self._living.get(key) or self._ended.get(key) or self._from_kernel(key)
+
+    def _from_kernel(self, key: tuple[int, int]) -> Process | None:
+        data = self._look_up(key[0])
+        if data is None:
+            return None
+        start = struct.unpack_from("<Q", data)[0]
+        return self.add_record(data) if start == key[1] else None
+
+    def _end(self, key: tuple[int, int]) -> None:
+        process = self._living.pop(key, None)
+        if process is None:
+            return
+        if self._of_tgid.get(key[0]) == key:
+            del self._of_tgid[key[0]]
+        self._ended[key] = process
+        if len(self._ended) > ENDED:
+            self._ended.popitem(last=False)
+
+
+def absolute(path: bytes, directory: bytes) -> bytes:
+    """Put a path behind the directory that it is relative to."""
+    if path.startswith(b"/") or not directory:
+        return path
+    return directory.rstrip(b"/") + b"/" + path.removeprefix(b"./")
+
+
+def join_arguments(words: bytes) -> str:
+    r"""Join arguments behind the program's name; those with spaces stand in quotes.
+
+    >>> join_arguments(b"sh\0-c\0echo hi\0")
+    '-c "echo hi"'
+    """
+    parts = words.rstrip(b"\0").split(b"\0")[1:]
+    return " ".join(
+        f'"{text}"' if " " in text else text
+        for text in (part.decode(errors="replace") for part in parts)
+    )
+
+
+def unknown_process(tgid: int, start: int) -> Process:
+    """Return what can be said of a process that nobody knows."""
+    return replace(_NOBODY, tgid=tgid, start=start)
+
+
+_NOBODY = Process(
+    tgid=0,
+    start=0,
+    parent=None,
+    parent_id=(0, 0),
+    binary="",
+    arguments="",
+    directory="",
+    flags="unknown",
+    login_uid=_NEVER,
+    cgroup=0,
+    capabilities=(0, 0, 0),
+    credentials=(),
+    namespaces=(),
+)
+
+
+def _read(
+    data: bytes, path: bytes, words: bytes, directory: str, inode: int = 0
+) -> Process:
+    fields = _RECORD.unpack_from(data)
+    start, parent_start, cgroup, permitted, effective, inheritable = fields[:6]
+    tgid, parent, login_uid, flags = fields[9:13]
+    credentials, namespaces = fields[13:21], fields[21:31]
+    return Process(
+        tgid=tgid,
+        start=start,
+        parent=None,
+        parent_id=(parent, parent_start),
+        binary=path.decode(errors="replace"),
+        arguments=join_arguments(words),
+        directory=directory,
+        flags=_flag_words(flags, directory),
+        login_uid=login_uid,
+        cgroup=cgroup,
+        capabilities=(permitted, effective, inheritable),
+        credentials=credentials,
+        namespaces=namespaces,
+        properties=_properties(flags, credentials, inode, path),
+        is_in_init_tree=bool(flags & layout.PROCESS_IS_IN_INIT_TREE),
+    )
+
+
+def _flag_words(flags: int, directory: str) -> str:
+    words = []
+    if flags & layout.PROCESS_IS_EXECUTED:
+        words.append("execve")
+    if flags & layout.PROCESS_IS_SEEDED:
+        words.append("procFS")
+    if directory == "/":
+        words.append("rootcwd")
+    if flags & layout.PROCESS_IS_FIRST_IMAGE:
+        words.append("clone")
+    if flags & layout.PROCESS_IS_IN_INIT_TREE:
+        words.append("inInitTree")
+    return " ".join(words)
+
+
+def _properties(
+    flags: int, credentials: tuple[int, ...], inode: int, path: bytes
+) -> dict[str, Any] | None:
+    """Return what is special of a binary: privileges that it gave, a file without links."""
+    found: dict[str, Any] = {}
+    changed = []
+    if flags & layout.PROCESS_IS_SETUID:
+        found["setuid"] = credentials[layout.CREDENTIALS.index("euid")]
+        changed.append("PRIVILEGES_RAISED_EXEC_FILE_SETUID")
+    if flags & layout.PROCESS_IS_SETGID:
+        found["setgid"] = credentials[layout.CREDENTIALS.index("egid")]
+        changed.append("PRIVILEGES_RAISED_EXEC_FILE_SETGID")
+    if flags & layout.PROCESS_IS_FILE_CAPABLE:
+        changed.append("PRIVILEGES_RAISED_EXEC_FILE_CAP")
+    if changed:
+        found["privileges_changed"] = changed
+    if flags & layout.PROCESS_IS_UNLINKED:
+        file: dict[str, Any] = {"inode": {"number": str(inode), "links": 0}}
+        if path:
+            file["path"] = path.decode(errors="replace")
+        found["file"] = file
+    return found or None

@@ -1,0 +1,235 @@
+"""Values of events in the form of the reference's export: ``{"file_arg": {"path": ...}}``.
+
+What a value's bytes are says its type (``layout.TRACING_ENUMERATIONS``); under which name it is
+shown depends on the type that the policy gave the argument, too.  Numbers of 64 bits are strings,
+as in the JSON form of protocol buffers, and what is empty or zero in an object is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+from lockgate_runtime.tracing import layout, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockgate_runtime.tracing.records import Value
+
+_WIDE_SIGNED = frozenset({"long", "int64", "sint64"})
+_WIDE_UNSIGNED = frozenset({"size_t", "ulong", "uint64"})
+_SOCKET = struct.Struct("<HHBBHIIHH16s16sQ")
+_ADDRESS = struct.Struct("<HHI16s")
+_CREDENTIALS = struct.Struct("<8I3QII")
+
+
+def show_value(value: Value, declared: str, label: str = "") -> dict[str, Any]:
+    """Return the object of one value; ``declared`` is the argument's type in the policy."""
+    if value.flags & layout.VALUE_IS_UNREADABLE:
+        shown: dict[str, Any] = {"error_arg": {"Message": "the memory cannot be read"}}
+    else:
+        show = _SHOWN.get(value.type, _show_bytes)
+        try:
+            shown = show(value, declared)
+        except (struct.error, IndexError):
+            shown = _show_bytes(value, declared)
+    if label:
+        shown["label"] = label
+    return shown
+
+
+def _show_signed(value: Value, declared: str) -> dict[str, Any]:
+    number = int.from_bytes(value.data, "little", signed=True)
+    if declared == "capability":
+        return _capability(number)
+    if declared in _WIDE_SIGNED:
+        return {"long_arg": str(number)}
+    if declared in _WIDE_UNSIGNED:
+        return {"size_arg": str(number & (1 << 64) - 1)}
+    return {"int_arg": number}
+
+
+def _show_unsigned(value: Value, declared: str) -> dict[str, Any]:
+    number = int.from_bytes(value.data, "little")
+    if declared in (
+        "kernel_cap_t",
+        "cap_inheritable",
+        "cap_permitted",
+        "cap_effective",
+    ):
+        return {f"{declared}_arg": f"{number:016x}"}
+    if declared == "capability":
+        return _capability(number)
+    if declared == "syscall64":
+        return {"syscall_id": {"id": number & 0x7FFFFFFF, "abi": "x64"}}
+    if declared in _WIDE_UNSIGNED:
+        return {"size_arg": str(number)}
+    return {"uint_arg": number}
+
+
+def _show_string(value: Value, declared: str) -> dict[str, Any]:
+    text = _text(value.data)
+    if declared == "net_device":
+        return {"net_dev_arg": {"name": text}}
+    if declared == "module":
+        return {"module_arg": {"name": text}}
+    return {"string_arg": text}
+
+
+def _show_bytes(value: Value, declared: str) -> dict[str, Any]:
+    data = base64.b64encode(value.data).decode()
+    if value.flags & layout.VALUE_IS_CUT:
+        return {"truncated_bytes_arg": {"bytes_arg": data}}
+    return {"bytes_arg": data}
+
+
+def _show_path(value: Value, declared: str) -> dict[str, Any]:
+    mode, _flags = struct.unpack_from("<II", value.data)
+    shown: dict[str, Any] = {"path": _text(value.data[8:])}
+    if value.flags & layout.VALUE_IS_CUT:
+        shown["flags"] = "unresolvedPathComponents"
+    if mode:
+        shown["permission"] = words.permission(mode)
+    if declared == "linux_binprm":
+        return {"linux_binprm_arg": shown}
+    return {"path_arg" if declared in ("path", "dentry") else "file_arg": shown}
+
+
+def _show_socket(value: Value, declared: str) -> dict[str, Any]:
+    (
+        family,
+        kind,
+        protocol,
+        state,
+        _,
+        mark,
+        priority,
+        source_port,
+        destination_port,
+        source,
+        destination,
+        cookie,
+    ) = _SOCKET.unpack_from(value.data)
+    shown = {
+        "family": words.FAMILIES.get(family, str(family)),
+        "type": words.SOCKET_TYPES.get(kind, str(kind)),
+        "protocol": words.PROTOCOLS.get(protocol, str(protocol)),
+        "mark": mark,
+        "priority": priority,
+        "saddr": _address(family, source),
+        "daddr": _address(family, destination),
+        "sport": source_port,
+        "dport": destination_port,
+        "cookie": str(cookie) if cookie else "",
+        "state": words.STATES[state] if state < len(words.STATES) else str(state),
+    }
+    return {"sock_arg": _filled(shown)}
+
+
+def _show_skb(value: Value, declared: str) -> dict[str, Any]:
+    shown = _show_socket(value, declared)["sock_arg"]
+    names = (
+        "mark",
+        "priority",
+        "saddr",
+        "daddr",
+        "sport",
+        "dport",
+        "protocol",
+        "family",
+    )
+    return {"skb_arg": {name: shown[name] for name in names if name in shown}}
+
+
+def _show_address(value: Value, declared: str) -> dict[str, Any]:
+    family, port, _, address = _ADDRESS.unpack_from(value.data)
+    name = words.FAMILIES.get(family, str(family))
+    if family == socket.AF_UNIX:
+        path = _text(value.data[_ADDRESS.size :])
+        return {"sockaddrun_arg": _filled({"family": name, "path": path})}
+    shown = {"family": name, "addr": _address(family, address), "port": port}
+    return {"sockaddr_arg": _filled(shown)}
+
+
+def _show_credentials(value: Value, declared: str) -> dict[str, Any]:
+    *ids, permitted, effective, inheritable, namespace, _ = _CREDENTIALS.unpack_from(
+        value.data
+    )
+    return {
+        "process_credentials_arg": {
+            **dict(zip(layout.CREDENTIALS, ids, strict=True)),
+            "caps": show_capabilities(permitted, effective, inheritable),
+            "user_ns": {"ns": {"inum": namespace}},
+        }
+    }
+
+
+def _show_user_namespace(value: Value, declared: str) -> dict[str, Any]:
+    level, user, group, inode = struct.unpack_from("<iIII", value.data)
+    return {
+        "user_ns_arg": {
+            "level": level,
+            "uid": user,
+            "gid": group,
+            "ns": {"inum": inode},
+        }
+    }
+
+
+def _show_hash(value: Value, declared: str) -> dict[str, Any]:
+    return {"string_arg": value.data.hex()}
+
+
+def show_capabilities(
+    permitted: int, effective: int, inheritable: int
+) -> dict[str, list[str]]:
+    """Return the three sets by their names; those that are empty are left out."""
+    sets = {"permitted": permitted, "effective": effective, "inheritable": inheritable}
+    return {name: words.capability_names(bits) for name, bits in sets.items() if bits}
+
+
+def _capability(number: int) -> dict[str, Any]:
+    known = 0 <= number < len(words.CAPABILITIES)
+    name = words.CAPABILITIES[number] if known else str(number)
+    return {"capability_arg": {"value": number, "name": name}}
+
+
+def _address(family: int, data: bytes) -> str:
+    if family == socket.AF_INET:
+        return socket.inet_ntop(socket.AF_INET, data[:4])
+    if family == socket.AF_INET6:
+        return socket.inet_ntop(socket.AF_INET6, data)
+    return ""
+
+
+def _text(data: bytes) -> str:
+    return data.rstrip(b"\0").decode(errors="replace")
+
+
+def _filled(shown: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is empty, as the JSON form of protocol buffers does."""
+    return {name: value for name, value in shown.items() if value}
+
+
+_SHOWN: dict[str, Callable[[Value, str], dict[str, Any]]] = {
+    "signed": _show_signed,
+    "unsigned": _show_unsigned,
+    "string": _show_string,
+    "bytes": _show_bytes,
+    "path": _show_path,
+    "socket": _show_socket,
+    "skb": _show_skb,
+    "socket_address": _show_address,
+    "credentials": _show_credentials,
+    "user_namespace": _show_user_namespace,
+    "capability": _show_signed,
+    "capabilities": _show_unsigned,
+    "net_device": lambda value, _: _show_string(value, "net_device"),
+    "module": lambda value, _: _show_string(value, "module"),
+    "system_call": lambda value, _: _show_unsigned(value, "syscall64"),
+    "binary_program": lambda value, _: _show_path(value, "linux_binprm"),
+    "hash": _show_hash,
+}
