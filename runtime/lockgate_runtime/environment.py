@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lockgate_runtime.manifest import Feature
 
 OLDEST_KERNEL = (6, 1)
+FIRST_PID_NAMESPACE = 0xEFFFFFFC
+"""PROC_PID_INIT_INO of linux/proc_ns.h: the inode of the namespace that it starts with."""
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN, _CAP_BPF = 12, 21, 39
 
 
@@ -90,6 +92,11 @@ def permission_error() -> NodeError:
         "this needs CAP_BPF and CAP_NET_ADMIN in the first user namespace",
         "run it as root (sudo), or in a container with both capabilities",
     )
+
+
+def is_in_first_pid_namespace() -> bool:
+    """Whether our numbers of processes are those of the kernel, which programs see."""
+    return Path("/proc/self/ns/pid").stat().st_ino == FIRST_PID_NAMESPACE
 
 
 def check_bpffs(root: Path) -> None:

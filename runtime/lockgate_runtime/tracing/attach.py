@@ -75,6 +75,8 @@ def _attach_kprobes(site: Site, program: Program) -> Iterator[Link]:
 
 
 def _attach_uprobes(site: Site, binary: str, program: Program) -> Iterator[Link]:
+    # The section of such a program is "uprobe" for a usdt too: where it is "usdt", libbpf
+    # since 1.3 makes it one for multi links only, whatever was set.
     is_return = site.stand == "uretprobe"
     places = _places(site, binary)
     if uses_multi(site):

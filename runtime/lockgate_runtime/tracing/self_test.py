@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Program
+from lockgate_runtime.environment import is_in_first_pid_namespace
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.target.hooks import KINDS, load_program
 from lockgate_runtime.tracing.attach import attach_site
@@ -43,10 +44,18 @@ _EPERM = 1
 def try_stands(stands: Iterable[str]) -> list[str]:
     """Try the stands that enforcing programs have; return those that were tried.
 
-    E5144 for one that had no effect, with what had been attached gone again.
+    E5144 for one that had no effect, with what had been attached gone again, and where
+    the trial would concern somebody else: a process has another number in a PID namespace.
     """
+    wanted = sorted(set(stands) & _TRIALS.keys())
+    if wanted and not is_in_first_pid_namespace():
+        raise NodeError(
+            "E5144",
+            "enforcement cannot be tried in a PID namespace of its own; nothing was changed",
+            "run it in the host's PID namespace (in Kubernetes `hostPID: true`)",
+        )
     tried = []
-    for stand in sorted(set(stands) & _TRIALS.keys()):
+    for stand in wanted:
         try:
             works = _denies(stand) if stand in DENYING_STANDS else _kills(stand)
         except (BpfError, LookupError) as error:

@@ -203,7 +203,7 @@ def test_user_probe(pins: Path, tmp_path: Path) -> None:
     path.chmod(0o755)
     assert _run(path) == 0
     site = Site("probe", "probe.o", "usdt", ("lockgate:here",), str(path))
-    hits = attach(counting("usdt", anybody=True), site, pins)
+    hits = attach(counting("uprobe", anybody=True), site, pins)
     assert _run(path) == 1
     assert hit_counts(hits)[0] == 1
     detach(pins)

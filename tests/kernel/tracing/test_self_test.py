@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from lockgate_runtime import environment
+from lockgate_runtime.environment import is_in_first_pid_namespace
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.target.facts import read_security_modules
 from lockgate_runtime.tracing import self_test
@@ -25,6 +27,12 @@ STANDS = (
 )
 
 
+numbered = pytest.mark.skipif(
+    not is_in_first_pid_namespace(), reason="needs the first PID namespace"
+)
+
+
+@numbered
 @pytest.mark.parametrize("stand", STANDS)
 def test_stand(stand: str) -> None:
     """It works where the kernel has it; an LSM hook only where bpf is in the list."""
@@ -38,6 +46,7 @@ def test_stand(stand: str) -> None:
     assert os.getsid(os.getpid()) >= 0, "nothing stays"
 
 
+@numbered
 def test_no_effect_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal to another process than the one that is tried does nothing."""
     killing = self_test._killing
@@ -47,6 +56,16 @@ def test_no_effect_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NodeError, match="a signal by tracepoint") as caught:
         self_test.try_stands(["tracepoint"])
     assert caught.value.code == "E5144"
+
+
+def test_nobody_else_is_tried_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a PID namespace our number is another process's for the kernel: not tried."""
+    monkeypatch.setattr(environment, "FIRST_PID_NAMESPACE", 1)
+    monkeypatch.setattr(self_test, "_kills", lambda _: pytest.fail("it was tried"))
+    with pytest.raises(NodeError, match="in a PID namespace") as caught:
+        self_test.try_stands(["tracepoint"])
+    assert caught.value.code == "E5144"
+    assert "hostPID" in caught.value.cure
 
 
 def test_places_of_user_space_are_not_tried() -> None:
