@@ -22,7 +22,7 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     places = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, summary in VERBS.items():
-        module = import_module(f"lockgate_runtime.verbs.{name}")
+        module = import_module(f"lockgate_runtime.verbs.{name.replace('-', '_')}")
         inner = places.add_parser(
             name,
             help=summary,

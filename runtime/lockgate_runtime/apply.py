@@ -249,7 +249,7 @@ class _Application:
             step("load")
             self._load(number, found)
             if self._tracing:
-                self._tracing.load(number, slot.other)
+                outcome.warnings += self._tracing.load(number, slot.other)
             step("place")
             put_in_place(pins, number, slot.other)
             step("attach")

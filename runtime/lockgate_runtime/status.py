@@ -15,6 +15,7 @@ from lockgate_runtime.maps import count_entries, sum_counters
 from lockgate_runtime.recovery import attachments, is_attached
 from lockgate_runtime.slot import read_slot
 from lockgate_runtime.state import Total
+from lockgate_runtime.tracing.tracing_status import print_tracing, read_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +96,7 @@ def read_status(pins: Pins, state: State, netlink: Netlink) -> dict[str, Any]:
         ],
         "rules": list(_rules(pins, state)),
         "drops": list(_drops(pins)),
+        "tracing": read_tracing(pins, state, active),
         "conntrack": {name: _fill(pins, name) for name in _FLOWS},
     }
 
@@ -190,6 +192,7 @@ def print_status(status: dict[str, Any]) -> str:
         f"  {row['packets']:>7} {row['bytes']:>10}  {row['reason']}"
         for row in status["drops"]
     ]
+    lines += print_tracing(status["tracing"])
     lines.append("")
     for name, fill in status["conntrack"].items():
         lines.append(f"  {name}: {fill['entries']} of {fill['room']}")

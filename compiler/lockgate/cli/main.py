@@ -47,6 +47,9 @@ VERBS = {
     "status": Verb("lockgate.cli.status", "show what is in force on this node"),
     "confirm": Verb("lockgate.cli.confirm", "keep what apply --confirm-within loaded"),
     "rollback": Verb("lockgate.cli.rollback", "go back to the generation before"),
+    "set-mode": Verb(
+        "lockgate.cli.set_mode", "let a tracing policy enforce, or only tell"
+    ),
     "unload": Verb("lockgate.cli.unload", "detach and remove everything"),
     "gc": Verb("lockgate.cli.gc", "remove what belongs to endpoints that are gone"),
     "verify": Verb(

@@ -51,7 +51,8 @@ EXPLANATIONS = (
         "a way to enforce was tried, and had no effect",
         cause="Before tracing policies that enforce come in force, each way that they use (a "
         "denial by an LSM hook or by fmod_ret, a signal) is tried on a call of our own. This "
-        "one passed as if nobody had objected.",
+        "one passed as if nobody had objected, or could not be tried: in a PID namespace of its "
+        "own (a container without `hostPID: true`) our process has another number.",
         cure="See /sys/kernel/security/lsm for bpf, and the kernel's log; `lockgate set-mode` or "
         "the option policy-mode of the policy make it a monitor.",
     ),
@@ -90,5 +91,13 @@ EXPLANATIONS = (
         cause="Going back to a generation that traced attaches its programs again, and where is "
         "written in the state folder, which is gone (--state, /run/lockgate).",
         cure="Apply its bundle again instead.",
+    ),
+    Explanation(
+        "E5149",
+        "unknown-tracing-policy",
+        "no tracing policy in force has this name",
+        cause="Modes are changed of policies that are in force on this node, by their name or by "
+        "KIND/NAMESPACE/NAME.",
+        cure="See `lockgate status`; apply a bundle with the policy first.",
     ),
 )

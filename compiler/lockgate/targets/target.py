@@ -7,6 +7,7 @@ one function needs none of the tracepoints.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -75,6 +76,11 @@ class Target:
     def types(self) -> Btf:
         """The kernel's own types."""
         return self._read_types("vmlinux", None)
+
+    @cached_property
+    def types_digest(self) -> str:
+        """SHA-256 of the kernel's own types: two kernels with the same are alike for programs."""
+        return hashlib.sha256(self._read("btf/vmlinux")).hexdigest()
 
     def module(self, name: str) -> Btf:
         """Return the types of a module, on top of the kernel's."""

@@ -13,7 +13,7 @@ from lockgate_runtime.generation import generation_in
 from lockgate_runtime.recovery import attachments, wanted_by
 from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing import generation
-from lockgate_runtime.tracing.guard import check_processes, read_deeds
+from lockgate_runtime.tracing.guard import DEEDS, check_processes, read_deeds
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
 from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 PLANES = ("network", "tracing")
 
 
-def enforcing_stands(sites: Sites) -> set[str]:
-    """Return the ways to attach that policies in enforce mode rely on."""
-    enforcing = {p.number for p in sites.policies if p.enforces and p.mode == "enforce"}
-    hooks = {h["number"] for h in sites.hooks if h["policy_number"] in enforcing}
+def stands_of(sites: Sites, policies: Collection[int]) -> set[str]:
+    """Return the ways in which some policies (by number) are attached."""
+    hooks = {h["number"] for h in sites.hooks if h["policy_number"] in policies}
     return {site.stand for site in sites.sites if hooks & set(site.hooks)}
 
 
@@ -55,26 +54,41 @@ class PlaneApplication:
     def check(self, *, is_unguarded: bool) -> None:
         """E5145 where an enforcing selector would hit a process that the node needs."""
         if not is_unguarded:
-            check_processes(read_deeds(self._plane.folder))
+            deeds = read_deeds(self._plane.folder)
+            check_processes(deed for deed in deeds if deed["mode"] == "enforce")
 
     def keep_names(self, number: int) -> None:
         """Keep what readers of events and a rollback need to know; E5037 without room."""
-        self._state.keep(number, SITES, (self._plane.folder / SITES).read_bytes())
+        for name in (SITES, DEEDS):
+            content = (self._plane.folder / name).read_bytes()
+            self._state.keep(number, name, content)
 
-    def load(self, number: int, place: int) -> None:
-        """Start the sensor unless it runs, and load the generation's programs."""
+    def load(self, number: int, place: int) -> list[str]:
+        """Start the sensor unless it runs, load the generation's programs; return warnings."""
         self._step("sensor")
-        start_sensor(self._pins, self._plane.sensor, lambda: None)
+        unrecorded = start_sensor(self._pins, self._plane.sensor)
         self._step("load tracing")
         plane = self._plane
         generation.load(self._pins, number, place, plane.sites, plane.folder)
+        if not unrecorded:
+            return []
+        return [
+            f"{unrecorded} of the running processes have no record, for want of room: rules "
+            "that ask for their binary do not know it"
+        ]
 
     def arm(self, number: int, place: int) -> list[str]:
         """Try the ways to enforce, then attach everything; return the ways."""
         self._step("self-test")
-        tried = try_stands(enforcing_stands(self._plane.sites))
+        sites = self._plane.sites
+        enforcing = {
+            policy.number
+            for policy in sites.policies
+            if policy.enforces and policy.mode == "enforce"
+        }
+        tried = try_stands(stands_of(sites, enforcing))
         self._step("arm")
-        generation.arm(self._pins, number, place, self._plane.sites, self._step)
+        generation.arm(self._pins, number, place, sites, self._step)
         return tried
 
 

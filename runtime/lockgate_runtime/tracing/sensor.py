@@ -21,10 +21,10 @@ from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.pins import list_folder, remove_tree
 from lockgate_runtime.tracing.attach import attach_site
 from lockgate_runtime.tracing.objects import Pool
+from lockgate_runtime.tracing.seed import seed
 from lockgate_runtime.tracing.sites import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from lockgate_runtime.pins import Pins
@@ -44,15 +44,15 @@ def sensor_folder(pins: Pins) -> Path:
     return pins.top / "tracing"
 
 
-def start_sensor(pins: Pins, elf: bytes, seed: Callable[[], None]) -> bool:
-    """Attach the sensor unless this very one is; False when it was.
+def start_sensor(pins: Pins, elf: bytes) -> int:
+    """Attach the sensor unless this very one is, and record what runs already.
 
-    ``seed`` writes records of what runs already, when new processes are seen to.
+    Returns how many of the running processes had no room.
     """
     folder = sensor_folder(pins) / f"sensor-{hashlib.sha256(elf).hexdigest()[:16]}"
     if (folder / _WHOLE).exists():
         _remove_others(pins, folder)
-        return False
+        return 0
     remove(folder)  # of an apply that died
     for name in ("programs", "links"):
         (folder / name).mkdir(mode=0o700, parents=True)
@@ -80,10 +80,10 @@ def start_sensor(pins: Pins, elf: bytes, seed: Callable[[], None]) -> bool:
         raise
     finally:
         pool.close()
-    seed()
+    unrecorded = seed(pins)
     (folder / _WHOLE).mkdir(mode=0o700)
     _remove_others(pins, folder)
-    return True
+    return unrecorded
 
 
 def stop_sensor(pins: Pins) -> None:

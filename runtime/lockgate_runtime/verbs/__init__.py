@@ -30,6 +30,7 @@ VERBS = {
     "status": "show what is in force on this node",
     "confirm": "keep what apply --confirm-within loaded",
     "rollback": "go back to the generation before",
+    "set-mode": "let a tracing policy enforce, or only tell what it would do",
     "unload": "detach and remove everything",
     "gc": "remove what belongs to endpoints that are gone",
     "verify": "ask the kernel's verifier about a bundle",

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from lockgate.tracing_plane import Plane
+
 CACHE = cache_folders()[0]
 """Objects by the hash of their C: a guest kernel's tests find those of the host there."""
 
@@ -242,8 +244,8 @@ def make_bundle(folder: Path, pods: Sequence[Pod], node: Node | None = None) -> 
     return write_tables(folder, build_tables(pods, node))
 
 
-def write_tables(folder: Path, tables: Tables) -> Path:
-    """Write a bundle of these tables, and return its folder."""
+def write_tables(folder: Path, tables: Tables, plane: Plane | None = None) -> Path:
+    """Write a bundle of these tables and a tracing plane, and return its folder."""
     packed = pack_tables(tables)
     sources = render_programs(choose_shape(tables))
     objects = _compiled(tuple(sorted(sources.items())))
@@ -253,8 +255,10 @@ def write_tables(folder: Path, tables: Tables) -> Path:
         {name.removesuffix(".o"): read_elf(elf) for name, elf in objects.items()},
         Toolchain(compiler.name, compiler.version, compiler.clang),
         Options(),
+        plane,
     )
     files = {f"objects/{name}": content for name, content in objects.items()}
     files |= {f"tables/{name}": content for name, content in packed.items()}
+    files |= plane.files() if plane else {}
     write_bundle(seal_bundle(manifest, files), folder)
     return folder

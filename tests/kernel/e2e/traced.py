@@ -1,0 +1,229 @@
+"""Bundles with a tracing plane made by hand: one site that counts, and may deny.
+
+Not made by the generator: a test here can only fail for what the runtime does.  The counters
+say how often the site was hit while its generation was in force, and while it was not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from lockgate.codegen.tracing import TracingBuild
+from lockgate.diagnostics import Diagnostics
+from lockgate.tracing_plane import Compiling, Plane, compile_plane
+from lockgate_runtime.bpf import Map
+from lockgate_runtime.pins import Pins
+from lockgate_runtime.target.hooks import try_hooks
+from lockgate_runtime.tracing.plane import running_kernel
+from tests.kernel.e2e.bundles import CACHE, build_tables, write_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tests.kernel.e2e.bundles import Pod
+
+KEY = "TracingPolicy/count"
+OTHER_KEY = "TracingPolicy/other"
+HITS, IDLE_HITS, CLASS, CLASSIFIED = 0, 1, 2, 3
+
+_SITE = """#include "maps.h"
+
+char licence[] SEC("license") = "GPL";
+
+struct {{
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, 1);
+}} modes SEC(".maps");
+
+struct {{
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, 1);
+}} whom SEC(".maps");
+
+struct {{
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, u64);
+	__uint(max_entries, 1);
+}} hits SEC(".maps");
+
+SEC("{section}")
+int site_0(void *context)
+{{
+	u32 zero = 0, which, tgid = bpf_get_current_pid_tgid() >> 32;
+	u32 *us = bpf_map_lookup_elem(&whom, &zero), *mode;
+	struct process *process;
+	u64 *value;
+
+	if (!us || *us != tgid)
+		return 0;
+	which = config.place == active_place() ? 0 : 1;
+	value = bpf_map_lookup_elem(&hits, &which);
+	if (value)
+		__sync_fetch_and_add(value, 1);
+	if (which)
+		return 0;
+	process = find_process(tgid);
+	which = 2;
+	value = bpf_map_lookup_elem(&hits, &which);
+	if (value && process)
+		*value = process->binary[config.place & 1];
+	mode = bpf_map_lookup_elem(&modes, &zero);
+	return mode && *mode ? {denial} : 0;
+}}
+"""
+
+_CLASSIFY = """#include "maps.h"
+
+char licence[] SEC("license") = "GPL";
+
+SEC("tp_btf/sched_process_exec")
+int classify(u64 *context)
+{
+	struct process *process = find_process(bpf_get_current_pid_tgid() >> 32);
+
+	if (process)
+		process->binary[config.place & 1] = 1000 + config.generation;
+	if (!config.place)
+		bpf_tail_call_static(context, &classifiers, 1);
+	return 0;
+}
+
+static long (*const for_each_element)(void *map, void *callback, void *context,
+	unsigned long long flags) = (void *)164;
+
+static long each(void *map, u32 *tgid, struct process *process, void *unused)
+{
+	process->binary[config.place & 1] = 2000 + config.generation;
+	return 0;
+}
+
+SEC("syscall")
+int classify_all(void *context)
+{
+	for_each_element(&processes, each, NULL, 0);
+	return 0;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a bundle traces: ``denies`` answers EPERM in enforce mode, at an LSM hook."""
+
+    section: str = "tp/syscalls/sys_enter_getsid"
+    stand: str = "tracepoint"
+    functions: tuple[str, ...] = ("syscalls/sys_enter_getsid",)
+    mode: str = "monitor"
+    key: str = KEY
+    denial: int = 0
+    deeds: tuple[Mapping[str, Any], ...] = ()
+    release: str | None = None
+
+
+DENYING = Trace("lsm/task_getsid", "lsm", ("task_getsid",), "enforce", denial=-1)
+DENYING_BY_RETURN = Trace(
+    "fmod_ret/security_task_getsid",
+    "fmod_ret",
+    ("security_task_getsid",),
+    "enforce",
+    denial=-1,
+)
+
+
+@cache
+def hooks() -> dict[str, bool]:
+    """Return what the running kernel can attach."""
+    return try_hooks()
+
+
+def traced_bundle(folder: Path, trace: Trace, pods: Sequence[Pod] = ()) -> Path:
+    """Write a bundle that traces, and judges packets of these pods."""
+    return write_tables(folder, build_tables(pods), make_plane(trace))
+
+
+def make_plane(trace: Trace) -> Plane:
+    """Return the plane for the running kernel."""
+    kernel = running_kernel()
+    facts = {
+        "release": trace.release or kernel.release,
+        "machine": kernel.machine,
+        "types": "" if trace.release else kernel.types,
+    }
+    sources = {
+        "site_0.c": _SITE.format(section=trace.section, denial=trace.denial),
+        "classify.c": _CLASSIFY,
+    }
+    is_enforced = trace.mode == "enforce"
+    tables = {
+        "modes.bin": struct.pack("=I", is_enforced),
+        "whom.bin": struct.pack("=I", os.getpid()),
+        "hits.bin": bytes(32),
+    }
+    build = TracingBuild(sources, _sites(trace), tables)
+    diagnostics = Diagnostics()
+    plane = compile_plane(
+        {"here": (facts, build)}, (), diagnostics, Compiling(cache=CACHE)
+    )
+    assert plane, [d.message for d in diagnostics.found]
+    return Plane(plane.targets, plane.sensor_source, plane.sensor, trace.deeds)
+
+
+def _sites(trace: Trace) -> dict[str, Any]:
+    name = trace.key.partition("/")[2]
+    return {
+        "sites": [
+            {
+                "program": "site_0",
+                "object": "site_0.o",
+                "stand": trace.stand,
+                "functions": list(trace.functions),
+                "binary": None,
+                "offsets": [],
+                "hooks": [0],
+            }
+        ],
+        "hooks": [{"number": 0, "policy": trace.key, "policy_number": 0}],
+        "policies": [
+            {
+                "number": 0,
+                "key": trace.key,
+                "name": name,
+                "namespace": "",
+                "mode": trace.mode,
+                "enforces": bool(trace.denial),
+            }
+        ],
+        "tables": [
+            {"object": "", "map": n, "file": f"{n}.bin", "keys": None, "records": count}
+            for n, count in (("hits", 4), ("modes", 1), ("whom", 1))
+        ],
+    }
+
+
+def hits_of(root: Path, generation: int) -> list[int]:
+    """Return the counters of a generation; empty when it has none any more."""
+    path = Pins(root).generation(generation) / "tracing" / "maps" / "hits"
+    if not path.exists():
+        return []
+    with Map.pinned(path) as hits:
+        return list(struct.unpack("=4Q", hits.read_array()))
+
+
+def acting(root: Path) -> list[int]:
+    """Call getsid(2) once; return the generations that counted it as theirs."""
+    numbers = Pins(root).generation_numbers()
+    before = {number: hits_of(root, number) for number in numbers}
+    with contextlib.suppress(PermissionError):
+        os.getsid(os.getpid())
+    return [n for n in numbers if before[n] and hits_of(root, n)[0] != before[n][0]]
