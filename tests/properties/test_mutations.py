@@ -175,7 +175,7 @@ MUTATIONS: dict[str, tuple[object, str, object]] = {
     "subjects are all pods": (cluster_policy, "_pods", _says(True)),
     "groups match nothing": (cilium_policy, "_group_matches", _says(False)),
     "named ports match nothing": (traffic, "named_port_matches", _says(False)),
-    "every selector matches": (selectors, "_holds", _says(True)),
+    "every selector matches": (selectors, "holds", _says(True)),
     "every request passes": (application, "_http", _says(True)),
     "no request passes": (application, "_http", _says(False)),
     "every policy selects everybody": (cilium_policy, "_selects", _says(True)),
