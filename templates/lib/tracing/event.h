@@ -52,6 +52,11 @@ static __always_inline void leave_event(const struct event_room *event)
 		__sync_fetch_and_and(taken, ~bit);
 }
 
+static __always_inline bool take_room(u32 *taken, const u32 index)
+{
+	return !(__sync_fetch_and_or(taken, 1U << index) & 1U << index);
+}
+
 /*
  * Begin an event with its head filled as far as the task says it; NULL where this CPU builds
  * too many (counted).  Whoever has begun must finish_event() or leave_event().
@@ -64,9 +69,10 @@ static __always_inline struct event_room *start_event(u8 kind, u32 hook)
 
 	if (!taken)
 		return NULL;
-	for (index = 0; index < EVENT_ROOMS; index++)
-		if (!(__sync_fetch_and_or(taken, 1U << index) & 1U << index))
-			break;
+	/* One after the other, and no loop: kept in memory, its index would not bound it. */
+	index = take_room(taken, 0) ? 0 : take_room(taken, 1) ? 1 : take_room(taken, 2) ? 2 : 3;
+	if (index == 3 && !take_room(taken, 3))
+		index = EVENT_ROOMS;
 	event = index < EVENT_ROOMS ? bpf_map_lookup_elem(&event_rooms, &index) : NULL;
 	if (!event) {
 		count(nested);
