@@ -73,24 +73,27 @@ static __noinline __attribute__((unused)) bool find_top_above(const struct mount
 		return false;
 	*head = 0;
 	for (u32 i = 0; i < 2 * MOST_STEPS; i++) {
+		if (at && (u64)at == root &&
+		    (u64)real + kernel_offset(mount, mnt) == root_mount)
+			goto at_root;
 		if (at == edge) {
 			above = PROBE(real->mnt_parent);
 			if (above == real || !above)
-				break;
+				goto at_root;
 			at = PROBE(real->mnt_mountpoint);
 			real = above;
 			edge = PROBE(real->mnt.mnt_root);
 			top = NULL;
-		}
-		if ((u64)at == root && (u64)real + kernel_offset(mount, mnt) == root_mount)
-			break;
-		if (at == edge)
 			continue;
+		}
 		top = at;
 		at = PROBE(top->d_parent);
-		if (at == top || i == 2 * MOST_STEPS - 1)
+		if (at == top)
 			return false;
 	}
+	return false;
+
+at_root:
 	if (top)
 		*head = head_of(top, false);
 	return true;
