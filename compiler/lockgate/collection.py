@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,8 +39,11 @@ def end_process_after(main: Callable[[], int]) -> NoReturn:
     global _last  # a process has one end
     _last = []
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(
+            OSError
+        ):  # main has told; older Pythons keep what they cannot write
+            stream.flush()
     os._exit(code)
 
 
