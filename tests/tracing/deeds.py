@@ -1,0 +1,99 @@
+"""What the children of the tests do in a machine: the words of their workloads."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+_SYSCALL_GETPRIORITY = 140
+HERE = Path("/lg")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def prepare() -> None:
+    """Make the files and mounts that the workloads use."""
+    for name in ("one", "two", "denied", "ne", "np", "mnt", "bound", "source", "bin"):
+        (HERE / name).mkdir(parents=True)
+    (HERE / "root/opt").mkdir(parents=True)
+    for command in (
+        ("mount", "-t", "tmpfs", "none", str(HERE / "mnt")),
+        ("mount", "--bind", str(HERE / "source"), str(HERE / "bound")),
+    ):
+        subprocess.run(command, check=True)  # noqa: S603  # our own words
+    busybox = shutil.which("cat") or "/bin/cat"
+    for name in ("reader", "other"):
+        shutil.copy(busybox, HERE / "bin" / name)
+    for name in ("starter", "env"):
+        shutil.copy(shutil.which("env") or "/usr/bin/env", HERE / "bin" / name)
+
+
+def read(path: str) -> None:
+    """Read a file, which is made first."""
+    place = Path(path)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+    descriptor = os.open(path, os.O_RDONLY)
+    os.read(descriptor, 1)
+    os.close(descriptor)
+
+
+def write(path: str) -> None:
+    """Write a file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    os.write(descriptor, b"x")
+    os.close(descriptor)
+
+
+def read_unlinked(path: str) -> None:
+    """Read a file that has no name any more."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    Path(path).unlink()
+    os.read(descriptor, 1)
+    os.close(descriptor)
+
+
+def read_renamed(before: str, after: str) -> None:
+    """Read a file that has another name than when it was opened."""
+    descriptor = os.open(before, os.O_RDWR | os.O_CREAT)
+    Path(before).rename(after)
+    os.read(descriptor, 1)
+    os.close(descriptor)
+
+
+def chroot(path: str) -> None:
+    """Take another directory for the root."""
+    os.chroot(path)
+    os.chdir("/")
+
+
+def getpriority(which: int, who: int) -> None:
+    """Make a system call that needs nothing and does nothing."""
+    _libc.syscall(_SYSCALL_GETPRIORITY, ctypes.c_long(which), ctypes.c_long(who))
+
+
+def getxattr(path: str, name: str) -> None:
+    """Ask for an attribute that no file has."""
+    with contextlib.suppress(OSError):
+        os.getxattr(path, name)
+
+
+def run(*command: str) -> None:
+    """Execute a program in this child's place, on a file that is there."""
+    Path(command[-1]).touch()
+    with Path("/dev/null").open("wb") as nothing:
+        os.dup2(nothing.fileno(), 1)
+    os.execv(command[0], command)  # noqa: S606  # our own words
+
+
+def be(pid: int) -> None:
+    """Go on in a child with a chosen number, and end with it."""
+    Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status))

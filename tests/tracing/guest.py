@@ -1,0 +1,145 @@
+"""Run in a machine: load each group of policies, do what its cases say, print what was seen.
+
+``python -m tests.tracing.guest FOLDER``: for each group a folder with a target's part of a
+bundle, and ``process.o``.  Prints one JSON object: group to case to what happened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from lockgate_runtime.bpf import Map
+from lockgate_runtime.libbpf import RingBuffer
+from lockgate_runtime.pins import Pins
+from lockgate_runtime.tracing import generation
+from lockgate_runtime.tracing.layout import TRACING_EVENT, TRACING_VALUE
+from lockgate_runtime.tracing.sensor import start_sensor
+from lockgate_runtime.tracing.sites import Sites, read_sites
+from tests.tracing import deeds
+from tests.tracing.cases import GROUPS, Case
+
+_HOOK = 7
+
+
+def main() -> None:
+    """Go over all groups, each a generation."""
+    folder = Path(sys.argv[1])
+    chosen = sys.argv[2:] or list(GROUPS)
+    deeds.prepare()
+    pins = Pins(Path("/sys/fs/bpf/lockgate-test"))
+    pins.create()
+    start_sensor(pins, (folder / "process.o").read_bytes())
+    found: dict[str, Any] = {}
+    for number, group in enumerate(chosen, start=1):
+        start = time.monotonic()
+        try:
+            found[group] = run_group(pins, number, folder / group, GROUPS[group])
+        except Exception as error:  # the next group may do
+            found[group] = {"error": f"{error}\n{traceback.format_exc()}"}
+        found[group]["seconds"] = round(time.monotonic() - start, 1)
+    print(json.dumps(found))
+
+
+def run_group(
+    pins: Pins, number: int, folder: Path, cases: tuple[Case, ...]
+) -> dict[str, Any]:
+    """Load a group's programs, run its cases, remove the programs."""
+    sites = read_sites(folder / "sites.json")
+    generation.load(pins, number, 0, sites, folder)
+    generation.arm(pins, number, 0, sites)
+    own = {case.name: own_selectors(sites, case.name) for case in cases}
+    places = {hook: site.program for site in sites.sites for hook in site.hooks}
+    found = {
+        name: {
+            "fires": act(pins, workload.fires, selectors, places),
+            "silent": act(pins, workload.silent, selectors, places),
+        }
+        for workload in cases
+        for name, selectors in [(workload.name, own[workload.name])]
+        if selectors
+    }
+    generation.remove(pins, number)
+    return found
+
+
+def own_selectors(sites: Sites, policy: str) -> dict[str, int]:
+    """Return by program the selectors of a policy there, as bits."""
+    found: dict[str, int] = {}
+    for row in sites.hooks:
+        for selector in row["selectors"] if row["name"] == policy else ():
+            program = sites.sites[selector["site"]].program
+            found[program] = found.get(program, 0) | 1 << selector["number"]
+    return found
+
+
+def act(
+    pins: Pins, workload: str, selectors: dict[str, int], places: dict[int, str]
+) -> dict[str, Any]:
+    """Run a workload in a child; return how it ended and what was told of its policy.
+
+    An operation has one event, which names all selectors that matched and is called after
+    the first one's hook.
+    """
+    with Map.pinned(pins.map("events")) as events:
+        earlier = RingBuffer(events.fd)
+        while earlier.take(0):
+            pass
+        earlier.close()
+        child = os.fork()
+        if child == 0:
+            code = 0
+            try:
+                exec(workload, vars(deeds))  # noqa: S102  # a row of cases.py
+            except OSError as error:
+                code = error.errno or 99
+            except BaseException:  # a child ends here
+                traceback.print_exc()
+                code = 98
+            os._exit(code)
+        _, status = os.waitpid(child, 0)
+        ring = RingBuffer(events.fd)
+        records = []
+        while batch := ring.take(0):
+            records += batch
+        ring.close()
+    shown = []
+    for record in records:
+        head = TRACING_EVENT.unpack(record)
+        if head["kind"] != kind_of_hook():
+            continue
+        wanted = selectors.get(places[int(head["hook"])], 0)
+        if not wanted & int(head["selectors"]):
+            continue
+        shown.append({"head": head, "values": values(record)})
+    return {"ends": os.waitstatus_to_exitcode(status), "events": shown}
+
+
+def kind_of_hook() -> int:
+    """Return the number of the kind of event that hooks make."""
+    from lockgate_runtime.layout import ENUMERATIONS
+    from lockgate_runtime.tracing.layout import EVENT_KINDS
+
+    return len(ENUMERATIONS["event_kind"]) + EVENT_KINDS.index("hook")
+
+
+def values(record: bytes) -> list[dict[str, Any]]:
+    """Return the values of an event as they are."""
+    head = TRACING_EVENT.unpack(record)
+    at, found = TRACING_EVENT.size, []
+    for _ in range(int(head["value_count"])):
+        value = TRACING_VALUE.unpack(record[at : at + TRACING_VALUE.size])
+        at += TRACING_VALUE.size
+        size = int(value["size"])
+        found.append({**value, "bytes": record[at : at + size].hex()})
+        at += (size + 7) & ~7
+    return found
+
+
+if __name__ == "__main__":
+    main()

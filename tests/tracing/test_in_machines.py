@@ -1,0 +1,120 @@
+"""Every type, operator and action fires in a kernel where it should, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lockgate.codegen.tracing.build import build
+from lockgate.codegen.tracing_header import sensor_sources
+from lockgate.diagnostics import Diagnostics
+from lockgate.frontend.documents import documents_from_text, parse_documents
+from lockgate.options import Options
+from lockgate.targets.target import load_target
+from lockgate.toolchain.clang import compile_c
+from lockgate.vm.kernels import SERIES, cache_folders, find_kernel, missing
+from lockgate.vm.machine import Machine
+from tests.tracing.cases import BY_PROBES, GROUPS
+
+if TYPE_CHECKING:
+    from lockgate.targets.target import Target
+    from tests.tracing.cases import Case
+
+ROOT = Path(__file__).parent.parent.parent
+HERE = [series for series in SERIES if not missing(series)]
+CASES = [(group, case) for group, cases in GROUPS.items() for case in cases]
+
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.skipif(
+        not HERE, reason="needs QEMU and a kernel: ./dev test fetches what apt offers"
+    ),
+]
+
+
+def recorded(series: str) -> Target:
+    """Return a machine's kernel as a target, recorded once and kept in the cache."""
+    kernel = find_kernel(series)
+    assert kernel is not None
+    folder = cache_folders()[0] / "targets" / kernel.release
+    if not (folder / "target.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        command = (sys.executable, "-m", "lockgate", "target", "record", str(folder))
+        done = Machine(kernel, shared=folder).run(command, timeout=120, folder=ROOT)
+        assert done.exit_code == 0, done.output
+    return load_target(series, folder)
+
+
+def without_trampolines(target: Target) -> Target:
+    """Return the same kernel, as if it had probes alone."""
+    lacking = dict.fromkeys(("fentry", "fexit", "fmod_ret"), False)
+    return replace(target, hooks={**target.hooks, **lacking})
+
+
+def write_group(folder: Path, cases: tuple[Case, ...], target: Target) -> None:
+    """Compile a group's policies as one generation."""
+    diagnostics = Diagnostics()
+    texts = {f"{case.name}.yaml": case.policy for case in cases}
+    parsed = parse_documents(documents_from_text(texts), Options(), diagnostics)
+    made = build(parsed.tracing_policies, target, diagnostics)
+    objects = compile_c(
+        made.sources, diagnostics, cache_folder=cache_folders()[0] / "objects"
+    )
+    assert diagnostics.ok, [(d.code, d.message) for d in diagnostics.found]
+    folder.mkdir()
+    (folder / "sites.json").write_text(json.dumps(made.sites))
+    for name, data in {**made.tables, **objects}.items():
+        (folder / name).write_bytes(data)
+
+
+@cache
+def seen(series: str, folder: Path) -> dict[str, Any]:
+    """Run all cases on one kernel, in one boot; return what happened."""
+    target = recorded(series)
+    for group, cases in GROUPS.items():
+        able = tuple(case for case in cases if series in case.kernels)
+        kernel = without_trampolines(target) if group in BY_PROBES else target
+        write_group(folder / group, able, kernel)
+    sensor = compile_c(sensor_sources(), Diagnostics())
+    (folder / "process.o").write_bytes(sensor["process.o"])
+    command = (sys.executable, "-m", "tests.tracing.guest", str(folder))
+    done = Machine(series).run(command, timeout=300, folder=ROOT)
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.output.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Give each kernel a folder for what is compiled for it."""
+    return {series: tmp_path_factory.mktemp(f"tracing-{series}") for series in HERE}
+
+
+@pytest.mark.parametrize("series", HERE)
+@pytest.mark.parametrize(("group", "case"), CASES, ids=[c.name for _, c in CASES])
+def test_case(series: str, group: str, case: Case, folders: dict[str, Path]) -> None:
+    """What matches is told and done, with its values; what does not, is not."""
+    if series not in case.kernels:
+        pytest.skip(f"Linux {series} cannot do it")
+    found = seen(series, folders[series])[group]
+    assert "error" not in found, found["error"]
+    fires, silent = found[case.name]["fires"], found[case.name]["silent"]
+    assert fires["ends"] == case.ends
+    assert fires["events"], "it did not fire"
+    if case.many:
+        assert len(fires["events"]) == case.many
+    if case.shows:
+        texts = [
+            bytes.fromhex(value["bytes"]).decode(errors="replace")
+            for event in fires["events"]
+            for value in event["values"]
+        ]
+        assert any(case.shows in text for text in texts), texts
+    assert silent["ends"] == 0
+    assert silent["events"] == [], "it fired where it must not"
