@@ -41,8 +41,7 @@ ROUNDS = 3
 RULES = 1000
 PODS = 300
 PACKETS = 300_000
-BUDGET_TOO_SMALL = "E6309"
-"""So few packets prove nothing, but show how fast they go."""
+"""Too few for every atom, but they show how fast packets go."""
 
 Object = dict[str, Any]
 
@@ -100,7 +99,7 @@ def compile_sources(folder: Path) -> None:
 def _measure_round(folder: Path) -> dict[str, float]:
     figures, trial = _compare(folder)
     sent = trial.send()
-    wrong = {finding.code for finding in trial.findings} - {BUDGET_TOO_SMALL}
+    wrong = {finding.code for finding in trial.findings}
     if sent is not None and sent.count and not wrong:
         figures["packets_per_second"] = sent.count / sent.seconds
         figures["packets_per_cpu_second"] = sent.count / sent.cpu_seconds

@@ -121,12 +121,32 @@ def test_atoms_of_every_lane_come_before_pairs_of_any() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "pairs", "how_far", "claim"),
+    ("sent", "atoms", "pairs", "how_far", "claim"),
     [
-        (9, 9, "all", "proved, exhaustive over atoms; packets: every combination of"),
-        (8, 9, "pairs", "proved, exhaustive over atoms; packets: every atom and pair"),
+        (
+            9,
+            4,
+            9,
+            "all",
+            "proved, exhaustive over atoms; packets: every combination of",
+        ),
         (
             8,
+            4,
+            9,
+            "pairs",
+            "proved, exhaustive over atoms; packets: every atom and pair",
+        ),
+        (
+            3,
+            3,
+            2,
+            "some",
+            "tables proved, exhaustive over atoms; packets: 3 of 4 atoms, which is as",
+        ),
+        (
+            8,
+            4,
             8,
             "atoms",
             "tables proved, exhaustive over atoms; packets: every atom, and 8",
@@ -134,10 +154,16 @@ def test_atoms_of_every_lane_come_before_pairs_of_any() -> None:
     ],
 )
 def test_claims_go_as_far_as_packets(
-    sent: int, pairs: int, how_far: str, claim: str
+    sent: int, atoms: int, pairs: int, how_far: str, claim: str
 ) -> None:
     """The headline never says more than was sent."""
-    row = {"sent": sent, "product": 9, "pairs": {"covered": pairs, "all": 9}}
+    row = {
+        "sent": sent,
+        "product": 9,
+        "budget_for_atoms": 4,
+        "atoms": {"covered": atoms, "all": 4},
+        "pairs": {"covered": pairs, "all": 9},
+    }
     assert reach(row) == how_far
     assert say_claim(row).startswith(claim)
 
@@ -172,14 +198,19 @@ def test_packets_agree_with_the_reference(
 
 
 @pytest.mark.kernel
-def test_a_budget_below_the_atoms_proves_nothing(
+def test_a_budget_below_the_atoms_proves_the_tables_alone(
     compiled: artifact.Bundle, folder: Path
 ) -> None:
-    """It says how many would do; so many prove what they hold, and say what they do not."""
+    """It says how many atoms packets held, and how many packets would hold them all."""
     trial = proof_of(compiled, folder, "few", 100)
-    assert [finding.code for finding in trial.findings] == ["E6309"]
-    assert (trial.claim, trial.attest()) == ("not proved", None)
-    enough = trial.findings[0].details["budget_for_atoms"]
+    assert trial.findings == []
+    assert trial.packets is not None
+    atoms, enough = trial.packets["atoms"], trial.packets["budget_for_atoms"]
+    assert trial.claim == (
+        f"tables proved, exhaustive over atoms; packets: {atoms['covered']:,} of "
+        f"{atoms['all']:,} atoms, which is as far as the budget went (for all atoms: "
+        f"--packet-budget {enough})"
+    )
     trial = proof_of(compiled, folder, "enough", enough)
     assert trial.findings == []
     assert trial.claim.startswith(

@@ -40,9 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "loaded programs, which attaches nothing and needs root.  What was compared, and what "
         "is outside of the claim, is written beside the bundle (BUNDLE.proof.json).  The first "
         "line claims no more than that: with --packets none, or where the budget does not hold "
-        "every pair, it is the tables that are proved.  A budget that does not hold every atom "
-        "proves nothing.  Options are those that the bundle records.  Exit codes: 0 what the "
-        "first line claims, 1 not proved, 2 nothing could be judged."
+        "every atom and every pair, it is the tables that are proved.  Options are those that the "
+        "bundle records.  Exit codes: 0 what the first line claims, 1 not proved, 2 nothing could "
+        "be judged."
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     add_file(parser, "the sources, named as when they were compiled")

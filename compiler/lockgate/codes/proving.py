@@ -84,15 +84,4 @@ EXPLANATIONS = (
         "all prefixes that hold the address.",
         f"Compile again from these sources. {_REPORT}",
     ),
-    Explanation(
-        "E6309",
-        "proof-budget-too-small",
-        "the budget does not hold a packet for every atom",
-        "Each endpoint is sent every atom of addresses and of traffic, in both directions and "
-        "for each family of addresses, and then pairs of them.  Pairs that are left out are "
-        "stated; where atoms are left out, edges of rules were never asked about, and the "
-        "programs are not proved.",
-        "Give the budget that the message names (--packet-budget N); or claim less with "
-        "--packets none: the certificate then says that the tables alone were compared.",
-    ),
 )

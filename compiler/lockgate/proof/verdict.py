@@ -52,13 +52,16 @@ TERMS = {
 WITH_PACKETS = "the programs for control groups: packets went through those for devices"
 WITHOUT_PACKETS = "the programs: no packet was sent, the tables alone were compared"
 
+UNSENT_ATOMS = "atoms that the budget of packets did not hold: {} of {}"
+
 UNSENT_PAIRS = "pairs of dimensions that the budget of packets did not hold: {} of {}"
 
 
 class Reach(StrEnum):
-    """How far packets went: every atom, every pair of dimensions, every combination."""
+    """How far packets went: some atoms, each, every pair of dimensions, every combination."""
 
     NONE = "none"
+    SOME = "some"
     ATOMS = "atoms"
     PAIRS = "pairs"
     ALL = "all"
@@ -68,6 +71,8 @@ def reach(packets: Mapping[str, Any] | None) -> Reach:
     """Return how far the packets of a proof went that found nothing."""
     if packets is None:
         return Reach.NONE
+    if packets["atoms"]["covered"] < packets["atoms"]["all"]:
+        return Reach.SOME
     if packets["pairs"]["covered"] < packets["pairs"]["all"]:
         return Reach.ATOMS
     return Reach.ALL if packets["sent"] == packets["product"] else Reach.PAIRS
@@ -78,6 +83,13 @@ def say_claim(packets: Mapping[str, Any] | None) -> str:
     match reach(packets):
         case Reach.NONE:
             return f"tables proved, {_CLAIM}; no packet was sent"
+        case Reach.SOME if packets is not None:
+            atoms = packets["atoms"]
+            return (
+                f"tables proved, {_CLAIM}; packets: {atoms['covered']:,} of "
+                f"{atoms['all']:,} atoms, which is as far as the budget went (for all "
+                f"atoms: --packet-budget {packets['budget_for_atoms']})"
+            )
         case Reach.ATOMS if packets is not None:
             pairs = packets["pairs"]
             return (
@@ -160,9 +172,12 @@ def describe(
     outside = [*OUTSIDE, WITH_PACKETS if packets else WITHOUT_PACKETS]
     if sources.is_native:
         outside.append(NATIVE)
-    if packets is not None and reach(packets) is Reach.ATOMS:
-        covered, whole = packets["pairs"]["covered"], packets["pairs"]["all"]
-        outside.append(UNSENT_PAIRS.format(f"{whole - covered:,}", f"{whole:,}"))
+    if packets is not None:
+        for what, text in (("atoms", UNSENT_ATOMS), ("pairs", UNSENT_PAIRS)):
+            whole = packets[what]["all"]
+            unsent = whole - packets[what]["covered"]
+            if unsent:
+                outside.append(text.format(f"{unsent:,}", f"{whole:,}"))
     return {
         "terms": TERMS,
         "options": dict(options),
