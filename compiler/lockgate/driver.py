@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
+    from lockgate.ir.tracing import TracingPolicy
     from lockgate.language.ast import Test
     from lockgate.passes.pipeline import Ground, Middle
+    from lockgate.targets.target import Target
+    from lockgate.tracing_plane import Plane
 
 
 _MANY_TABLES = 1000
@@ -43,7 +46,9 @@ class Settings:
     """Where things are and how to be told of progress; nothing here changes the result.
 
     ``clang`` is the exception: another compiler than the pinned one makes other objects,
-    and the manifest names it.  ``cache`` is a folder, None for no cache.  ``is_locked``
+    and the manifest names it.  ``targets`` gives the kernels that tracing policies are for, and
+    is asked only where there are such policies; those of no target are left out, and None is an
+    error where there is one.  ``cache`` is a folder, None for no cache.  ``is_locked``
     refuses to change the lock file.  ``progress`` is told what begins.
     """
 
@@ -51,6 +56,7 @@ class Settings:
     lock: Path | None = None
     is_locked: bool = False
     clang: str | None = None
+    targets: Callable[[], Sequence[Target]] | None = None
     progress: Callable[[str], None] = lambda _step: None
 
 
@@ -62,6 +68,7 @@ class Compilation:
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     cluster: Cluster | None = None
     policies: tuple[Policy, ...] = ()
+    tracing_policies: tuple[TracingPolicy, ...] = ()
     tests: tuple[Test, ...] = ()
     middle: Middle | None = None
     lock: str | None = None
@@ -122,18 +129,20 @@ def _read(
     parsed = parse_documents(documents, options, diagnostics, _import_what_follows)
     from lockgate.frontend.audit import report_unknown_audited
     from lockgate.frontend.priorities import report_equal_priorities
-    from lockgate.frontend.unenforced import report_unenforced, report_untraced
+    from lockgate.frontend.unenforced import report_unenforced
     from lockgate.passes.pipeline import lay_ground
 
     # The order of the files must not show in a bundle.
     cluster = parsed.cluster
     policies = tuple(sorted(parsed.policies, key=lambda p: (p.key, p.part)))
     compilation.cluster, compilation.policies = cluster, policies
+    compilation.tracing_policies = tuple(
+        sorted(parsed.tracing_policies, key=lambda policy: policy.key)
+    )
     compilation.tests = parsed.tests
     report_unknown_audited(policies, options, diagnostics)
     report_equal_priorities(policies, diagnostics)
     report_unenforced(policies, options, diagnostics)
-    report_untraced(parsed.tracing_policies, options, diagnostics)
     lock = _read_lock(settings.lock, diagnostics)
     if not diagnostics.ok:
         return None
@@ -226,6 +235,9 @@ def _build_bundle(
             return
         written |= others.result() | ways.result()
 
+    plane = _build_plane(compilation, settings)
+    if not compilation.diagnostics.ok:
+        return
     settings.progress("describing the bundle")
     compiler = find_compiler(settings.clang)
     manifest = describe_bundle(
@@ -233,15 +245,49 @@ def _build_bundle(
         {name.removesuffix(".o"): read_elf(elf) for name, elf in objects.items()},
         Toolchain(compiler.name, compiler.version, compiler.clang),
         options,
+        plane,
     )
     report = print_report(
-        tables, compilation.policies, compilation.diagnostics, manifest
+        tables, compilation.policies, compilation.diagnostics, manifest, plane
     )
     files = {f"objects/{name}": content for name, content in objects.items()}
     files |= {f"source/{name}": content.encode() for name, content in sources.items()}
     files |= {f"tables/{name}": content for name, content in written.items()}
+    files |= plane.files() if plane else {}
     files["report.md"] = report.encode()
     compilation.bundle = seal_bundle(manifest, files)
+
+
+def _build_plane(compilation: Compilation, settings: Settings) -> Plane | None:
+    """From tracing policies to their programs for each target; None where there is none."""
+    policies, diagnostics = compilation.tracing_policies, compilation.diagnostics
+    if not policies:
+        return None
+    if settings.targets is None:
+        diagnostics.error(
+            "E3180",
+            "tracing policies are compiled for a kernel, and none is named",
+            policies[0].span,
+            help="name a kernel that `lockgate target record DIR` wrote down: --target NAME=DIR",
+        )
+        return None
+    targets = settings.targets()
+    if not targets:
+        return None
+    from lockgate.codegen.tracing.build import build
+    from lockgate.tracing_plane import Compiling, compile_plane, describe_target
+
+    settings.progress("compiling tracing programs")
+    builds = {
+        target.name: (describe_target(target), build(policies, target, diagnostics))
+        for target in targets
+    }
+    if not diagnostics.ok:
+        return None
+    cache = settings.cache and settings.cache / "objects"
+    return compile_plane(
+        builds, policies, diagnostics, Compiling(settings.clang, cache)
+    )
 
 
 def _write_ways(tables: Tables) -> Files:

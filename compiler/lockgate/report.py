@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostic, Diagnostics
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
+    from lockgate.tracing_plane import Plane
     from lockgate_runtime.manifest import Manifest
 
 _Row = TypeVar("_Row")
@@ -33,9 +34,10 @@ def print_report(
     policies: Sequence[Policy],
     diagnostics: Diagnostics,
     manifest: Manifest,
+    plane: Plane | None = None,
 ) -> str:
     """Return the report as Markdown."""
-    sections = (
+    sections = [
         _summary(tables, policies, manifest),
         _unenforced(diagnostics),
         _warnings(diagnostics),
@@ -43,7 +45,9 @@ def print_report(
         _endpoints(tables),
         _sizes(manifest),
         _programs(manifest),
-    )
+    ]
+    if plane:
+        sections.append(_tracing(plane))
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in sections)
 
 
@@ -202,3 +206,26 @@ def _size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def _tracing(plane: Plane) -> Iterator[str]:
+    """Say where the hooks of tracing policies stand on each target."""
+    yield "## Tracing"
+    for target in plane.targets:
+        sites = target.build.sites
+        by_hook = {n: site for site in sites["sites"] for n in site["hooks"]}
+        yield ""
+        yield f"Target {target.name}: Linux {target.facts['release']}."
+        yield ""
+        yield "| policy | mode | hook | stands as | program | where |"
+        yield "|---|---|---|---|---|---|"
+        modes = {row["number"]: row["mode"] for row in sites["policies"]}
+        yield from _listed(
+            sites["hooks"],
+            lambda hook, by_hook=by_hook, modes=modes: (  # type: ignore[misc]  # bound now
+                f"| {hook['policy']} | {modes[hook['policy_number']]} | "
+                f"{hook['kind']} {hook['function']} | "
+                f"{by_hook[hook['number']]['stand']} | "
+                f"{by_hook[hook['number']]['program']} | {hook['source']} |"
+            ),
+        )

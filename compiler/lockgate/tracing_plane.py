@@ -3,10 +3,11 @@
 ::
 
     tracing/process.{c,o}         the process sensor, for every kernel
+    tracing/*.h                   what all programs include
     tracing/TARGET/target.json    release, machine, and a hash of the types of that kernel
     tracing/TARGET/sites.json     what is attached where, and the policies
     tracing/TARGET/deeds.json     whom enforcing selectors would hit, for the guard of apply
-    tracing/TARGET/*.{c,h,o}      programs; their tables are *.bin and *.keys, *.txt for review
+    tracing/TARGET/*.{c,o}        programs; their tables are *.bin and *.keys, *.txt for review
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Plane:
     targets: tuple[TargetPlane, ...]
     sensor_source: str
     sensor: bytes
+    headers: Mapping[str, str]
     deeds: Sequence[Mapping[str, Any]]
 
     def files(self) -> dict[str, bytes]:
@@ -76,13 +78,18 @@ class Plane:
             f"{_FOLDER}/{_SENSOR}.c": self.sensor_source.encode(),
             f"{_FOLDER}/{_SENSOR}.o": self.sensor,
         }
+        found |= {f"{_FOLDER}/{n}": text.encode() for n, text in self.headers.items()}
         for target in self.targets:
             parts: dict[str, bytes] = {
                 "target.json": _to_json(target.facts),
                 "sites.json": _to_json(target.build.sites),
                 "deeds.json": _to_json(self.deeds),
             }
-            parts |= {n: text.encode() for n, text in target.build.sources.items()}
+            parts |= {
+                name: text.encode()
+                for name, text in target.build.sources.items()
+                if self.headers.get(name) != text
+            }
             parts |= target.build.tables
             parts |= target.objects
             found |= {f"{target.folder}/{name}": part for name, part in parts.items()}
@@ -143,7 +150,11 @@ def compile_plane(
     if not diagnostics.ok:
         return None
     return Plane(
-        tuple(targets), source, sensor[f"{_SENSOR}.o"], list(describe_deeds(policies))
+        tuple(targets),
+        source,
+        sensor[f"{_SENSOR}.o"],
+        headers,
+        list(describe_deeds(policies)),
     )
 
 

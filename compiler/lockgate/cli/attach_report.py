@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.cli.inputs import add_file
 from lockgate.diagnostics import Severity
-from lockgate.faults import Fault
 from lockgate.ir.placement import Result
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 
     from lockgate.diagnostics import Diagnostic
     from lockgate.ir.placement import Placement
-    from lockgate.targets.target import Target
 
 USAGE = 2
 
@@ -52,14 +49,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a row for each hook and target."""
     from lockgate.cli.messages import exit_code, print_diagnostics
+    from lockgate.cli.targets import read_targets
     from lockgate.diagnostics import Diagnostics
     from lockgate.frontend.documents import parse_documents, read_documents
     from lockgate.lowering.places import place_policy
     from lockgate.options import Options
     from lockgate.results import print_results
 
-    targets = [_read_target(text) for text in arguments.targets]
-    _refuse_twice([target.name for target in targets])
+    targets = read_targets(arguments.targets)
     diagnostics = Diagnostics()
     documents = read_documents(arguments.files, None, diagnostics)
     policies = parse_documents(documents, Options(), diagnostics).tracing_policies
@@ -84,23 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
         total = ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
         print(f"{len(policies)} policies: {total or 'no hooks'}", file=sys.stderr)
     return 1 if any(str(row["code"]).startswith("E") for row in rows) else 0
-
-
-def _read_target(text: str) -> Target:
-    from lockgate.targets.target import load_target
-
-    name, equals, folder = text.partition("=")
-    if not name or not equals or not folder:
-        message = f"'{text}' is no NAME=DIR"
-        raise Fault("E2203", message, "write --target worker=targets/worker")
-    return load_target(name, Path(folder))
-
-
-def _refuse_twice(names: list[str]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            message = f"two targets are called '{name}'"
-            raise Fault("E2203", message, "give each --target a name of its own")
 
 
 def _row(placement: Placement) -> dict[str, Any]:

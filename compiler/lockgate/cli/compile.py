@@ -22,6 +22,7 @@ EXAMPLES = """
   helm template shop | lockgate compile -f - -f cluster.yaml
   lockgate compile -f policies/ -f cluster.yaml -o bundle/ --prove
   lockgate compile -f policies/ --message-format sarif > findings.sarif
+  lockgate compile -f tracing/ --target old=targets/6.1 --target new=targets/6.12 -o bundle/
 """
 
 
@@ -50,6 +51,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare the bundle's tables with a second reading of the sources (`lockgate "
         "prove --packets none`); what is not proved is exit code 1",
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        dest="targets",
+        help="a kernel for tracing policies, as `lockgate target record DIR` wrote it down; may "
+        "be repeated (default: the running kernel)",
     )
     parser.add_argument(
         "--clang", metavar="PATH", help="another compiler than the pinned one; recorded"
@@ -127,6 +137,9 @@ def _summarise(
     policies = len(compilation.policies)
     endpoints = len(compilation.tables.endpoints) if compilation.tables else 0
     what = f"{count(policies, 'policy', 'policies')}, {count(endpoints, 'endpoint')}"
+    tracing = len(compilation.tracing_policies)
+    if tracing:
+        what += f", {count(tracing, 'tracing policy', 'tracing policies')}"
     if directory is None or compilation.bundle is None:
         return f"checked: {what}; nothing written (-o DIR writes a bundle)"
     digest = compilation.bundle.manifest.digest[:12]

@@ -125,6 +125,7 @@ def read_options(arguments: argparse.Namespace) -> Options:
 @contextmanager
 def compile_settings(arguments: argparse.Namespace) -> Iterator[Settings]:
     """Give what does not change the result; progress is shown on a terminal meanwhile."""
+    from lockgate.cli.targets import offered_targets
     from lockgate.cli.terminal import progress
     from lockgate.driver import Settings
     from lockgate.faults import Fault
@@ -135,12 +136,15 @@ def compile_settings(arguments: argparse.Namespace) -> Iterator[Settings]:
             "--locked needs the lock file that must not change",
             "add --lock FILE",
         )
-    with progress() as tell:
+    # A verb that has no --target wants no tracing programs.
+    texts = getattr(arguments, "targets", None)
+    with progress() as tell, offered_targets(texts or ()) as targets:
         yield Settings(
             cache=cache_folder(arguments),
             lock=arguments.lock,
             is_locked=arguments.locked,
             clang=getattr(arguments, "clang", None),
+            targets=(lambda: ()) if texts is None else targets,
             progress=tell,
         )
 

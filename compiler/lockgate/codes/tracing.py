@@ -1,4 +1,4 @@
-"""E1100-E1115: what tracing policies refuse; E3101: their targets; E3009: not run yet."""
+"""E1100-E1115: what tracing policies refuse; E3101, E3180: their targets."""
 
 from __future__ import annotations
 
@@ -372,19 +372,13 @@ EXPLANATIONS = (
         "Correct the path.",
     ),
     Explanation(
-        "E3009",
-        "unenforced-tracing",
-        "tracing policies are not run yet",
-        "The policy is read and checked, but nothing runs it yet.  Rather than seem to "
-        "watch or to enforce, the compiler refuses it.",
-        "Leave it out of this bundle, or compile with --allow-unenforced.",
-    ),
-    Explanation(
-        "W3009",
-        "unenforced-tracing",
-        "tracing policies are not run yet",
-        "With --allow-unenforced this is a warning: no event is reported, and nothing is "
-        "stopped by the policy.",
-        "Leave it out of this bundle.",
+        "E3180",
+        "no-target",
+        "there is no kernel that tracing policies could be compiled for",
+        "Hooks and types differ from kernel to kernel, so that tracing policies are compiled for "
+        "targets.  None was named, and the running kernel could not be recorded, which needs "
+        "root.",
+        "Name a kernel that `sudo lockgate target record DIR` wrote down on a node: "
+        "--target NAME=DIR, several times for several kernels.",
     ),
 )

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.policy import Policy, Rule
-    from lockgate.ir.tracing import TracingPolicy
     from lockgate.options import Options
     from lockgate.source import Span
 
@@ -26,7 +25,6 @@ _PARSERS = {
     Parser.AUTHENTICATION: ("3007", "mutual authentication"),
 }
 _NAMES = ("3008", "DNS names as peers")
-_TRACED = ("3009", "tracing policies")
 _REFUSED = "compile with --allow-unenforced to deny what they concern until they are"
 _ALLOWED = {
     False: "packets that match are denied, for want of someone to judge further",
@@ -50,21 +48,6 @@ def report_unenforced(
                 if (number, span) not in said:
                     said.add((number, span))
                     _report(number, what, span, options, diagnostics)
-
-
-def report_untraced(
-    policies: Iterable[TracingPolicy], options: Options, diagnostics: Diagnostics
-) -> None:
-    """Refuse tracing policies, which nothing runs yet; only warn of them if allowed."""
-    for policy in policies:
-        number, what = _TRACED
-        message = f"{what} are not run yet"
-        if options.allow_unenforced:
-            cure = "no event is reported, and nothing is stopped by it"
-            diagnostics.warning(f"W{number}", message, policy.span, help=cure)
-        else:
-            cure = "leave them out, or compile with --allow-unenforced"
-            diagnostics.error(f"E{number}", message, policy.span, help=cure)
 
 
 def _unenforced(rule: Rule) -> Iterator[tuple[str, str, Span]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +176,7 @@ def make_plane(trace: Trace) -> Plane:
         {"here": (facts, build)}, (), diagnostics, Compiling(cache=CACHE)
     )
     assert plane, [d.message for d in diagnostics.found]
-    return Plane(plane.targets, plane.sensor_source, plane.sensor, trace.deeds)
+    return replace(plane, deeds=trace.deeds)
 
 
 def _sites(trace: Trace) -> dict[str, Any]:

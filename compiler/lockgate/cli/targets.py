@@ -1,0 +1,74 @@
+"""``--target NAME=DIR``: the kernels that tracing policies are compiled for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from lockgate.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from lockgate.targets.target import Target
+
+_RUNNING = "running"
+"""What the running kernel is called in a bundle."""
+
+
+def read_targets(texts: Sequence[str]) -> list[Target]:
+    """Read recorded kernels; a Fault for what is no target, and for two of one name."""
+    targets = [_read_target(text) for text in texts]
+    for name, count in Counter(target.name for target in targets).items():
+        if count > 1:
+            message = f"two targets are called '{name}'"
+            raise Fault("E2203", message, "give each --target a name of its own")
+    return targets
+
+
+@contextmanager
+def offered_targets(texts: Sequence[str]) -> Iterator[Callable[[], Sequence[Target]]]:
+    """Give a function that reads the targets, or records the running kernel without any.
+
+    Whoever has no tracing policies does not call it, and pays nothing.
+    """
+    with ExitStack() as ends:
+
+        def offer() -> Sequence[Target]:
+            if texts:
+                return read_targets(texts)
+            folder = ends.enter_context(TemporaryDirectory(prefix="lockgate-"))
+            return [_record_running(Path(folder))]
+
+        yield offer
+
+
+def _record_running(folder: Path) -> Target:
+    from lockgate.targets.target import load_target
+    from lockgate_runtime.errors import NodeError
+    from lockgate_runtime.target.record import record
+
+    try:
+        record(folder)
+    except (NodeError, OSError) as error:
+        raise Fault(
+            "E3180",
+            "tracing policies are compiled for a kernel: none is named, and the running one "
+            f"cannot be recorded ({error})",
+            "name one that `sudo lockgate target record DIR` wrote down: --target NAME=DIR",
+        ) from None
+    return load_target(_RUNNING, folder)
+
+
+def _read_target(text: str) -> Target:
+    from lockgate.targets.target import load_target
+
+    name, equals, folder = text.partition("=")
+    is_name = name.replace("-", "").replace("_", "").replace(".", "").isalnum()
+    if not is_name or not equals or not folder:
+        message = f"'{text}' is no NAME=DIR"
+        raise Fault("E2203", message, "write --target worker=targets/worker")
+    return load_target(name, Path(folder))
