@@ -29,7 +29,7 @@ EXAMPLES = """
 """
 
 _CODE = re.compile(r"[EWN]\d{4}", re.IGNORECASE)
-_LANGUAGES = ("filter", "gate", "gatetest")
+_LANGUAGES = ("eventfilter", "filter", "gate", "gatetest")
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 _PORT = re.compile(r"(?:(\d+)/([A-Za-z0-9]+)|([A-Za-z0-9]+)/(\d+))")
 MOST_LOSERS = 10

@@ -58,6 +58,10 @@ VERBS = {
     "observe": Verb(
         "lockgate.cli.observe", "print the flows that pass and that do not"
     ),
+    "events": Verb(
+        "lockgate.cli.events", "print what processes do, and what tracing sees"
+    ),
+    "metrics": Verb("lockgate.cli.metrics", "print counters as Prometheus reads them"),
     "attach-report": Verb(
         "lockgate.cli.attach_report", "say where tracing policies attach on each target"
     ),

@@ -15,6 +15,7 @@ from lockgate_runtime.observe.names import Names
 from lockgate_runtime.observe.ring import Ring
 from lockgate_runtime.pins import boot_time
 from lockgate_runtime.tables import PackedTables
+from lockgate_runtime.tracing.records import is_tracing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,8 @@ class Watch:
         flows = []
         unreadable = 0
         for record in self._ring.take(milliseconds):
+            if is_tracing(record):
+                continue  # `lockgate events` shows both
             try:
                 event = decode_event(record)
             except EventError:

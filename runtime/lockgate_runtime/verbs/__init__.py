@@ -35,6 +35,8 @@ VERBS = {
     "gc": "remove what belongs to endpoints that are gone",
     "verify": "ask the kernel's verifier about a bundle",
     "observe": "print the flows that pass and that do not",
+    "events": "print what processes do, and what tracing sees",
+    "metrics": "print counters as Prometheus reads them",
     "target": "write down this kernel for tracing policies",
 }
 
