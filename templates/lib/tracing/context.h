@@ -49,9 +49,24 @@ struct pt_regs {
 #define SYSCALL_5 regs[5]
 #endif
 
+/*
+ * One load from the context, at an offset that is part of the instruction: clang would add it
+ * to a copy of the pointer, which the verifier refuses.  Without side effects, so that what is
+ * read twice is loaded once.
+ */
+#define FROM_CONTEXT(CONTEXT, TYPE, OFFSET)                                               \
+	({                                                                                \
+		u64 value_;                                                               \
+                                                                                          \
+		asm("%[value] = *(" #TYPE " *)(%[context] + %[offset])"                   \
+		    : [value] "=r"(value_)                                                \
+		    : [context] "r"(CONTEXT), [offset] "i"(OFFSET));                      \
+		value_;                                                                   \
+	})
+
 #define ARGUMENT_OF_REGISTERS(CONTEXT, NUMBER) \
-	(((const struct pt_regs *)(CONTEXT))->REGISTER_##NUMBER)
-#define ARGUMENT_OF_TRAMPOLINE(CONTEXT, NUMBER) (((const u64 *)(CONTEXT))[NUMBER])
+	FROM_CONTEXT(CONTEXT, u64, __builtin_offsetof(struct pt_regs, REGISTER_##NUMBER))
+#define ARGUMENT_OF_TRAMPOLINE(CONTEXT, NUMBER) FROM_CONTEXT(CONTEXT, u64, 8 * (NUMBER))
 
 /* A system call is given the registers of the program that makes it. */
 #define SYSCALL_OF_REGISTERS(CONTEXT, NUMBER)                                             \

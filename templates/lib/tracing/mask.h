@@ -53,6 +53,13 @@ static __always_inline bool has(const struct mask *mask, const struct mask *thes
 	return any;
 }
 
+/* Take THESE out. */
+static __always_inline void keep_others(struct mask *mask, const struct mask *these)
+{
+	for (u32 i = 0; i < WORDS; i++)
+		mask->word[i] &= ~these->word[i];
+}
+
 /* Of those in THESE, keep the first alone; others in the mask stay. */
 static __always_inline void keep_first(struct mask *mask, const struct mask *these)
 {

@@ -110,7 +110,11 @@ static __always_inline bool find_top(const struct dentry *dentry, const struct v
 	const struct dentry *root = task->fs->root.dentry, *top = NULL, *edge, *parent;
 	const struct vfsmount *root_mount = task->fs->root.mnt;
 
-	edge = PROBE(mount->mnt_root);
+	/*
+	 * In the root's own mount the way ends at the root, and it need not be asked where the
+	 * mount ends: who stands outside of the root comes to the top of all, and is not known.
+	 */
+	edge = mount == root_mount ? root : LOAD(is_typed, mount->mnt_root);
 	for (u32 i = 0; i < MOST_STEPS; i++) {
 		if (dentry == edge || dentry == root)
 			goto at_edge;

@@ -104,7 +104,7 @@ def _start(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
         return ["u64 at = (u64)bpf_get_current_task_btf();"]
     if value.origin is Origin.RETURN:
         if site.stand in _BY_REGISTERS:
-            return ["u64 at = ((const struct pt_regs *)context)->REGISTER_RETURN;"]
+            return ["u64 at = ARGUMENT_OF_REGISTERS(context, RETURN);"]
         return ["u64 at = 0;", "", "bpf_get_func_ret(context, &at);"]
     if site.stand is Stand.TRACEPOINT:
         return _field(value)
@@ -116,14 +116,16 @@ def _field(value: Value) -> list[str]:
     reading = value.reading
     if reading.size:
         kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
-        return [f"u64 at = *(const {kind} *)(context + {reading.offset});"]
+        word = f"FROM_CONTEXT(context, u{8 * reading.size}, {reading.offset})"
+        return [f"u64 at = ({kind}){word};"]
     if reading.type is ArgumentType.DATA_LOC:
         return [
-            f"u64 at = (u64)context + (*(const u32 *)(context + {reading.offset}) & 0xffff);"
+            "u64 at = (u64)context + "
+            f"(FROM_CONTEXT(context, u32, {reading.offset}) & 0xffff);"
         ]
     if "[" in reading.spelling:
         return [f"u64 at = (u64)context + {reading.offset};"]
-    return [f"u64 at = *(const u64 *)(context + {reading.offset});"]
+    return [f"u64 at = FROM_CONTEXT(context, u64, {reading.offset});"]
 
 
 def _step(step: PathStep) -> list[str]:
