@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate_runtime import layout
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.errors import BpfError
+from lockgate_runtime.tracing.layout import TRACING_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ _CONFIG = layout.CONFIG.pack(
     timeout_new=1000,
     jiffies_per_second=250,
 )
+_TRACING_CONFIG = TRACING_CONFIG.pack(generation=1)
 
 
 def verify_object(name: str, elf: bytes) -> Iterator[dict[str, Any]]:
@@ -82,9 +84,17 @@ def _only(name: str, elf: bytes, program: str) -> Object:
 
 def _open(name: str, elf: bytes) -> Object:
     target = Object(name, elf)
-    if target.has_constant("config", len(_CONFIG)):
-        target.set_constant("config", _CONFIG)
+    if not all(_is_of_network(target.section(one)) for one in target.programs):
+        target.close()
+        target = Object(name, elf, is_tracing=True)
+    for config in (_CONFIG, _TRACING_CONFIG):
+        if target.has_constant("config", len(config)):
+            target.set_constant("config", config)
     return target
+
+
+def _is_of_network(section: str) -> bool:
+    return section.partition("/")[0] in ("tc", "cgroup")
 
 
 def _last_place(log: list[str]) -> str | None:

@@ -16,6 +16,7 @@ from lockgate_runtime.errors import BpfError
 from lockgate_runtime.packet_runs import DROPPED, PASSED, Aim, PacketRuns, Shot
 from lockgate_runtime.probe import NotJudgedError, WrongProgramError
 from lockgate_runtime.tables import Endpoint, Host, PackedTables
+from lockgate_runtime.tracing.plane import objects_for_this_kernel
 from lockgate_runtime.verify import verify_object
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def check_on_this_kernel(path: Path, packets: int) -> dict[str, Any]:
     bundle = Bundle.open(path)
     programs = [
         row
-        for file in sorted(bundle.objects.values())
+        for file in objects_for_this_kernel(bundle)
         for row in verify_object(file.stem, file.read_bytes())
     ]
     is_loadable = all(row["is_accepted"] for row in programs)

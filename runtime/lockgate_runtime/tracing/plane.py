@@ -79,6 +79,19 @@ def open_plane(bundle: Bundle) -> TracingPlane | None:
     return TracingPlane(chosen, folder, sensor, sites)
 
 
+def objects_for_this_kernel(bundle: Bundle) -> list[Path]:
+    """Return every object that would be loaded here: the network's, then those of tracing.
+
+    E5140 when the bundle traces, and not on this kernel.
+    """
+    objects = sorted(bundle.objects.values())
+    plane = open_plane(bundle)
+    if plane:
+        objects.append(plane.folder.parent / "process.o")
+        objects += sorted(plane.folder.glob("*.o"))
+    return objects
+
+
 def running_kernel() -> TargetFacts:
     """Return the facts of this kernel."""
     system = os.uname()

@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _objects(path: Path) -> list[Path]:
     from lockgate_runtime.bundle import Bundle
+    from lockgate_runtime.tracing.plane import objects_for_this_kernel
 
     if path.suffix == ".o" and path.is_file():
         return [path]
-    return sorted(Bundle.open(path).objects.values())
+    return objects_for_this_kernel(Bundle.open(path))

@@ -350,3 +350,33 @@ def test_status(network: Network, first: Path) -> None:
     (link,) = network.root.glob("v*/generations/1/tracing/links/*")
     link.unlink()
     assert "site_0 is not attached" in network.run("status").stdout
+
+
+def test_verify(network: Network, first: Path, tmp_path: Path) -> None:
+    """The verifier is asked about tracing programs, too, and for this kernel."""
+    done = network.run("verify", str(first), "-o", "json")
+    rows = {
+        (row["object"], row["program"]): row["is_accepted"]
+        for row in json.loads(done.stdout)["programs"]
+    }
+    for wanted in (("site_0", "site_0"), ("classify", "classify_all")):
+        assert rows[wanted]
+    assert rows["process", "process_exec"]
+    other = traced_bundle(tmp_path / "other", Trace(release="4.19.0-1-amd64"))
+    refused = network.run("verify", str(other), check=False)
+    assert "E5140" in refused.stderr
+
+
+def test_no_bpf_among_the_security_modules(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle that denies at LSM hooks is refused where nobody would ask it."""
+    from lockgate_runtime.tracing import plane
+
+    monkeypatch.setattr(plane, "read_security_modules", lambda: ("landlock", "yama"))
+    denying = traced_bundle(tmp_path / "denying", DENYING)
+    refused = network.run("apply", str(denying), "--node", "node-1", check=False)
+    assert refused.returncode == 2
+    assert "E5142" in refused.stderr
+    assert "boot with lsm=landlock,yama,bpf" in refused.stderr
+    assert not network.root.exists()
