@@ -91,6 +91,8 @@ def test_spread_has_no_place_twice() -> None:
         ("0.0.0.0", False),  # noqa: S104
         ("127.0.0.1", False),
         ("224.0.0.1", False),
+        ("239.255.255.255", False),
+        ("240.0.0.1", True),
         ("255.255.255.255", False),
         ("2001:db8::", True),
         ("::", False),

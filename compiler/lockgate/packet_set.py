@@ -42,8 +42,10 @@ _OUTSIDE = tuple(
 )
 """Addresses of documentation: they stand for the world where no prefix names it."""
 
-_UNFIT_FIRST_BYTES = (0, *range(224, 256))
-"""Of IPv4: "this network", multicast, reserved and broadcast."""
+_UNFIT_FIRST_BYTES = (0, *range(224, 240))
+"""Of IPv4: "this network" and multicast."""
+
+_BROADCAST = IPv4Address("255.255.255.255")
 
 _GOLDEN_RATIO = 0.6180339887
 
@@ -180,8 +182,9 @@ def _addresses(tables: PackedTables) -> Iterator[Address]:
 def _is_fit(address: Address) -> bool:
     """Whether a packet from or to an address is a matter of policy at all."""
     if isinstance(address, IPv4Address):
-        first = address.packed[0]
-        return first not in _UNFIT_FIRST_BYTES and not address.is_loopback
+        if address.packed[0] in _UNFIT_FIRST_BYTES or address == _BROADCAST:
+            return False
+        return not address.is_loopback
     return not (
         address.is_multicast
         or address.is_unspecified

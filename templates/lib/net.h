@@ -64,6 +64,9 @@ enum {
 	IP_OPTION_SSRR = 137,
 };
 
+/* 255.255.255.255, in either byte order. */
+#define IPV4_BROADCAST 0xffffffffU
+
 struct ipv6hdr {
 	u8 version_class;
 	u8 flow[3];

@@ -98,7 +98,9 @@ static __always_inline u32 parse_ipv4(struct __sk_buff *skb, struct packet *pack
 	if (!is_cgroup(packet)) {
 		u8 first = source;
 
-		if (unlikely(first >= 224 || first == 127 || (!first && source)))
+		/* 240.0.0.0/4 was reserved once; some clouds number pods from it. */
+		if (unlikely((first & 0xf0) == 224 || source == IPV4_BROADCAST ||
+			     first == 127 || (!first && source)))
 			return REASON_BAD_SOURCE;
 		first = destination;
 		if (unlikely(!first || first == 127))

@@ -97,7 +97,7 @@ static __always_inline bool concerns_host(const struct packet *packet)
 
 	if (packet->direction == DIRECTION_INGRESS) {
 		/* Groups and broadcasts are delivered here too. */
-		if (packet->family == 4 && (u8)first >= 224)
+		if (packet->family == 4 && ((first & 0xf0) == 224 || first == IPV4_BROADCAST))
 			return true;
 		if (packet->family == 6 && (u8)first == 0xff)
 			return true;

@@ -33,6 +33,7 @@ def test_what_may_not_be_read_is_a_matter_of_the_environment(
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
+    (tmp_path / "manifest.json").touch()
     monkeypatch.setattr(Path, "read_bytes", refuse)
     assert code_of(tmp_path) == ("E5011", ENVIRONMENT)
 

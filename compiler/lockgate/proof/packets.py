@@ -190,7 +190,8 @@ def _can_be(address: Address, *, is_source: bool) -> bool:
         is_group = packed[0] == 255
         return any(packed[:8]) and not (is_group and is_source)
     first = packed[0]
-    return first not in (0, 127) and not (first >= 224 and is_source)
+    is_for_many = 224 <= first < 240 or packed == b"\xff" * 4
+    return first not in (0, 127) and not (is_for_many and is_source)
 
 
 def _askable_traffic(comparison: Comparison, family: int) -> list[int]:

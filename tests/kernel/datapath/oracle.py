@@ -190,7 +190,7 @@ def _read_v4(packet: bytes) -> Reading:
         raise BadFrameError
     _check_options(packet[20:size])
     source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
-    if source.is_multicast or source.is_loopback or int(source) >= 0xE0000000:
+    if source.is_multicast or source.is_loopback or int(source) == 0xFFFFFFFF:
         raise BadFrameError
     if packet[12] == 0 and int(source):
         raise BadFrameError

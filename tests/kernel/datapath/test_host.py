@@ -179,6 +179,8 @@ def test_groups_and_broadcasts_reach_the_host(node: Node) -> None:
         "to_network", packet(NOBODY, "255.255.255.255", UDP, udp(68, 67))
     )
     assert node.drops() == {"policy": 4}
+    passes_by = packet(WORLD[0], "240.0.0.9", UDP, udp(1, 5353))
+    assert node.passes("from_network", passes_by), "it is somebody else's address"
 
 
 def test_other_protocols_of_the_link(node: Node) -> None:
