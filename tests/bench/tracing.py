@@ -1,22 +1,29 @@
-"""What tracing costs, in guest instructions: ``python -m tests.bench.tracing [-o json]``.
+"""What tracing costs: ``python -m tests.bench.tracing [-o json] [PART...]``.
 
-Linux 6.12 under QEMU with -icount, where a nanosecond of the guest's clock is one instruction, so
-that figures do not depend on this machine.  Each part is a function that runs in the guest.
+Figures of programs are guest instructions: Linux 6.12 under QEMU with -icount, where a
+nanosecond of the guest's clock is one instruction, so that they do not depend on this machine.
+Policies are compiled from YAML by the compiler and put in force by the runtime.
 
-``fork_exec_exit``: what the process sensor adds to a process that begins, executes a program two
-directories deep with three arguments, and ends: the run time of its programs, and 136 for each
-empty hook.  ``_whole`` is the difference of whole loops with and without it, which the kernel's
-own ticks and freeing blur.
+``fork_exec_exit``   what the process sensor adds to a process that begins, executes a program two
+                     directories deep with three arguments, and ends: the run time of its programs,
+                     and 136 for each empty hook.  ``_whole`` is the difference of whole loops with
+                     and without it, which the kernel's own ticks and freeing blur.
+``sites``            per hit of a policy on files, the empty hook included, while a file two
+                     directories deep is read: ``file_prefix_miss_`` and ``_match_``,
+                     ``binary_reject_`` at a kprobe, fentry and lsm; ``_deep`` is eight directories
+                     deep, ``_mount`` below a mount.  ``hundred_vs_one_policy``: a hundred path
+                     sets of ten shapes, half of them with binaries of their own, to the first
+                     of them alone; ``hundred_vs_ten`` to the mean of each shape alone.
+``memory``           bytes of programs and maps without the ring of events, 1,000 processes
+                     included, at two CPUs: of the first policy, and of each further one.
+``compile``          seconds for 200 policies without a cache, on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import os
 import statistics
-import struct
 import sys
 import tempfile
 import time
@@ -27,135 +34,127 @@ from lockgate.codegen.tracing_header import sensor_sources
 from lockgate.diagnostics import Diagnostics
 from lockgate.toolchain import compile_c
 from lockgate.vm.machine import Machine
-from lockgate_runtime.bpf_object import Object
-from lockgate_runtime.tracing.probes import attach_traced
+from tests.bench import tracing_policies as policies
+from tests.targets.recorded import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from lockgate_runtime.bpf import Program
+    from collections.abc import Callable, Mapping, Sequence
 
 KERNEL = "6.12"
-EMPTY_HOOK = 136
-SECONDS = 600
-BUDGETS = {"fork_exec_exit": 8000}
-
-# An ELF file that ends at once: exit(0), by hand, so that exec itself costs little.
-_CODE = bytes.fromhex("31ffb83c0000000f05")
-
-
-def write_program(path: Path) -> None:
-    """Write a program that does nothing."""
-    base, start = 0x400000, 64 + 56
-    head = (b"\x7fELF\2\1\1", 2, 62, 1, base + start, 64, 0, 0, 64, 56, 1, 64, 0, 0)
-    size = start + len(_CODE)
-    segment = (1, 5, 0, base, base, size, size, 0x1000)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(
-        struct.pack("<16sHHIQQQIHHHHHH", *head)
-        + struct.pack("<IIQQQQQQ", *segment)
-        + _CODE
-    )
-    path.chmod(0o755)
-
-
-def spawn(program: Path, times: int) -> float:
-    """Run a program so often; return nanoseconds for one."""
-    words = [str(program), "first", "second", "third"]
-    start = time.monotonic_ns()
-    for _ in range(times):
-        os.waitpid(os.posix_spawn(words[0], words, {}), 0)
-    return (time.monotonic_ns() - start) / times
-
-
-def run_time(program: Program) -> tuple[int, int]:
-    """Return nanoseconds and runs, as the kernel counts them (struct bpf_prog_info)."""
-    time_spent, runs = struct.unpack_from("=QQ", program._information(232), 192)
-    return time_spent, runs
-
-
-def fork_exec_exit(folder: Path) -> dict[str, float]:
-    """Measure the sensor over many little processes."""
-    program = Path(tempfile.mkdtemp()) / "usr" / "nothing"
-    write_program(program)
-    os.chdir(program.parent)
-    names = ("process_fork", "process_exec", "process_exit")
-    gc.disable()
-    with Object(
-        "process", (folder / "process.o").read_bytes(), is_tracing=True
-    ) as sensor:
-        sensor.resize("events", 1 << 24)
-        sensor.load()
-        programs = {name: sensor.program(name) for name in names}
-        differences = []
-        for _ in range(10):
-            bare = spawn(program, 50)
-            links = [attach_traced(programs[name], name) for name in names]
-            spawn(program, 5)
-            differences.append(spawn(program, 50) - bare)
-            for link in links:
-                link.close()
-        Path("/proc/sys/kernel/bpf_stats_enabled").write_text("1")
-        links = [attach_traced(programs[name], name) for name in names]
-        spawn(program, 10)
-        before = {name: run_time(programs[name]) for name in names}
-        spawn(program, 100)
-        figures = {}
-        for name in names:
-            spent, runs = run_time(programs[name])
-            figures[name] = (spent - before[name][0]) / (runs - before[name][1])
-    return {
-        "fork_exec_exit": sum(figures.values()) + EMPTY_HOOK * len(names),
-        **figures,
-        "fork_exec_exit_whole": statistics.median(differences),
-    }
-
-
-PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
-    "fork_exec_exit": fork_exec_exit
+SECONDS = 900
+MANY, FURTHER = 200, 100
+BUDGETS = {
+    "fork_exec_exit": 8000,
+    "file_prefix_miss_kprobe": 1400,
+    "file_prefix_miss_fentry": 750,
+    "file_prefix_miss_lsm": 800,
+    "binary_reject_kprobe": 550,
+    "binary_reject_fentry": 320,
+    "binary_reject_lsm": 370,
+    "hundred_vs_one_policy": 1.5,
+    "memory_first": 2_000_000,
+    "memory_further": 64_000,
+    "compile_200_seconds": 10,
 }
+STANDS = ("kprobe", "fentry", "lsm")
 
 
-def measure(parts: list[str]) -> dict[str, float]:
-    """Compile what the parts need, and run them in one machine."""
-    diagnostics = Diagnostics()
-    objects = compile_c(sensor_sources(), diagnostics)
+def run_in_guest(part: str, folder: Path, *, counts: bool = True) -> dict[str, float]:
+    """Run a function of :mod:`tests.bench.tracing_guest` on what is in a folder."""
+    sensor = compile_c(sensor_sources(), diagnostics := Diagnostics())
     if not diagnostics.ok:
         raise SystemExit(str(diagnostics.found))
-    with tempfile.TemporaryDirectory(prefix="lockgate-") as temporary:
-        folder = Path(temporary)
-        for name, content in objects.items():
-            (folder / name).write_bytes(content)
-        machine = Machine(KERNEL, shared=folder, counts_instructions=True)
-        command = (sys.executable, "-m", "tests.bench.tracing", "--guest", str(folder))
-        done = machine.run([*command, *parts], timeout=SECONDS)
+    (folder / "process.o").write_bytes(sensor["process.o"])
+    machine = Machine(KERNEL, shared=folder, counts_instructions=counts)
+    command = (sys.executable, "-m", "tests.bench.tracing_guest", part, str(folder))
+    root = Path(__file__).parent.parent.parent
+    done = machine.run(command, timeout=SECONDS, folder=root)
     if done.exit_code:
         raise SystemExit(done.output)
     figures: dict[str, float] = json.loads(done.output.splitlines()[-1])
     return figures
 
 
+def fork_exec_exit(folder: Path) -> dict[str, float]:
+    """Measure the sensor over many little processes."""
+    return run_in_guest("fork_exec_exit", folder)
+
+
+def sites(folder: Path) -> dict[str, float]:
+    """Measure policies on files at each stand, one and many."""
+    target = recorded(KERNEL)
+    probes = policies.without_trampolines(target)
+    generations: dict[str, tuple[Sequence[str], bool]] = {}
+    for stand in STANDS:
+        place = "lsm" if stand == "lsm" else "kprobe"
+        for name, text in (
+            ("file_prefix_miss", policies.miss),
+            ("file_prefix_match", policies.match),
+            ("binary_reject", policies.reject),
+        ):
+            generations[f"{name}_{stand}"] = [text(place)], stand == "kprobe"
+    shapes = range(policies.SHAPES)
+    generations |= {f"shape_{n}": ([policies.shaped(n)], False) for n in shapes}
+    generations["hundred"] = [policies.shaped(n) for n in range(100)], False
+    for name, (texts, is_probe) in generations.items():
+        policies.compile_policies(texts, probes if is_probe else target, folder / name)
+    found = run_in_guest("sites", folder)
+    figures = {n: v for n, v in found.items() if not n.startswith("shape_")}
+    ones = [found[f"shape_{n}"] for n in shapes]
+    figures["hundred_vs_one_policy"] = found["hundred"] / ones[0]
+    figures["hundred_vs_ten"] = found["hundred"] / statistics.mean(ones)
+    return figures
+
+
+def memory(folder: Path) -> dict[str, float]:
+    """Measure what one policy takes, and what each further one does."""
+    target = recorded(KERNEL)
+    for name, count in (("first", 1), ("many", 1 + FURTHER)):
+        texts = [policies.shaped(n) for n in range(count)]
+        policies.compile_policies(texts, target, folder / name)
+    found = run_in_guest("memory", folder, counts=False)
+    return {
+        "memory_first": found["first"],
+        "memory_further": (found["many"] - found["first"]) / FURTHER,
+    }
+
+
+def compile_many(_folder: Path) -> dict[str, float]:
+    """Compile many policies without a cache."""
+    target = recorded(KERNEL)
+    texts = [policies.shaped(number) for number in range(MANY)]
+    start = time.monotonic()
+    policies.compile_policies(texts, target, None)
+    return {f"compile_{MANY}_seconds": time.monotonic() - start}
+
+
+PARTS: Mapping[str, Callable[[Path], dict[str, float]]] = {
+    "fork_exec_exit": fork_exec_exit,
+    "sites": sites,
+    "memory": memory,
+    "compile": compile_many,
+}
+
+
 def main() -> int:
     """Measure and print; 1 where a figure is over its budget."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("-o", choices=("text", "json"), default="text", dest="form")
-    parser.add_argument("--guest", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
     options = parser.parse_args()
     parts = options.parts or list(PARTS)
     if unknown := set(parts) - PARTS.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    if options.guest:
-        found = {k: v for part in parts for k, v in PARTS[part](options.guest).items()}
-        print(json.dumps(found))
-        return 0
-    figures = measure(parts)
+    figures: dict[str, float] = {}
+    for part in parts:
+        with tempfile.TemporaryDirectory(prefix="lockgate-") as temporary:
+            figures |= PARTS[part](Path(temporary))
     if options.form == "json":
-        print(json.dumps({name: round(value) for name, value in figures.items()}))
+        print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
     else:
         for name, value in figures.items():
             budget = f"  (at most {BUDGETS[name]:,})" if name in BUDGETS else ""
-            print(f"{name:28}{value:10,.0f}{budget}")
+            print(f"{name:28}{value:12,.{0 if value >= 100 else 2}f}{budget}")
     return int(
         any(figures[name] > BUDGETS[name] for name in BUDGETS if name in figures)
     )

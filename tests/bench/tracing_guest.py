@@ -1,0 +1,279 @@
+"""The parts of the benchmark of tracing that run in the machine: sites on files, memory.
+
+A generation is loaded and armed by the runtime itself, and files are read with and without it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import re
+import statistics
+import struct
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.bpf import Map, MapType, Program
+from lockgate_runtime.bpf_object import Object
+from lockgate_runtime.errors import BpfError
+from lockgate_runtime.libbpf import bpf
+from lockgate_runtime.pins import Pins
+from lockgate_runtime.tracing import generation
+from lockgate_runtime.tracing.probes import attach_traced
+from lockgate_runtime.tracing.sensor import start_sensor
+from lockgate_runtime.tracing.sites import read_sites
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EMPTY_HOOK = 136
+READS, ROUNDS = 400, 7
+FILES = {
+    "": "/srv/one/file",
+    "_deep": "/srv/1/2/3/4/5/6/7/file",
+    "_mount": "/srv/mount/one/file",
+}
+"""Two directories deep, eight deep, and two deep below a mount."""
+_STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
+
+
+def prepare() -> Pins:
+    """Make the files and the mount."""
+    mount = Path("/srv/mount")
+    mount.mkdir(parents=True)
+    if os.system(f"mount -t tmpfs none {mount}"):  # noqa: S605  # our own words
+        raise SystemExit("no tmpfs")
+    for name in FILES.values():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"content")
+    pins = Pins(Path("/sys/fs/bpf/lockgate-bench"))
+    pins.create()
+    return pins
+
+
+@contextmanager
+def armed(pins: Pins, number: int, folder: Path) -> Iterator[list[Path]]:
+    """Put a generation in force; give the pins of its programs."""
+    sites = read_sites(folder / "sites.json")
+    generation.load(pins, number, 0, sites, folder)
+    generation.arm(pins, number, 0, sites)
+    programs = generation.tracing_folder(pins, number) / "programs"
+    try:
+        yield sorted(programs.glob("site_*"))
+    finally:
+        generation.remove(pins, number)
+
+
+def read_often(path: str) -> float:
+    """Read a byte of a file many times; return instructions for one."""
+    descriptor = os.open(path, os.O_RDONLY)
+    pread = os.pread
+    times = range(READS)
+    try:
+        start = time.monotonic_ns()
+        for _ in times:
+            pread(descriptor, 1, 0)
+        return (time.monotonic_ns() - start) / READS
+    finally:
+        os.close(descriptor)
+
+
+def bare() -> dict[str, float]:
+    """Return what reading each file costs without any program."""
+    gc.disable()
+    for path in FILES.values():
+        read_often(path)
+    return {
+        name: statistics.median(read_often(path) for _ in range(ROUNDS))
+        for name, path in FILES.items()
+    }
+
+
+def per_hit(
+    pins: Pins, number: int, folder: Path, without: dict[str, float]
+) -> dict[str, float]:
+    """Return what a generation adds to each hit, the empty hook's cost included."""
+    found = {}
+    with armed(pins, number, folder) as programs:
+        for name, path in FILES.items():
+            read_often(path)
+            hits = hits_of(programs, path)
+            if not hits:
+                raise SystemExit(f"{folder.name}: {path} hits nothing")
+            cost = statistics.median(read_often(path) for _ in range(ROUNDS))
+            found[name] = (cost - without[name]) / hits
+    return found
+
+
+def hits_of(programs: list[Path], path: str) -> int:
+    """Return how often one read hits the programs."""
+    _STATISTICS.write_text("1")
+    before = _runs(programs)
+    read_often(path)
+    after = _runs(programs)
+    _STATISTICS.write_text("0")
+    return round((after - before) / READS)
+
+
+def _runs(programs: list[Path]) -> int:
+    total = 0
+    for path in programs:
+        with Program.pinned(path) as program:
+            # struct bpf_prog_info: run_time_ns, run_cnt.
+            total += struct.unpack_from("=Q", program._information(232), 200)[0]
+    return total
+
+
+def sites(folder: Path) -> dict[str, float]:
+    """Measure every generation of the folder, each alone."""
+    pins = prepare()
+    start_sensor(pins, (folder / "process.o").read_bytes())
+    without = bare()
+    found = {}
+    for number, each in enumerate(sorted(folder.glob("*/sites.json")), start=1):
+        name = each.parent.name
+        costs = per_hit(pins, number, each.parent, without)
+        for place, cost in costs.items():
+            found[f"{name}{place}"] = cost
+    return found
+
+
+# ---------------------------------------------------------------- memory
+
+TASKS = 1000
+
+
+def memory(folder: Path) -> dict[str, float]:
+    """Return the bytes of all programs and maps but the ring: of one policy, of many more.
+
+    What the kernel says of itself in fdinfo; the rooms of processes are filled first.
+    """
+    pins = Pins(Path("/sys/fs/bpf/lockgate-bench"))
+    pins.create()
+    start_sensor(pins, (folder / "process.o").read_bytes())
+    with Map.pinned(pins.map("processes")) as processes:
+        for number in range(TASKS):
+            key = struct.pack("=I", (1 << 22) + number)
+            processes.set(key, bytes(processes.info.value_size))
+    found = {}
+    for number, name in enumerate(("first", "many"), start=1):
+        with armed(pins, number, folder / name):
+            found[name] = float(sum(locked().values()))
+    return found
+
+
+def locked() -> dict[tuple[str, int], int]:
+    """Return bytes by kind and number of every program and map that there is."""
+    found = {}
+    for kind, number, descriptor in _everything():
+        text = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+        os.close(descriptor)
+        size = re.search(r"^memlock:\s+(\d+)", text, re.M)
+        is_ring = re.search(rf"^map_type:\s+{MapType.RINGBUF}$", text, re.M)
+        if size and not is_ring:
+            found[kind, number] = int(size[1])
+    return found
+
+
+class _Command(IntEnum):
+    """Enum bpf_cmd: PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID."""
+
+    PROGRAM = 13
+    MAP = 14
+
+
+def _everything() -> Iterator[tuple[str, int, int]]:
+    """Yield kind, number and descriptor of every program and map of the machine."""
+    for command in _Command:
+        for number in range(1, 1 << 13):
+            attributes = bytearray(struct.pack("=III", number, 0, 0))
+            try:
+                yield command.name, number, bpf(command, attributes, "open")
+            except BpfError:
+                continue
+
+
+# ---------------------------------------------------------------- the sensor
+
+# An ELF file that ends at once: exit(0), by hand, so that exec itself costs little.
+_CODE = bytes.fromhex("31ffb83c0000000f05")
+
+
+def write_program(path: Path) -> None:
+    """Write a program that does nothing."""
+    base, start = 0x400000, 64 + 56
+    head = (b"\x7fELF\2\1\1", 2, 62, 1, base + start, 64, 0, 0, 64, 56, 1, 64, 0, 0)
+    size = start + len(_CODE)
+    segment = (1, 5, 0, base, base, size, size, 0x1000)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(
+        struct.pack("<16sHHIQQQIHHHHHH", *head)
+        + struct.pack("<IIQQQQQQ", *segment)
+        + _CODE
+    )
+    path.chmod(0o755)
+
+
+def spawn(program: Path, times: int) -> float:
+    """Run a program so often; return nanoseconds for one."""
+    words = [str(program), "first", "second", "third"]
+    start = time.monotonic_ns()
+    for _ in range(times):
+        os.waitpid(os.posix_spawn(words[0], words, {}), 0)
+    return (time.monotonic_ns() - start) / times
+
+
+def run_time(program: Program) -> tuple[int, int]:
+    """Return nanoseconds and runs, as the kernel counts them (struct bpf_prog_info)."""
+    time_spent, runs = struct.unpack_from("=QQ", program._information(232), 192)
+    return time_spent, runs
+
+
+def fork_exec_exit(folder: Path) -> dict[str, float]:
+    """Measure the sensor over many little processes."""
+    program = Path(tempfile.mkdtemp()) / "usr" / "nothing"
+    write_program(program)
+    os.chdir(program.parent)
+    names = ("process_fork", "process_exec", "process_exit")
+    gc.disable()
+    with Object(
+        "process", (folder / "process.o").read_bytes(), is_tracing=True
+    ) as sensor:
+        sensor.resize("events", 1 << 24)
+        sensor.load()
+        programs = {name: sensor.program(name) for name in names}
+        differences = []
+        for _ in range(10):
+            bare = spawn(program, 50)
+            links = [attach_traced(programs[name], name) for name in names]
+            spawn(program, 5)
+            differences.append(spawn(program, 50) - bare)
+            for link in links:
+                link.close()
+        _STATISTICS.write_text("1")
+        links = [attach_traced(programs[name], name) for name in names]
+        spawn(program, 10)
+        before = {name: run_time(programs[name]) for name in names}
+        spawn(program, 100)
+        figures = {}
+        for name in names:
+            spent, runs = run_time(programs[name])
+            figures[name] = (spent - before[name][0]) / (runs - before[name][1])
+    return {
+        "fork_exec_exit": sum(figures.values()) + EMPTY_HOOK * len(names),
+        **figures,
+        "fork_exec_exit_whole": statistics.median(differences),
+    }
+
+
+PARTS = {"fork_exec_exit": fork_exec_exit, "memory": memory, "sites": sites}
+
+
+if __name__ == "__main__":
+    print(json.dumps(PARTS[sys.argv[1]](Path(sys.argv[2]))))
