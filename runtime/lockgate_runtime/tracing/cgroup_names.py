@@ -7,7 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from lockgate_runtime.tracing.proc import CGROUPS
+from lockgate_runtime.tracing.proc import cgroup_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,15 +25,15 @@ _SHOWN_ID = 31
 class CgroupNames:
     """Names of cgroups by their ids (inode numbers below ``root``)."""
 
-    def __init__(self, root: Path = CGROUPS) -> None:
-        self._root = root
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root or cgroup_root()
         self._paths: dict[int, str] = {}
         self._read = -_AGE
 
     def find(self, number: int) -> dict[str, Any]:
         """Return what to add to a process: ``docker``, ``pod``, ``systemd_unit``."""
         path = self._paths.get(number)
-        if path is None and number:
+        if path is None and number and self._root:
             now = time.monotonic()
             if now - self._read >= _AGE:
                 self._read = now

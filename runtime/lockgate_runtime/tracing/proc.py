@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lockgate_runtime.tracing.layout import NAMESPACES
 
 PROC = Path("/proc")
-CGROUPS = Path("/sys/fs/cgroup")
 _TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _NO_LOGIN = (1 << 32) - 1
 _DELETED = " (deleted)"
@@ -35,6 +35,16 @@ class RunningProcess:
     namespaces: tuple[int, ...]
     path: str
     is_unlinked: bool
+
+
+@cache
+def cgroup_root() -> Path | None:
+    """Return where cgroups of version 2 are mounted; None where they are not."""
+    for line in _text(PROC / "self/mounts").splitlines():
+        _, place, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return Path(place)
+    return None
 
 
 def list_processes() -> list[int]:
@@ -116,10 +126,13 @@ def _read_stat(tgid: int) -> tuple[int, int] | None:
 
 
 def _read_cgroup(folder: Path) -> int:
+    root = cgroup_root()
+    if root is None:
+        return 0
     try:
         for line in _text(folder / "cgroup").splitlines():
             if line.startswith("0::"):
-                return (CGROUPS / line[4:]).stat().st_ino
+                return (root / line[4:]).stat().st_ino
     except OSError:
         pass
     return 0

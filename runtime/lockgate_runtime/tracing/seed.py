@@ -15,7 +15,7 @@ from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import BpfError
 from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.proc import (
-    CGROUPS,
+    cgroup_root,
     list_processes,
     read_process,
     read_start,
@@ -94,7 +94,9 @@ def pack_process(one: RunningProcess, starts: Mapping[int, int]) -> bytes:
 
 def seed_cgroups(cgroups: Map) -> None:
     """Add every cgroup of version 2 that the kernel has not added by itself."""
-    _seed_below(cgroups, CGROUPS, 0)
+    root = cgroup_root()
+    if root is not None:
+        _seed_below(cgroups, root, 0)
 
 
 def _seed_below(cgroups: Map, folder: Path, parent: int) -> None:
