@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -97,3 +98,20 @@ def be(pid: int) -> None:
     if child:
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status))
+
+
+def connect(host: str, port: int, own: str = "", own_port: int = 0) -> None:
+    """Begin a connection over TCP; that nobody listens does not matter."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if own:
+            one.bind((own, own_port))
+        with contextlib.suppress(ConnectionRefusedError):
+            one.connect((host, port))
+
+
+def send(host: str, port: int) -> None:
+    """Send a packet over UDP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.sendto(b"x", (host, port))

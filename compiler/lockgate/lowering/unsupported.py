@@ -29,6 +29,8 @@ STANDS = frozenset(
         Stand.TRACEPOINT,
         Stand.RAW_TRACEPOINT,
         Stand.UPROBE,
+        Stand.URETPROBE,
+        Stand.USDT,
     }
 )
 
@@ -42,6 +44,10 @@ TYPES = frozenset(
         ArgumentType.KIOCB,
         ArgumentType.LINUX_BINPRM,
         ArgumentType.NOP,
+        ArgumentType.SOCK,
+        ArgumentType.SOCKET,
+        ArgumentType.SKB,
+        ArgumentType.SOCKADDR,
     }
 ) - {ArgumentType.FD}
 
@@ -57,6 +63,15 @@ COMPARISONS = frozenset(
         Comparison.IN_RANGE,
         Comparison.MASK,
         Comparison.IN_MAP,
+        Comparison.SOURCE_PORT,
+        Comparison.SOURCE_PORT_PRIVILEGED,
+        Comparison.DESTINATION_PORT,
+        Comparison.DESTINATION_PORT_PRIVILEGED,
+        Comparison.SOURCE_ADDRESS,
+        Comparison.DESTINATION_ADDRESS,
+        Comparison.PROTOCOL,
+        Comparison.FAMILY,
+        Comparison.STATE,
     }
 )
 
@@ -66,6 +81,7 @@ ACTIONS = frozenset(
         ActionKind.NO_POST,
         ActionKind.SIGNAL,
         ActionKind.OVERRIDE,
+        ActionKind.SET,
     }
 )
 
@@ -86,7 +102,7 @@ def _missing(placement: Placement, hook: Hook) -> Iterator[str]:
     stand = placement.stand
     if stand not in STANDS:
         yield f"hooks of kind {stand.value if stand else 'none'}"
-    if hook.has_return and stand is not Stand.FEXIT:
+    if hook.has_return and stand not in (Stand.FEXIT, Stand.URETPROBE):
         yield "'return' where no trampoline sees the function return"
     if hook.return_action is not None:
         yield f"'returnArgAction: {hook.return_action.value}'"

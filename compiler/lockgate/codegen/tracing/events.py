@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.masks import mask_of, spell
 from lockgate.codegen.tracing.shape import JUDGED_TEXTS
-from lockgate.codegen.tracing.strings import read_call, text_type
+from lockgate.codegen.tracing.strings import read_call, read_socket_call, text_type
 from lockgate.ir.site import PATHS
+from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate_runtime.tracing.layout import VALUE_DATA, VALUE_RETURN
 
 if TYPE_CHECKING:
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
     from lockgate.codegen.tracing.readers import Reader
     from lockgate.ir.site import Site, SiteHook
+
+
+_SOCKETS = {
+    ArgumentType.SOCK: "add_socket(event, TRACING_TYPE_SOCKET, {place}, &socket)",
+    ArgumentType.SOCKET: "add_socket(event, TRACING_TYPE_SOCKET, {place}, &socket)",
+    ArgumentType.SKB: "add_socket(event, TRACING_TYPE_SKB, {place}, &socket)",
+    ArgumentType.SOCKADDR: "add_address(event, {place}, &socket)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,15 @@ def _lines(
         kind = "SIGNED" if value.reading.is_signed else "UNSIGNED"
         return [
             f"add_number(event, TRACING_TYPE_{kind}, {place}, value_{number}(context));"
+        ]
+    if value.type in _SOCKETS:
+        return [
+            "{",
+            "\tstruct socket_value socket;",
+            "",
+            f"\t{read_socket_call(site, number, '&socket')};",
+            f"\t{_SOCKETS[value.type].format(place=place)};",
+            "}",
         ]
     room = rooms.get(number, JUDGED_TEXTS)
     text = f"&texts->at[{room}]"

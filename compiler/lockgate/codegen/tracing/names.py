@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lockgate.codegen.tracing.operands import kept_values
 from lockgate.ir.placement import Stand
 from lockgate.ir.tracing import (
     KernelFunction,
@@ -15,6 +16,7 @@ from lockgate.ir.tracing import (
     UserProbe,
 )
 from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.user_places import probe_arguments, user_places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +33,11 @@ def print_sites(
 ) -> dict[str, Any]:
     """Return the values of ``sites.json``."""
     return {
-        "sites": [_site(site) for site in generation.sites],
+        # A site's number is its place here; what keeps calls for returns stands behind them.
+        "sites": [
+            *(_site(site) for site in generation.sites),
+            *(_call_site(site) for site in generation.sites if kept_values(site)),
+        ],
         "hooks": [_hook(hook, generation) for hook in generation.hooks],
         "policies": [
             {
@@ -66,12 +72,26 @@ def _site(site: Site) -> dict[str, Any]:
     if isinstance(place, UserFunction | UserProbe):
         found["binary"] = place.path
     if isinstance(place, UserFunction):
-        found["functions"] = list(place.symbols)
-        found["offsets"] = [*place.offsets, *place.addresses]
-        found["semaphores"] = list(place.reference_counters)
-    if site.stand is Stand.USDT and isinstance(place, UserProbe):
+        places = [each for each in user_places(place) if each.name in site.functions]
+        found["functions"] = [each.symbol for each in places if each.symbol]
+        found["offsets"] = [p.offset for p in places if p.offset is not None]
+        found["addresses"] = [p.address for p in places if p.address is not None]
+        found["semaphores"] = [each.counter for each in places if place.reference_counters]
+        found["digests"] = list(place.digests)
+        found["is_skipped_on_digest"] = place.is_skipped_on_digest
+    if isinstance(place, UserProbe):
         found["functions"] = [f"{place.provider}:{place.name}"]
+        found["arguments"] = [probe_arguments(name, place) for name in site.functions]
     return found
+
+
+def _call_site(site: Site) -> dict[str, Any]:
+    """Return the row of the program that sees the calls whose returns a site sees."""
+    return _site(site) | {
+        "program": f"{site.name}_call",
+        "stand": Stand.UPROBE.value,
+        "hooks": [],
+    }
 
 
 def _hook(hook: SiteHook, generation: Generation) -> dict[str, Any]:

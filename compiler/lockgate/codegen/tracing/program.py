@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING
 from lockgate.codegen.render import render
 from lockgate.codegen.tracing.events import shown_values
 from lockgate.codegen.tracing.masks import everyone, mask_of, spell
+from lockgate.codegen.tracing.operands import (
+    PROGRAMS,
+    RETURNS,
+    keep_lines,
+    set_call,
+    set_functions,
+)
 from lockgate.codegen.tracing.readers import declare_structures, render_readers
 from lockgate.codegen.tracing.shape import (
+    SOCKETS,
     TEXTS,
     ShapedDimension,
     shape_dimension,
     text_rooms,
 )
-from lockgate.codegen.tracing.strings import read_call
+from lockgate.codegen.tracing.strings import read_call, read_socket_call
 from lockgate.ir.placement import Stand
 from lockgate.ir.site import Facet
 from lockgate.ir.tracing_actions import ActionKind
 
 if TYPE_CHECKING:
-    from lockgate.ir.site import Dimension, Generation, Site, SiteSelector
+    from lockgate.ir.site import Dimension, Generation, Site, SiteHook, SiteSelector
     from lockgate.ir.tracing_actions import Action
     from lockgate.targets.target import Target
 
@@ -34,6 +42,8 @@ SECTIONS = {
     Stand.TRACEPOINT: "tp/{0}",
     Stand.RAW_TRACEPOINT: "raw_tp/{1}",
     Stand.UPROBE: "uprobe",
+    Stand.URETPROBE: "uretprobe",
+    Stand.USDT: "uprobe",
 }
 """Section names by stand: with the function, or what stands behind its last slash."""
 
@@ -75,6 +85,8 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
                 room = rooms[dimension.value]
                 read = read_call(site, dimension.value, reader, "text") or ""
                 found = replace(found, text=room)
+            if dimension.facet in SOCKETS:
+                read = read_socket_call(site, dimension.value)
             is_typed = str(reader.is_typed).lower()
             found = replace(found, is_typed=is_typed, read=read)
         shaped.append(found)
@@ -94,6 +106,7 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
         before=before,
         after=after,
         texts=bool(rooms),
+        sockets=sorted({d.value for d in before if d.kind == "socket"}),
         needs_process=any(d.facet in _PROCESS for d in site.dimensions),
         everyone=spell(everyone(len(site.selectors)), words),
         several=[
@@ -109,7 +122,10 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
         ),
         shows_texts=any("texts" in line for g in events for line in g.lines),
         has_function=len(site.functions) > 1,
-        flags="EVENT_IS_RETURN" if site.stand is Stand.FEXIT else "0",
+        flags="EVENT_IS_RETURN" if site.stand in RETURNS else "0",
+        is_program=site.stand in PROGRAMS,
+        kept=keep_lines(site),
+        setters=set_functions(site),
     )
 
 
@@ -117,7 +133,9 @@ def _ordered(
     site: Site, shaped: list[ShapedDimension]
 ) -> tuple[list[ShapedDimension], list[ShapedDimension], list[ShapedDimension]]:
     """Return what is asked before a room is taken, all that is declared, and the rest."""
-    before, declared, after = [], [], []
+    before: list[ShapedDimension] = []
+    declared: list[ShapedDimension] = []
+    after: list[ShapedDimension] = []
     for dimension, found in zip(site.dimensions, shaped, strict=True):
         if dimension.facet is Facet.PATH:
             top = replace(found, kind="top")
@@ -125,6 +143,10 @@ def _ordered(
             declared += [top, found]
             after.append(found)
             continue
+        if dimension.facet in SOCKETS and not any(
+            d.kind == "socket" and d.value == found.value for d in before
+        ):
+            before.append(replace(found, kind="socket"))
         if dimension.facet in _PROCESS and not any(d.kind == "process" for d in before):
             before.append(replace(found, kind="process"))
         declared.append(found)
@@ -158,9 +180,9 @@ def _deeds(site: Site) -> list[Deed]:
     found: dict[str, list[int]] = {}
     sources: dict[str, str] = {}
     for selector in site.selectors:
-        policy = hooks[selector.number].policy_number
+        hook = hooks[selector.number]
         for action in selector.actions:
-            call = _call(policy, action)
+            call = _call(hook, action)
             if call:
                 found.setdefault(call, []).append(selector.number)
                 sources.setdefault(call, action.span.place)
@@ -175,7 +197,10 @@ def _deeds(site: Site) -> list[Deed]:
     ]
 
 
-def _call(policy: int, action: Action) -> str:
+def _call(hook: SiteHook, action: Action) -> str:
+    policy = hook.policy_number
+    if action.kind is ActionKind.SET:
+        return set_call(hook, action)
     if action.kind in (ActionKind.SIGNAL, ActionKind.NOTIFY_ENFORCER) and action.signal:
         return f"send(&deeds, {policy}, {action.signal})"
     if action.kind is ActionKind.OVERRIDE:

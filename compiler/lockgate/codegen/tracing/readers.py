@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lockgate.codegen.tracing.operands import start_operand
 from lockgate.ir.placement import Stand, Step
 from lockgate.ir.site import Origin
 from lockgate.ir.tracing_arguments import ArgumentType
@@ -100,6 +101,8 @@ def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reade
 
 
 def _start(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
+    if value.reading.operand is not None:
+        return start_operand(site, value, value.reading.operand)
     if value.origin is Origin.DATA:
         return ["u64 at = (u64)bpf_get_current_task_btf();"]
     if value.origin is Origin.RETURN:

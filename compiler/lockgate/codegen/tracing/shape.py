@@ -41,11 +41,29 @@ BITS = frozenset({Facet.BITS, Facet.CAPABILITY})
 BINARIES = {Facet.BINARY: "binary", Facet.PARENT_BINARY: "parent_binary"}
 """Facets that are classes of a process, and the members of its record."""
 
+SOCKETS = {
+    Facet.PROTOCOL: "protocol",
+    Facet.FAMILY: "family",
+    Facet.STATE: "state",
+    Facet.SOURCE_PORT: "source_port",
+    Facet.DESTINATION_PORT: "destination_port",
+    Facet.SOURCE_ADDRESS: "source",
+    Facet.DESTINATION_ADDRESS: "destination",
+}
+"""Facets of sockets, and the members of struct socket_value."""
+
+ADDRESSES = frozenset({Facet.SOURCE_ADDRESS, Facet.DESTINATION_ADDRESS})
+"""Facets that are addresses and collapse to prefixes."""
+
 TEXTS = frozenset({Facet.TEXT, Facet.PATH})
 """Facets that are strings."""
 
 JUDGED_TEXTS = 5
 """Strings of one site that can be judged: the rooms of rooms.h but the last."""
+
+
+INLINE_INTERVALS = 8
+"""Intervals that a program looks through in its own text; more have a function of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class ShapedDimension:
     room: int = 0
     steps: list[int] = field(default_factory=list)
     tests: list[ShapedTest] = field(default_factory=list)
+    is_large: bool = False
     is_costly: bool = False
     is_anchored: bool = False
     is_typed: str = "false"
@@ -98,6 +117,8 @@ def table_kind(dimension: Dimension) -> str:
         return "bits"
     if facet in BINARIES:
         return "binary"
+    if facet in ADDRESSES:
+        return "address"
     return "text" if facet in TEXTS else facet.value
 
 
@@ -152,11 +173,12 @@ def shape_dimension(
         expression=_expression(dimension, site),
         room=room,
         steps=_halves(room) if kind == "number" else [],
+        is_large=room > INLINE_INTERVALS,
         tests=tests,
         is_costly=dimension.value is not None
         and bool(site.values[dimension.value].reading.steps),
         is_anchored=_is_anchored(dimension),
-        member=BINARIES.get(dimension.facet, ""),
+        member=(BINARIES | SOCKETS).get(dimension.facet, ""),
     )
 
 
@@ -208,5 +230,7 @@ def _expression(dimension: Dimension, site: Site) -> str:
         return "bpf_get_current_pid_tgid() >> 32"
     if dimension.value is None:
         return ""
+    if dimension.facet in SOCKETS:
+        return f"socket_{dimension.value}.{SOCKETS[dimension.facet]}"
     value = f"value_{dimension.value}(context)"
     return f"{value} ^ 1ULL << 63" if is_signed(dimension, site) else value

@@ -1,4 +1,4 @@
-"""Strings and paths: the C call that reads one into its room."""
+"""Strings, paths and sockets: the C call that reads one."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ def read_call(site: Site, number: int, reader: Reader, text: str) -> str | None:
     if value.type in _READ_AS_BYTES:
         return f"read_bytes({text}, {at}, {_size(site, number)})"
     return None
+
+
+def read_socket_call(site: Site, number: int, to: str | None = None) -> str:
+    """Return the call that reads a socket, packet or address into its common form."""
+    word = {
+        ArgumentType.SOCK: "read_sock",
+        ArgumentType.SOCKET: "read_socket",
+        ArgumentType.SKB: "read_skb",
+        ArgumentType.SOCKADDR: "read_sockaddr",
+    }[site.values[number].type]
+    return f"{word}({to or f'&socket_{number}'}, value_{number}(context))"
 
 
 def _size(site: Site, number: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import build_automaton
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
     from lockgate.codegen.tracing.classes import Classes
     from lockgate.ir.site import Dimension, Generation, Site
+
+
+Network = IPv4Network | IPv6Network
+_EVERY: dict[int, Network] = {4: IPv4Network((0, 0)), 6: IPv6Network((0, 0))}
+"""By version the prefix that every address has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ def site_tables(site: Site, classes: Classes) -> Iterator[Table]:
             yield _bits(number, dimension, site)
         elif kind == "binary":
             yield _binaries(number, dimension, site, classes)
+        elif kind == "address":
+            yield from _networks(number, dimension, site)
         elif kind == "text":
             yield from _texts(number, dimension, site)
 
@@ -181,6 +189,49 @@ def _binaries(number: int, dimension: Dimension, site: Site, classes: Classes) -
         b"".join(pack(row, site.words) for row in rows),
         text=(title(dimension, site), *lines),
     )
+
+
+def _networks(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
+    """Yield the tries: each prefix with who asks for it or for one that it is in."""
+    for version, bits in ((4, 32), (6, 128)):
+        found: set[Network] = {
+            network
+            for test in dimension.tests
+            for network in test.networks
+            if network.version == version
+        }
+        found.add(_EVERY[version])
+        keys, rows, lines = b"", b"", [title(dimension, site)]
+        for network in sorted(found, key=_order):
+            matched = mask_of(
+                test.selector
+                for test in dimension.tests
+                if any(_is_inside(network, other) for other in test.networks)
+            )
+            row = allowed(dimension, matched, everyone(len(site.selectors)))
+            keys += struct.pack("<I", network.prefixlen)
+            keys += network.network_address.packed[: bits // 8]
+            rows += pack(row, site.words)
+            lines.append(f"{network}: {_spell(row)}")
+        yield Table(
+            site.name,
+            f"networks_v{version}_{site.number}_{number}",
+            len(found),
+            rows,
+            keys,
+            tuple(lines),
+            is_hash=True,
+        )
+
+
+def _order(network: Network) -> tuple[int, int]:
+    return int(network.network_address), network.prefixlen
+
+
+def _is_inside(inner: Network, outer: Network) -> bool:
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)
 
 
 def _texts(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
