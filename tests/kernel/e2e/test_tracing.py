@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import subprocess
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lockgate_runtime.bpf import Map
 from lockgate_runtime.pins import Pins, list_folder
+from lockgate_runtime.tracing.layout import PROCESS
 from tests.kernel.e2e.bundles import Allow, Pod
 from tests.kernel.e2e.network import IS_EMULATED
 from tests.kernel.e2e.stage import Stage
@@ -119,6 +124,38 @@ def test_processes_are_classified_before_hooks_are_attached(
     assert hits_of(network.root, 2)[CLASS] == 2002
 
 
+def test_processes_are_classified_when_they_execute(
+    network: Network, first: Path, second: Path
+) -> None:
+    """By the generations that are armed, whichever of the two places they have."""
+    network.apply(first)
+    _, place = classes_of_a_child(network)
+    assert place == 1001, "the first generation is in place 1"
+    within = 60
+    network.apply(second, "--confirm-within", f"{within}s")
+    assert classes_of_a_child(network) == (1002, 1001)
+    network.run("confirm")
+    assert classes_of_a_child(network)[0] == 1002
+
+
+def classes_of_a_child(network: Network) -> tuple[int, ...]:
+    """Execute something; return its classes by place, once it has any."""
+    with subprocess.Popen(["/bin/sleep", "30"]) as child:
+        try:
+            with Map.pinned(Pins(network.root).map("processes")) as processes:
+                for _ in range(100):
+                    value = processes.get(struct.pack("=I", child.pid))
+                    classes = PROCESS.unpack(value)["binary"] if value else b""
+                    # A fork has its parent's classes, which user space gave (2000 and more).
+                    found = struct.unpack("=2I", bytes(classes)) if classes else ()
+                    if any(1000 < one < 2000 for one in found):
+                        return found
+                    time.sleep(0.02)
+        finally:
+            child.kill()
+    return ()
+
+
 def test_confirmed_or_fallen_back(network: Network, first: Path, second: Path) -> None:
     """Until it is confirmed both are attached; when the time is up, the old one acts."""
     network.apply(first)
@@ -135,6 +172,42 @@ def test_confirmed_or_fallen_back(network: Network, first: Path, second: Path) -
     network.run("confirm")
     assert acting(network.root) == [3]
     assert links(network) == [3]
+
+
+def test_swapped_under_load(network: Network, first: Path, second: Path) -> None:
+    """While bundles are exchanged each call is counted by one generation.
+
+    Old and new program of a hook run one after the other, and the slot may be written between
+    the two: at most one call a swap, on each CPU, may be counted twice or not at all.
+    """
+    network.apply(first)
+    before = hits_of(network.root, 1)[HITS]
+    calls, stopping = 0, threading.Event()
+
+    def call() -> None:
+        nonlocal calls
+        while not stopping.is_set():
+            os.getsid(os.getpid())
+            calls += 1
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    counted: dict[int, int] = {}
+    swaps = 2 if IS_EMULATED else 6
+    try:
+        for number in range(swaps):
+            network.apply(first if number % 2 else second)
+            for generation in Pins(network.root).generation_numbers():
+                found = hits_of(network.root, generation)
+                counted |= {generation: found[HITS]} if found else {}
+    finally:
+        stopping.set()
+        caller.join()
+    last = max(counted)
+    counted[last] = hits_of(network.root, last)[HITS]
+    assert len(counted) == 1 + swaps
+    assert all(counted.values()), "each was in force"
+    assert abs(sum(counted.values()) - before - calls) <= swaps
 
 
 def test_killed_at_each_step_one_policy_acts(
