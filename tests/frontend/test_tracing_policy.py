@@ -185,6 +185,7 @@ def test_macros_are_put_in_place() -> None:
     assert found.binaries[0].comparison is Comparison.POSTFIX
     assert (found.pids[0].is_negated, found.pids[0].follows_forks) == (True, True)
     assert not found.is_unconditional
+    assert found.span.place == "policy.yaml:11:7"
 
 
 # ---------------------------------------------------------------- filters

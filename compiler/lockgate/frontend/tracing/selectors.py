@@ -120,7 +120,7 @@ def _join(selector: HookSelector, macro: HookSelector) -> HookSelector:
     joined = {
         field.name: getattr(selector, field.name) + getattr(macro, field.name)
         for field in dataclass_fields(HookSelector)
-        if isinstance(getattr(selector, field.name), tuple)
+        if isinstance(getattr(selector, field.name), tuple) and field.name != "span"
     }
     if selector.workloads.is_everything:
         joined["workloads"] = macro.workloads
