@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.tracing.compact import print_event
 from lockgate_runtime.tracing.export_filters import event_name
-from lockgate_runtime.tracing.render import dumps
+from lockgate_runtime.tracing.json_text import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable

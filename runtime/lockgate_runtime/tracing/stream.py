@@ -18,10 +18,12 @@ from lockgate_runtime.observe.ring import Ring
 from lockgate_runtime.pins import boot_time
 from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.cgroup_names import CgroupNames
+from lockgate_runtime.tracing.frames import Hooks
+from lockgate_runtime.tracing.json_text import dumps
 from lockgate_runtime.tracing.proc import PROC, read_command
 from lockgate_runtime.tracing.process_cache import ProcessCache
 from lockgate_runtime.tracing.records import RecordError, decode_record, is_tracing
-from lockgate_runtime.tracing.render import Hooks, Renderer, dumps, losses_line
+from lockgate_runtime.tracing.render import Renderer, losses_line
 from lockgate_runtime.tracing.sites import SITES
 from lockgate_runtime.tracing.symbols import Symbols
 from lockgate_runtime.tracing.times import timestamp
