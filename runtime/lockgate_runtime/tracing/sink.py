@@ -18,8 +18,8 @@ _MINUTE = 60.0
 class Sink:
     """Standard output; a context manager."""
 
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
 
     def write(self, lines: list[str]) -> None:
         """Write lines, and let them be seen."""
