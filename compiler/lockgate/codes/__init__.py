@@ -27,6 +27,7 @@ from lockgate.codes import (
     tracing_events,
     tracing_loading,
     tracing_sites,
+    tracing_user,
     unenforced,
     verifying,
 )
@@ -46,6 +47,7 @@ _PARTS = (
     unenforced.EXPLANATIONS,
     tracing.EXPLANATIONS,
     tracing_sites.EXPLANATIONS,
+    tracing_user.EXPLANATIONS,
     bundling.EXPLANATIONS,
     compiling.EXPLANATIONS,
     flows.EXPLANATIONS,

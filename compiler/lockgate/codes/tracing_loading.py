@@ -93,6 +93,15 @@ EXPLANATIONS = (
         cure="Apply its bundle again instead.",
     ),
     Explanation(
+        "E5150",
+        "another-binary",
+        "a binary is not the one that a policy names",
+        cause="The policy names the binary by 'binaryDigests', and the file on this node has none "
+        "of them: it was replaced, or updated.",
+        cure="Install that binary, or write the digest of this one (sha256sum, or readelf -n for a "
+        "build-id); `ignore: {digestVerificationFailure: true}` passes over others.",
+    ),
+    Explanation(
         "E5149",
         "unknown-tracing-policy",
         "no tracing policy in force has this name",

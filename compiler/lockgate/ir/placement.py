@@ -31,6 +31,7 @@ class Stand(Enum):
     TRACEPOINT = "tracepoint"
     RAW_TRACEPOINT = "raw_tracepoint"
     UPROBE = "uprobe"
+    URETPROBE = "uretprobe"
     USDT = "usdt"
     LOADER = "loader"
 
@@ -61,13 +62,32 @@ class PathStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Operand:
+    """Where a value is while a program of user space is stopped.
+
+    The sum of ``constant``, the register ``base``, and ``scale`` times the register ``index`` is
+    the value, or where ``is_memory`` its address.  Registers are members of ``struct pt_regs``,
+    empty for none.  ``size`` is in bytes; ``shift`` is how many bits of the register stand below.
+    """
+
+    base: str = ""
+    constant: int = 0
+    index: str = ""
+    scale: int = 1
+    is_memory: bool = False
+    size: int = 8
+    is_signed: bool = False
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How one argument is read on this target.
 
     ``type`` is the declared one, or what AUTO turned out to be.  ``size`` is in bytes where the
     value is a number; ``steps`` lead from the argument to it; ``spelling`` is C's name of the
     argument's own type.  ``is_pointer``: where the steps end there is a pointer to the value.
-    ``offset`` is that of a tracepoint's field.
+    ``offset`` is that of a tracepoint's field, ``operand`` says where a program has its value.
     """
 
     type: ArgumentType
@@ -77,6 +97,7 @@ class Reading:
     spelling: str = ""
     is_pointer: bool = False
     offset: int = 0
+    operand: Operand | None = None
 
 
 @dataclass(frozen=True, slots=True)

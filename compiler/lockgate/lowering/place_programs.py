@@ -1,24 +1,56 @@
-"""Programs in user space: their functions, and the probes that they bring."""
+"""Programs in user space: their functions, and the probes that they bring.
+
+Each symbol, offset or address is a place of its own, so that policies that share one meet there.
+A probe is split by where its notes say that the arguments are: at each of these its program
+reads other registers.  The file must be here, as it is on the node; what is attached is
+looked up again there.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.ir.placement import Placement, Result, Stand
+from lockgate.diagnostics import did_you_mean
+from lockgate.ir.placement import Operand, Placement, Reading, Result, Stand
 from lockgate.ir.tracing import UserFunction
 from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.tracing_arguments import ArgumentType, Source
+from lockgate.ir.user_places import probe_name, user_places
 from lockgate.lowering.deeds import actions_of, other_hooks
-from lockgate.lowering.parameters import untyped
+from lockgate.lowering.parameters import read_data, untyped
+from lockgate.lowering.probe_arguments import ProbeArgumentError, parse_probe_arguments
+from lockgate.lowering.readings import SIZES
 from lockgate.lowering.refusal import RefusalError
+from lockgate.lowering.registers import ARGUMENTS, RETURNED, find_register
+from lockgate_runtime.tracing.elf import Binary, ElfError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lockgate.ir.tracing import Hook, TracingPolicy, UserProbe
+    from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Target
+    from lockgate_runtime.tracing.elf import UserProbe as Note
 
 _OVERRIDES = frozenset(
     {ActionKind.OVERRIDE, ActionKind.OVERRIDE_REGISTERS, ActionKind.OVERRIDE_CALL}
 )
+_BY_SIZE = {
+    found: kind
+    for kind, found in SIZES.items()
+    if kind.value in ("int8", "uint8", "int16", "uint16", "int", "uint32", "long")
+} | {(8, False): ArgumentType.UINT64}
+_TYPES = frozenset(
+    {
+        *SIZES,
+        ArgumentType.STRING,
+        ArgumentType.CHAR_BUF,
+        ArgumentType.NOP,
+    }
+) - {ArgumentType.FD, ArgumentType.SYSCALL64}
+"""What a program of user space can give; all others are structures of the kernel."""
 
 
 def place_program(
@@ -27,27 +59,224 @@ def place_program(
     target: Target,
     place: UserFunction | UserProbe,
     asked: str,
-) -> Placement:
+) -> Iterator[Placement]:
     """Place a hook in a program of user space, which must be a file here."""
     if not target.hooks.get("uprobe"):
         raise RefusalError("E3109", "uprobes do not work", other_hooks(target))
+    if target.machine not in ARGUMENTS:
+        reason = f"registers of {target.machine} are not known"
+        raise RefusalError("E3131", reason, "x86_64 and aarch64 are")
     for action in actions_of(hook):
         if action.kind in _OVERRIDES:
             reason = "no program may change what another program calls or returns here"
             raise RefusalError("E3125", reason, "send a signal instead")
-    if not Path(place.path).exists():
-        reason = f"there is no file {place.path} here"
-        raise RefusalError("E3130", reason, "correct 'path'")
-    stand = Stand.UPROBE if isinstance(place, UserFunction) else Stand.USDT
-    arguments = tuple(untyped(argument, place.path) for argument in hook.arguments)
-    function = asked.split(":", 1)[1]
-    return Placement(
-        policy,
-        hook,
-        target.name,
-        asked,
-        Result.ATTACHED,
-        stand,
-        function,
-        arguments=arguments,
+    binary = _open(place.path)
+    placement = Placement(policy, hook, target.name, asked, Result.ATTACHED)
+    if isinstance(place, UserFunction):
+        yield from _functions(placement, place, binary, target)
+    else:
+        yield from _probes(placement, place, binary, target)
+
+
+def _open(path: str) -> Binary:
+    try:
+        return Binary(Path(path).read_bytes())
+    except FileNotFoundError:
+        reason = f"there is no file {path} here"
+        raise RefusalError("E3130", reason, "correct 'path'") from None
+    except (OSError, ElfError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        reason = f"{path} cannot be read as a program: {why}"
+        raise RefusalError("E3130", reason, "correct 'path'") from None
+
+
+# ---------------------------------------------------------------- functions
+
+
+def _functions(
+    placement: Placement, place: UserFunction, binary: Binary, target: Target
+) -> Iterator[Placement]:
+    hook = placement.hook
+    registers = ARGUMENTS[target.machine]
+    arguments = tuple(
+        _argument(a, place.path, registers, target) for a in hook.arguments
     )
+    data = _read_data(hook, target)
+    returned = None
+    if hook.returned is not None:
+        _check_type(hook.returned, "what is returned")
+        returned = untyped(hook.returned, place.path)
+    for each in user_places(place):
+        try:
+            if each.symbol:
+                binary.function(each.symbol)
+            if each.address is not None:
+                binary.file_offset(each.address)
+        except ElfError as error:
+            reason = f"{place.path} has no such place: {error}"
+            names = sorted(
+                {name.decode(errors="replace") for name in binary.functions()}
+            )
+            near = did_you_mean(each.symbol, names) if each.symbol else ""
+            cure = near or f"see readelf -Ws {place.path}"
+            raise RefusalError("E3160", reason, cure) from None
+        yield Placement(
+            placement.policy,
+            hook,
+            target.name,
+            placement.asked,
+            placement.result,
+            Stand.URETPROBE if hook.has_return else Stand.UPROBE,
+            each.name,
+            arguments=arguments,
+            data=data,
+            returned=returned
+            and Reading(
+                returned.type,
+                returned.size,
+                returned.is_signed,
+                operand=Operand(RETURNED[target.machine]),
+            ),
+        )
+
+
+def _argument(
+    argument: Argument, path: str, registers: tuple[str, ...], target: Target
+) -> Reading:
+    where = f"argument {argument.index}"
+    _check_type(argument, where)
+    if argument.source is Source.PT_REGS:
+        return _read_register(argument, where, target)
+    if argument.source is Source.CURRENT_TASK:
+        reason = f"{where} is read from current_task"
+        raise RefusalError("E3114", reason, "move it to 'data'")
+    found = untyped(argument, path)
+    if argument.index >= len(registers):
+        reason = f"only the first {len(registers)} arguments are in registers"
+        raise RefusalError("E3113", reason, "take it out")
+    operand = Operand(registers[argument.index])
+    return Reading(found.type, found.size, found.is_signed, operand=operand)
+
+
+def _read_data(hook: Hook, target: Target) -> tuple[Reading, ...]:
+    """Return how 'data' is read: from registers, or from the task."""
+    found = []
+    for place, argument in enumerate(hook.data):
+        if argument.source is Source.PT_REGS:
+            where = f"data {place}"
+            _check_type(argument, where)
+            found.append(_read_register(argument, where, target))
+        else:
+            found += read_data(replace(hook, data=(argument,)), target)
+    return tuple(found)
+
+
+def _read_register(argument: Argument, where: str, target: Target) -> Reading:
+    name = ".".join(argument.resolve)
+    register = find_register(name, target.machine)
+    if register is None:
+        reason = f"{where}: {target.machine} has no register '{name}'"
+        cure = "write one of it, such as " + (
+            "rdi or eax" if target.machine == "x86_64" else "x0 or w0"
+        )
+        raise RefusalError("E3115", reason, cure)
+    operand = Operand(register.member, size=register.size, shift=register.shift)
+    return _typed(argument, operand)
+
+
+def _typed(argument: Argument, operand: Operand) -> Reading:
+    """Return how an operand is read: as what it was declared, else as what it is."""
+    kind = argument.type
+    if kind is ArgumentType.AUTO:
+        kind = _BY_SIZE[operand.size, operand.is_signed]
+    size, is_signed = SIZES.get(kind, (0, False))
+    return Reading(kind, size, is_signed, operand=operand)
+
+
+def _check_type(argument: Argument, where: str) -> None:
+    kind = argument.type
+    if kind not in (*_TYPES, ArgumentType.AUTO):
+        reason = f"{where}: a program of user space has no {kind.value}"
+        raise RefusalError("E3114", reason, "read a number or a string")
+
+
+# ---------------------------------------------------------------- static probes
+
+
+def _probes(
+    placement: Placement, place: UserProbe, binary: Binary, target: Target
+) -> Iterator[Placement]:
+    hook = placement.hook
+    known = _notes(binary, place)
+    texts = {p.arguments for p in known if (p.provider, p.name) == _names(place)}
+    if not texts:
+        names = sorted({f"{probe.provider}:{probe.name}" for probe in known})
+        reason = f"{place.path} has no probe {place.provider}:{place.name}"
+        cure = did_you_mean(f"{place.provider}:{place.name}", names)
+        cure = cure or f"see readelf -n {place.path}"
+        raise RefusalError("E3160", reason, cure)
+    data = _read_data(hook, target)
+    for text in sorted(texts):
+        yield Placement(
+            placement.policy,
+            hook,
+            target.name,
+            placement.asked,
+            placement.result,
+            Stand.USDT,
+            probe_name(place, text),
+            arguments=_read_operands(hook, place, text, target.machine),
+            data=data,
+        )
+
+
+def _notes(binary: Binary, place: UserProbe) -> list[Note]:
+    try:
+        return list(binary.probes())
+    except ElfError as error:
+        reason = f"{place.path} has notes that cannot be read: {error}"
+        raise RefusalError("E3160", reason, f"see readelf -n {place.path}") from None
+
+
+def _names(place: UserProbe) -> tuple[str, str]:
+    return place.provider, place.name
+
+
+def _read_operands(
+    hook: Hook, place: UserProbe, text: str, machine: str
+) -> tuple[Reading, ...]:
+    """Return how the arguments of a probe are read where its note has this text."""
+    if not hook.arguments:
+        return ()
+    try:
+        operands = parse_probe_arguments(text, machine)
+    except ProbeArgumentError as error:
+        reason = f"{place.name} has an argument at '{error}', which no program can read"
+        cure = (
+            "build the program with this argument in a register of numbers or in memory"
+        )
+        raise RefusalError("E3161", reason, cure) from None
+    found = []
+    for argument in hook.arguments:
+        where = f"argument {argument.index} of {place.name}"
+        if argument.index >= len(operands):
+            reason = f"{place.name} has {len(operands)} arguments: no {where}"
+            raise RefusalError("E3113", reason, "correct the index")
+        _check_type(argument, where)
+        if argument.resolve:
+            reason = f"{where} has no types here, so that 'resolve' leads nowhere"
+            raise RefusalError("E3114", reason, "take 'resolve' out")
+        found.append(_typed(argument, operands[argument.index]))
+    for action in actions_of(hook):
+        if action.kind is ActionKind.SET and action.argument is not None:
+            _check_set(operands[hook.arguments[action.argument].index], place, text)
+    return tuple(found)
+
+
+def _check_set(operand: Operand, place: UserProbe, text: str) -> None:
+    if operand.is_memory:
+        return
+    what = "a register" if operand.base else "a constant"
+    reason = f"'Set' on {what}: {place.name} has its arguments at '{text}'"
+    cure = "let the program keep it in memory (volatile), or send a signal instead"
+    raise RefusalError("E3162", reason, cure)

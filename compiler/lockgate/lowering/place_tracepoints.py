@@ -17,6 +17,7 @@ from lockgate.lowering.deeds import (
 from lockgate.lowering.parameters import read_data, untyped
 from lockgate.lowering.readings import SIZES, read_argument
 from lockgate.lowering.refusal import RefusalError
+from lockgate.lowering.syscall_lists import resolve_lists
 from lockgate.targets.btf import Kind
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def place_tracepoint(
         reason = "a tracepoint only tells: nothing can be denied there"
         raise RefusalError("E3120", reason, deniable(place.event, target))
     check_notified(hook)
+    hook = resolve_lists(policy, hook, target)
     if place.is_raw:
         arguments, stand = _read_raw(hook, target, place), Stand.RAW_TRACEPOINT
     else:

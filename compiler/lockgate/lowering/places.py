@@ -50,24 +50,30 @@ def place_policy(policy: TracingPolicy, target: Target) -> Iterator[Placement]:
                 )
                 yield _refused(policy, hook, target, _asked(hook), refusal)
             for function in functions:
-                yield _place(policy, hook, target, function)
+                yield from _place(policy, hook, target, function)
         else:
-            yield _place(policy, hook, target, None)
+            yield from _place(policy, hook, target, None)
 
 
 def _place(
     policy: TracingPolicy, hook: Hook, target: Target, function: KernelFunction | None
-) -> Placement:
+) -> list[Placement]:
+    """Return where a hook stands: at one place, or at several of a program of user space."""
     asked = _asked(hook, None if function is None else symbol(function, target))
     try:
-        placement = _find_place(policy, hook, target, function, asked)
-        refuse_unsupported(placement)
+        place = hook.place
+        if isinstance(place, UserFunction | UserProbe):
+            placements = list(place_program(policy, hook, target, place, asked))
+        else:
+            placements = [_find_place(policy, hook, target, function, asked)]
+        for placement in placements:
+            refuse_unsupported(placement)
     except RefusalError as refusal:
-        return _refused(policy, hook, target, asked, refusal)
+        return [_refused(policy, hook, target, asked, refusal)]
     except ReadingError as error:
         why = RefusalError(error.code, error.reason, error.suggestion)
-        return _refused(policy, hook, target, asked, why)
-    return placement
+        return [_refused(policy, hook, target, asked, why)]
+    return placements
 
 
 def _find_place(
@@ -83,8 +89,6 @@ def _find_place(
         return place_tracepoint(policy, hook, target, hook.place, asked)
     if isinstance(hook.place, LsmHook):
         return place_lsm(policy, hook, target, hook.place, asked)
-    if isinstance(hook.place, UserFunction | UserProbe):
-        return place_program(policy, hook, target, hook.place, asked)
     return Placement(
         policy, hook, target.name, asked, Result.ATTACHED, Stand.LOADER, "loader"
     )

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.errors import NodeError
 from lockgate_runtime.kernel_constants import ProgramType
 from lockgate_runtime.target.facts import mount_tracing
 from lockgate_runtime.target.hooks import attaches_many_kprobes
 from lockgate_runtime.tracing import probes
-from lockgate_runtime.tracing.elf import Binary, ElfError
+from lockgate_runtime.tracing.binaries import find_places, fits_digest, is_at_several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +32,7 @@ def uses_multi(site: Site) -> bool:
     if site.stand in ("kprobe", "kretprobe"):
         return attaches_many_kprobes()
     if site.stand in ("uprobe", "uretprobe", "usdt"):
-        return len(_names_or_offsets(site)) > 1 and _has_uprobe_multi()
+        return is_at_several(site) and _has_uprobe_multi()
     return False
 
 
@@ -78,7 +76,9 @@ def _attach_uprobes(site: Site, binary: str, program: Program) -> Iterator[Link]
     # The section of such a program is "uprobe" for a usdt too: where it is "usdt", libbpf
     # since 1.3 makes it one for multi links only, whatever was set.
     is_return = site.stand == "uretprobe"
-    places = _places(site, binary)
+    if not fits_digest(site, binary):
+        return
+    places = find_places(site, binary)
     if uses_multi(site):
         yield probes.attach_uprobes(
             program,
@@ -97,43 +97,6 @@ def _attach_uprobes(site: Site, binary: str, program: Program) -> Iterator[Link]
             counter=counter,
             cookie=number,
         )
-
-
-def _names_or_offsets(site: Site) -> tuple[object, ...]:
-    return site.offsets or site.functions
-
-
-def _places(site: Site, path: str) -> list[tuple[int, int]]:
-    """Return (offset, counter) of each place; E5146 where the binary does not have it."""
-    if site.offsets:
-        counters = site.semaphores or (0,) * len(site.offsets)
-        return list(zip(site.offsets, counters, strict=True))
-    try:
-        binary = Binary(Path(path).read_bytes())
-        # A place may be written with its file, as in a report: ``/bin/bash:readline``.
-        names = [name.removeprefix(f"{path}:") for name in site.functions]
-        if site.stand != "usdt":
-            return [(binary.function(symbol), 0) for symbol in names]
-        wanted = set(names)
-        found = [
-            (probe.offset, probe.semaphore)
-            for probe in binary.probes()
-            if f"{probe.provider}:{probe.name}" in wanted
-        ]
-    except (ElfError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise _no_place(path, str(reason)) from None
-    if not found:
-        raise _no_place(path, f"it has no probe {', '.join(sorted(wanted))}")
-    return found
-
-
-def _no_place(path: str, reason: str) -> NodeError:
-    return NodeError(
-        "E5146",
-        f"cannot attach to {path}: {reason}; nothing was changed",
-        "install the binary that the policy was compiled for, or correct the policy",
-    )
 
 
 @cache

@@ -67,6 +67,10 @@ class Binary:
                 return self.file_offset(value)
         raise ElfError(f"it has no function {symbol}")
 
+    def functions(self) -> Iterator[bytes]:
+        """Yield the names of its functions."""
+        return (name for name, _ in self._functions())
+
     def probes(self) -> Iterator[UserProbe]:
         """Yield the statically defined probes, in the order of the notes."""
         sections = list(self._sections())
@@ -75,6 +79,17 @@ class Binary:
             if section.type == _NOTE and section.name == ".note.stapsdt":
                 notes = self.content[section.offset : section.offset + section.size]
                 yield from self._read_notes(notes, base)
+
+    def build_id(self) -> str:
+        """Return the identity that the linker gave it, in hexadecimal; "" for none."""
+        for section in self._sections():
+            if section.name == ".note.gnu.build-id":
+                name_size, size = struct.unpack_from(
+                    "=II", self.content, section.offset
+                )
+                at = section.offset + 12 + _padded(name_size)
+                return self.content[at : at + size].hex()
+        return ""
 
     def file_offset(self, address: int) -> int:
         """Turn an address into a place in the file; ElfError where nothing is mapped."""

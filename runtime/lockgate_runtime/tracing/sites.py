@@ -31,9 +31,11 @@ class SitesError(Exception):
 class Site:
     """One program and the functions (or places in a binary) that it is attached to.
 
-    ``offsets`` are places in the file ``binary``, ``semaphores`` the counters that belong to
-    them (0 for none).  A uprobe without offsets names symbols as ``functions``, a usdt without
-    them its probe, ``provider:name``: both are looked up in the binary when it is attached.
+    A uprobe names symbols as ``functions``, or ``offsets`` in the file ``binary``, or its
+    ``addresses``; ``semaphores`` are the counters that belong to them (0 for none).  A usdt names its
+    probe, ``provider:name``, and what notes of it say of ``arguments``: it stands at those.
+    All but offsets are looked up in the binary when it is attached.  Where there are ``digests``
+    the binary must have one of them; ``is_skipped_on_digest``: else it is not attached.
     """
 
     program: str
@@ -43,6 +45,10 @@ class Site:
     binary: str | None = None
     offsets: tuple[int, ...] = ()
     semaphores: tuple[int, ...] = ()
+    addresses: tuple[int, ...] = ()
+    arguments: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    is_skipped_on_digest: bool = False
     is_multi_disabled: bool = False
     hooks: tuple[int, ...] = ()
 
@@ -148,6 +154,10 @@ def _site(row: Mapping[str, Any]) -> Site:
         row.get("binary"),
         tuple(row.get("offsets") or ()),
         tuple(row.get("semaphores") or ()),
+        tuple(row.get("addresses") or ()),
+        tuple(row.get("arguments") or ()),
+        tuple(row.get("digests") or ()),
+        bool(row.get("is_skipped_on_digest")),
         bool(row.get("is_multi_disabled")),
         tuple(row["hooks"]),
     )

@@ -76,7 +76,9 @@ def _site(site: Site) -> dict[str, Any]:
         found["functions"] = [each.symbol for each in places if each.symbol]
         found["offsets"] = [p.offset for p in places if p.offset is not None]
         found["addresses"] = [p.address for p in places if p.address is not None]
-        found["semaphores"] = [each.counter for each in places if place.reference_counters]
+        found["semaphores"] = [
+            each.counter for each in places if place.reference_counters
+        ]
         found["digests"] = list(place.digests)
         found["is_skipped_on_digest"] = place.is_skipped_on_digest
     if isinstance(place, UserProbe):
