@@ -17,9 +17,15 @@ from lockgate_runtime.tracing.guard import DEEDS, check_processes, read_deeds
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
 from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
+from lockgate_runtime.tracing.workloads import (
+    WORKLOADS,
+    fill_workloads,
+    read_workloads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from pathlib import Path
 
     from lockgate_runtime.attach import Attachment
     from lockgate_runtime.pins import Pins
@@ -59,9 +65,10 @@ class PlaneApplication:
 
     def keep_names(self, number: int) -> None:
         """Keep what readers of events and a rollback need to know; E5037 without room."""
-        for name in (SITES, DEEDS):
-            content = (self._plane.folder / name).read_bytes()
-            self._state.keep(number, name, content)
+        for name in (SITES, DEEDS, WORKLOADS):
+            path = self._plane.folder / name
+            if path.exists():
+                self._state.keep(number, name, path.read_bytes())
 
     def load(self, number: int, place: int) -> list[str]:
         """Start the sensor unless it runs, load the generation's programs; return warnings."""
@@ -88,6 +95,7 @@ class PlaneApplication:
         }
         tried = try_stands(stands_of(sites, enforcing))
         self._step("arm")
+        _fill_workloads(self._pins, place, self._plane.folder)
         generation.arm(self._pins, number, place, sites, self._step)
         return tried
 
@@ -145,7 +153,15 @@ def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
             f"generation {number} traced, and what it attached is lost: {error}",
             "apply its bundle again instead",
         ) from None
+    _fill_workloads(pins, place, state.generation(number))
     generation.arm(pins, number, place, sites)
+
+
+def _fill_workloads(pins: Pins, place: int, folder: Path) -> None:
+    """Classify the cgroups before anything asks for their classes."""
+    workloads = read_workloads(folder)
+    if workloads:
+        fill_workloads(pins, place, workloads)
 
 
 def remove_tracing(pins: Pins) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.pins import Pins, list_folder
-from lockgate_runtime.tracing.layout import PROCESS
+from lockgate_runtime.tracing.layout import CGROUP, PROCESS
+from lockgate_runtime.tracing.proc import cgroup_root
 from tests.kernel.e2e.bundles import Allow, Pod
 from tests.kernel.e2e.network import IS_EMULATED
 from tests.kernel.e2e.stage import Stage
@@ -453,3 +454,60 @@ def test_no_bpf_among_the_security_modules(
     assert "E5142" in refused.stderr
     assert "boot with lsm=landlock,yama,bpf" in refused.stderr
     assert not network.root.exists()
+
+
+POD, OTHER_POD = (
+    "0f3c41d2-8f0e-4d6a-9d5e-6c1f2a3b4c5d",
+    "1f3c41d2" + "-0000" * 3 + "-" + "0" * 12,
+)
+CONTAINER = "ab" * 32
+
+
+def test_workloads(network: Network, tmp_path: Path) -> None:
+    """Cgroups of pods, containers and units have their classes when hooks are attached."""
+    root = cgroup_root()
+    if root is None:
+        pytest.skip("no cgroup2 here")
+    top = root / f"lockgate-{os.getpid()}"
+    slice_ = "kubepods-burstable-pod{}.slice"
+    pod = top / slice_.format(POD.replace("-", "_"))
+    other = top / slice_.format(OTHER_POD.replace("-", "_"))
+    folders = {
+        pod: 3,
+        pod / f"cri-containerd-{CONTAINER}.scope": 4,
+        other: 0,
+        top / "ssh.service": 2,
+        top: 1,
+    }
+    workloads = {
+        "host": 1,
+        "units": {"ssh.service": 2},
+        "pods": [{"uid": POD, "class": 3, "containers": {CONTAINER: 4}}],
+    }
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        network.apply(traced_bundle(tmp_path / "one", Trace(workloads=workloads)))
+        assert {f: workload(network, f)[1] for f in folders} == folders
+        made = pod / "later.scope"
+        made.mkdir()
+        folders[made] = 3
+        assert workload(network, made)[1] == 3, "the kernel takes the parent's"
+        network.apply(
+            traced_bundle(tmp_path / "two", Trace(workloads=workloads | {"host": 9}))
+        )
+        assert workload(network, top) == (9, 1)
+        network.apply(traced_bundle(tmp_path / "three", Trace()))
+        network.run("rollback")
+        assert workload(network, top)[0] == 9
+    finally:
+        for folder in sorted(folders, key=lambda f: -len(f.parts)):
+            folder.rmdir()
+
+
+def workload(network: Network, folder: Path) -> tuple[int, ...]:
+    """Return the classes of a cgroup, by place."""
+    with Map.pinned(Pins(network.root).map("cgroups")) as cgroups:
+        value = cgroups.get(folder.stat().st_ino.to_bytes(8, "little"))
+    assert value, folder
+    return struct.unpack("=2I", bytes(CGROUP.unpack(value)["workload"]))

@@ -7,6 +7,7 @@ say how often the site was hit while its generation was in force, and while it w
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import struct
 from dataclasses import dataclass, replace
@@ -129,6 +130,7 @@ class Trace:
     denial: int = 0
     deeds: tuple[Mapping[str, Any], ...] = ()
     release: str | None = None
+    workloads: Mapping[str, Any] | None = None
 
 
 DENYING = Trace("lsm/task_getsid", "lsm", ("task_getsid",), "enforce", denial=-1)
@@ -170,6 +172,8 @@ def make_plane(trace: Trace) -> Plane:
         "whom.bin": struct.pack("=I", os.getpid()),
         "hits.bin": bytes(32),
     }
+    if trace.workloads is not None:
+        tables["workloads.json"] = json.dumps(trace.workloads).encode()
     build = TracingBuild(sources, _sites(trace), tables)
     diagnostics = Diagnostics()
     plane = compile_plane(

@@ -29,6 +29,10 @@ class TracingBuild:
     ``{"object", "map", "file", "keys", "records"}`` for each map that is filled: ``file`` has the
     values joined, ``keys`` names the file of keys (null for an array), ``object`` is the object
     without ``.o``, empty for a map that all objects of the generation share.
+
+    Where programs ask for workloads, ``tables`` has ``workloads.json`` too: the classes of pods,
+    containers and units (:mod:`lockgate_runtime.tracing.workloads`), which the runtime puts into
+    ``cgroups[id].workload[place]``.
     """
 
     sources: Mapping[str, str]
