@@ -9,6 +9,10 @@ def _example(rules: str, head: str = "policy web in shop for app=web") -> str:
     return f"# lockgate: gate\n{head} {{\n{rules}}}\n"
 
 
+def _trace(body: str) -> str:
+    return f"# lockgate: gate\ntrace example for everything {{\n{body}}}\n"
+
+
 EXPLANATIONS = (
     Explanation(
         "E1800",
@@ -129,12 +133,12 @@ EXPLANATIONS = (
         "E1820",
         "unenforced-block",
         "a block that is read and checked, and not enforced yet",
-        "Nothing carries out traces and services of the native language yet.  Rather than "
-        "let you believe that they are in force, the compiler refuses them.  With "
+        "Nothing carries out services of the native language yet.  Rather than let you "
+        "believe that they are in force, the compiler refuses them.  With "
         "--allow-unenforced this is a warning, and the block has no effect.",
         "Take the block away, or compile with --allow-unenforced.",
         "# lockgate: gate\n"
-        "trace shadow for host {\n  on lsm file_open(f: file) => event\n}\n",
+        "service db in shop { listen 10.96.0.1/32 on tcp/80 backends app=db on tcp/5432 }\n",
     ),
     Explanation(
         "W1820",
@@ -142,6 +146,64 @@ EXPLANATIONS = (
         "a block that is read and checked, and not enforced yet",
         "With --allow-unenforced such a block is passed over: it has no effect.",
         "Take the block away.",
+    ),
+    Explanation(
+        "E1821",
+        "predicate-not-for-a-kernel",
+        "a predicate that no filter of a hook can say",
+        "A trace's `where` becomes selectors: `or` makes alternatives, `and` filters, and "
+        "`not` the operator that says the opposite.  Some have none (contains, mask, "
+        "protocol, family, state), a selector asks one thing of a binary, values are "
+        "numbers and texts with * at their ends, and never regular expressions.",
+        "Write what is meant with another operator, or put an earlier `where ... => silent` "
+        "before it: the first `where` of a probe that holds acts.",
+        _trace('  on lsm file_open(f: file) where path(f) == ~"/etc/.*" => event\n'),
+    ),
+    Explanation(
+        "E1822",
+        "too-many-alternatives",
+        "a predicate that comes to too many selectors",
+        "A conjunction of `or`s is multiplied out, and each alternative is a selector of "
+        "its own; more than 64 are refused.",
+        "Gather values in one set (`x in {1, 2, 3}`), or write several probes.",
+        _trace(
+            "  on lsm file_open(f: file)\n    where "
+            + " and ".join(
+                f'(path(f) == "/a{i}" or process.pid == {i + 2})' for i in range(7)
+            )
+            + " => event\n"
+        ),
+    ),
+    Explanation(
+        "E1823",
+        "trace-words",
+        "a word of a trace that is not known, or not there",
+        "Probes are on kprobe, syscall, fentry, lsm (a function), tracepoint and "
+        "raw_tracepoint (subsystem/event), uprobe (binary, function), usdt (binary, "
+        "provider/name) and loader.  Parameters are arguments in their order, `_` for one "
+        "that is not read, `x: int at 5` by number, `x: int = arg0.member.member`, "
+        "`x: uint32 = task.cred.uid.val`, `buf: char_buf size 2`; their names label the "
+        "values in events.  Conditions compare them: path(f), sport(s), dport(s), saddr(s), "
+        "daddr(s), protocol(s), family(s), state(s), type(f) or the value itself by ==, !=, "
+        "<, <=, >, >=, in, not in; and contains(x, ...), mask(x, ...), between(x, 1, 9).  Of "
+        "the process: process.binary, process.parent.binary, process.lineage.binary (or a "
+        "process that it descends from), process.pid, process.ns.net, process.caps.effective, "
+        "process.changed_caps.effective, process.changed_ns.  Actions: event [every 5m] [per "
+        "process|everyone] [with kernel_stack user_stack hash], silent, deny [EPERM], kill, "
+        "signal SIGTERM, track s, untrack s; and message, tags, label.",
+        "Correct the word.",
+        _trace("  on lsm file_open(f: file) => shout\n"),
+    ),
+    Explanation(
+        "E1824",
+        "trace-for-whom",
+        "a trace that is for more, or less, than a policy can say",
+        "A trace is for everything, for the host's own processes, for pods by one selection "
+        "(and containers of theirs by name), or for host and pods.  A node does not know "
+        "labels of namespaces.",
+        "Write a trace for each.",
+        "# lockgate: gate\ntrace a for app=web, app=db {\n"
+        "  on lsm file_open(f: file) => event\n}\n",
     ),
     Explanation(
         "E1830",

@@ -1,4 +1,4 @@
-"""What traces and services say, as it is written: blocks that nothing carries out yet."""
+"""What traces and services say, as it is written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from lockgate.language.ast import End, Name, Network, Selection, Text, Traffic
+    from lockgate.language.ast import (
+        End,
+        Everything,
+        Name,
+        Network,
+        Selection,
+        Term,
+        Text,
+        Traffic,
+    )
     from lockgate.source import Span
 
 Value: TypeAlias = "Field | Number | Text | Call"
@@ -89,27 +98,68 @@ class TraceAction:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """``on lsm file_open(f: file) where PREDICATE => ACTIONS``.
+class Parameter:
+    """``f: file``, ``ret: int64 at 5``, ``buf: char_buf size 3``, ``uid: uint32 = task.cred.uid``.
 
-    ``parameters`` are pairs of name and type.
+    ``_`` alone stands for an argument that is not read; then ``type`` is None.
     """
 
-    hook: Name
-    function: Name
-    parameters: tuple[tuple[Name, Name], ...]
+    name: Name
+    type: Name | None
+    index: int | None
+    size: int | None
+    way: Field | None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """``where PREDICATE => ACTIONS``: of a probe's arms the first that holds acts."""
+
     where: Predicate | None
     actions: tuple[TraceAction, ...]
     span: Span = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """``on lsm file_open(f: file) returns r: int where PREDICATE => ACTIONS``.
+
+    ``targets`` are the words after the kind: a function, or a binary and a symbol.
+    """
+
+    kind: Name
+    targets: tuple[Name, ...]
+    parameters: tuple[Parameter, ...]
+    returned: Parameter | None
+    arms: tuple[Arm, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedHost:
+    """``host``: the host's own processes, in no container."""
+
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedPods:
+    """``app=web containers name=main``: pods, and which of their containers."""
+
+    pods: Selection
+    containers: tuple[Term, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
-    """``trace NAME for SUBJECT { probes }``; ``subject`` is None for ``host``."""
+    """``trace NAME for SUBJECTS { monitor  probes }``."""
 
     name: Name
     namespace: Name | None
-    subject: Selection | None
+    subjects: tuple[Everything | TracedHost | TracedPods, ...]
+    is_monitored: bool
     probes: tuple[Probe, ...]
     span: Span = field(compare=False)
 

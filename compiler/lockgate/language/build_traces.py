@@ -1,24 +1,28 @@
-"""Traces and their predicates: read, and not enforced yet."""
+"""Traces and their predicates, from the tree of the parser."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.language.ast import Name, Selection
+from lockgate.language.ast import Everything, Name, Selection
 from lockgate.language.ast_traces import (
     And,
+    Arm,
     Call,
     Comparison,
     Field,
     Not,
     Number,
     Or,
+    Parameter,
     Probe,
     Trace,
     TraceAction,
+    TracedHost,
+    TracedPods,
 )
 from lockgate.language.build import Children, Place, first, of_type, token
-from lockgate.language.build_labels import Namespace, check_name
+from lockgate.language.build_labels import Namespace, Terms, check_name
 from lockgate.language.grammar import Token
 
 if TYPE_CHECKING:
@@ -82,20 +86,39 @@ def _negation(children: Children, place: Place) -> Not:
     return Not(_values(children, place)[0], place.span)  # type: ignore[arg-type]  # an operand alone is a predicate
 
 
-def _parameter(children: Children, place: Place) -> _Parameter:
-    return _Parameter(of_type(children, Name))
+def _parameter(children: Children, place: Place) -> Parameter:
+    names = [place.name(t) for t in children if _is_token(t, "PARAMETER")]
+    before, index, size = "", None, None
+    for child in children:
+        if _is_token(child, "NUMBER"):
+            number = int(str(child), 0)
+            index, size = (number, size) if before == "AT" else (index, number)
+        before = child.type if isinstance(child, Token) else ""
+    way = token(children, "FIELD")
+    return Parameter(
+        names[0],
+        names[1] if len(names) > 1 else None,
+        index,
+        size,
+        Field(tuple(str(way).split(".")), place.span_of(way)) if way else None,
+        place.span,
+    )
 
 
-class _Parameter(tuple[Name, ...]):
+def _is_token(child: object, kind: str) -> bool:
+    return isinstance(child, Token) and child.type == kind
+
+
+class _Target(tuple[Name, ...]):
     __slots__ = ()
 
 
-class _Where(tuple["Predicate", ...]):
+class _Returned(tuple[Parameter, ...]):
     __slots__ = ()
 
 
-def _where(children: Children, place: Place) -> _Where:
-    return _Where(_values(children, place))  # type: ignore[arg-type]  # an operand alone is a predicate
+class _Monitor:
+    """The word ``monitor``."""
 
 
 def _action(children: Children, place: Place) -> TraceAction:
@@ -103,17 +126,31 @@ def _action(children: Children, place: Place) -> TraceAction:
     return TraceAction(names[0], tuple(names[1:]), place.span)
 
 
+def _arm(children: Children, place: Place) -> Arm:
+    actions = tuple(of_type(children, TraceAction))
+    others = [c for c in children if not isinstance(c, TraceAction)]
+    predicates = [] if token(children, "WHERE") is None else _values(others, place)
+    return Arm(predicates[0] if predicates else None, actions, place.span)  # type: ignore[arg-type]  # an operand alone is a predicate
+
+
 def _probe(children: Children, place: Place) -> Probe:
-    hook, function = of_type(children, Name)
-    where = first(children, _Where)
+    kind = token(children, "PROBE_KIND")
+    assert kind is not None  # noqa: S101  # the grammar has it in every probe
+    returned = first(children, _Returned)
+    parameters = next((c for c in children if type(c) is tuple), ())
     return Probe(
-        hook,
-        function,
-        tuple((name, kind) for name, kind in of_type(children, _Parameter)),
-        where[0] if where else None,
-        tuple(of_type(children, TraceAction)),
+        place.name(kind),
+        tuple(target[0] for target in of_type(children, _Target)),
+        parameters,
+        returned[0] if returned else None,
+        tuple(of_type(children, Arm)),
         place.span,
     )
+
+
+def _pods(children: Children, place: Place) -> TracedPods:
+    terms = tuple(first(children, Terms) or ())
+    return TracedPods(first(children, Selection), terms, place.span)
 
 
 def _trace(children: Children, place: Place) -> Trace:
@@ -122,7 +159,8 @@ def _trace(children: Children, place: Place) -> Trace:
     return Trace(
         name,
         namespace and namespace.name,
-        first(children, Selection),
+        tuple(of_type(children, Everything, TracedHost, TracedPods)),
+        first(children, _Monitor) is not None,
         tuple(of_type(children, Probe)),
         place.span,
     )
@@ -140,9 +178,14 @@ RULES: Rules = {
     "all_of": _joined(And),
     "negation": _negation,
     "parameter": _parameter,
-    "where": _where,
+    "parameters": lambda children, place: tuple(of_type(children, Parameter)),
+    "returned": lambda children, place: _Returned([_parameter(children, place)]),
     "trace_action": _action,
-    "word": lambda children, place: place.name(children[0]),
+    "arm": _arm,
+    "probe_target": lambda children, place: _Target([place.name(children[0])]),
     "probe": _probe,
+    "traced_host": lambda children, place: TracedHost(place.span),
+    "traced_pods": _pods,
+    "monitor": lambda children, place: _Monitor(),
     "trace": _trace,
 }

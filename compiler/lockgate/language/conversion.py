@@ -15,12 +15,15 @@ from lockgate.diagnostics import Diagnostics, Severity
 from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.frontend.inputs import MODELINE
 from lockgate.frontend.yaml_writer import write_yaml
+from lockgate.ir.tracing_meaning import meaning_of_policy
 from lockgate.language.equivalence import normal_form
 from lockgate.language.formatting import format_text
 from lockgate.language.from_ir import kind_of, raise_group, raise_policy
 from lockgate.language.printer import print_blocks
 from lockgate.language.reading import Language
 from lockgate.language.to_yaml import group_object, policy_object
+from lockgate.language.trace_printer import TracePrinter
+from lockgate.language.trace_to_yaml import tracing_object
 from lockgate.options import Options
 from lockgate.source import Source, Span
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from lockgate.frontend.documents import Parsed
     from lockgate.ir.policy import Policy
+    from lockgate.ir.tracing import TracingPolicy
     from lockgate.language.ast import Test
 
 
@@ -60,6 +64,7 @@ def convert(
         text = writer.policy(policy, name)
         if text is not None:
             texts.append(text)
+    texts += filter(None, map(writer.tracing_policy, parsed.tracing_policies))
     if target is Target.YAML:
         return "---\n".join(texts)
     texts += (_text_of(test) for test in parsed.tests)
@@ -105,6 +110,33 @@ class _Writer:
         fault = self._read_again(text, wanted)
         if fault is None:
             return text
+        message = f"there are no words that mean the same: {fault}"
+        cure = "keep this policy as it is; -f takes files of both"
+        self._diagnostics.error("E1832", message, policy.span, help=cure)
+        return None
+
+    def tracing_policy(self, policy: TracingPolicy) -> str | None:
+        """Return the text of a tracing policy; None where it was refused."""
+        if self._target is Target.YAML:
+            text = write_yaml([tracing_object(policy)])
+        else:
+            printer = TracePrinter()
+            text = "".join(f"{line}\n" for line in printer.lines(policy))
+            for span, what in printer.unsayable:
+                message = f"the native language has no words for this: {what}"
+                cure = "keep this policy as it is; -f takes files of both"
+                self._diagnostics.error("E1832", message, span, help=cure)
+            if printer.unsayable:
+                return None
+        faults = Diagnostics()
+        documents = documents_from_text({f"converted.{self._target.value}": text})
+        again = parse_documents(documents, self._options, faults).tracing_policies
+        errors = [d for d in faults.found if d.severity is Severity.ERROR]
+        if not errors and list(map(meaning_of_policy, again)) == [
+            meaning_of_policy(policy)
+        ]:
+            return text
+        fault = errors[0].message if errors else "what was written reads differently"
         message = f"there are no words that mean the same: {fault}"
         cure = "keep this policy as it is; -f takes files of both"
         self._diagnostics.error("E1832", message, policy.span, help=cure)
@@ -168,10 +200,6 @@ def _note_what_stays(parsed: Parsed, target: Target, diagnostics: Diagnostics) -
         span = parsed.tests[0].span
         first = Span(span.source, span.start, parsed.tests[0].name.span.end)
         diagnostics.note("N1834", message, first, help=cure)
-    for policy in parsed.tracing_policies:
-        message = "tracing policies are not converted"
-        cure = "take this object out of the file"
-        diagnostics.error("E1832", message, policy.span, help=cure)
     cluster = parsed.cluster
     others = (cluster.namespaces, cluster.endpoints, cluster.host_pods, cluster.nodes)
     count = sum(map(len, (*others, cluster.services)))

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.outcome import Found, Outcome
 from lockgate.language import ast
+from lockgate.language.ast_traces import Trace
 from lockgate.language.notes import note_open_directions
 from lockgate.language.reading import Language, read_file
 from lockgate.language.to_ir import KINDS, lower_group, lower_policy
+from lockgate.language.trace_to_ir import kind_of, lower_trace
 from lockgate.language.unenforced import report_block
 from lockgate.source import Source, Span
 
@@ -73,6 +75,14 @@ def _find(block: ast.Block, options: Options, diagnostics: Diagnostics) -> list[
         values = (lower_group(block),)
     elif isinstance(block, ast.Test):
         return []
+    elif isinstance(block, Trace):
+        name = block.name
+        namespace = block.namespace.text if block.namespace else ""
+        kind = kind_of(block)
+        traced = lower_trace(block, options, diagnostics)
+        if traced is None:
+            return []
+        values = (traced,)
     else:
         report_block(block, options, diagnostics)
         return []

@@ -285,12 +285,14 @@ def _space(previous: Word | None, word: Word) -> str:
         return ""
     if before in ("NS_PREFIX", "LPAR") or (before == "LBRACE" or kind == "RBRACE"):
         return ""
-    if kind == "LPAR" and before in ("NAME", "CALL", "STRING"):
+    if kind == "LPAR" and before in ("NAME", "CALL", "FUNCTION", "STRING"):
         return ""
     return " "
 
 
 def _spelled(word: Word) -> str:
+    if word.type == "OPERATOR":  # of a predicate: `!=` of a label is another
+        return word.type
     return _SPELLED.get(word.text, word.type)
 
 

@@ -39,6 +39,7 @@ _STATEMENTS = {
     "never": "QUANTITY",
     "always": "QUANTITY",
     "on": "ON",
+    "monitor": "MONITOR",
     "listen": "LISTEN",
     "backends": "BACKENDS",
 }

@@ -18,7 +18,7 @@ _SETS = ("IN", "EXCEPT")
 _BEGINS = {
     "POLICY": frozenset({"ACTION", "ISOLATE", "AUDIT"}),
     "TEST": frozenset({"EXPECT", "QUANTITY"}),
-    "TRACE": frozenset({"ON"}),
+    "TRACE": frozenset({"ON", "MONITOR"}),
     "SERVICE": frozenset({"LISTEN", "BACKENDS"}),
     "GROUP": frozenset({"PREFIX"}),
     "HTTP": frozenset({"METHOD", "ANY", "METHOD_WORD"}),

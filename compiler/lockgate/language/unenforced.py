@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.language.ast_traces import Service, Trace
-
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
+    from lockgate.language.ast_traces import Service
     from lockgate.options import Options
 
-_NAMES = {Trace: "traces", Service: "services"}
 
-
-def report_block(
-    block: Trace | Service, options: Options, diagnostics: Diagnostics
-) -> None:
+def report_block(block: Service, options: Options, diagnostics: Diagnostics) -> None:
     """Refuse a block; only warn of it with ``--allow-unenforced``, and do nothing."""
-    message = f"{_NAMES[type(block)]} of the native language are not enforced yet"
+    message = "services of the native language are not enforced yet"
     if options.allow_unenforced:
         cure = "it has no effect"
         diagnostics.warning("W1820", message, block.span, help=cure)

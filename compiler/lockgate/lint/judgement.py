@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lockgate.lint.config import Config
     from lockgate.source import Source
 
-_UNENFORCED = "W30"
+_UNENFORCED = ("W30", "W1820")
 """What the codes begin with of what is read, checked and not enforced yet."""
 
 _OF_SNAPSHOT = frozenset({"W2051", "W2052", "W2055"})
