@@ -129,16 +129,16 @@ def _selector(selector: HookSelector) -> Iterator[str]:
     for match in (*selector.arguments, *selector.data, *selector.returns):
         yield from _match(match)
     for what, asked in (
-        ("'matchNamespaces'", selector.namespaces),
         ("'matchNamespaceChanges'", selector.namespace_changes),
-        ("'matchCapabilities'", selector.capabilities),
         ("'matchCapabilityChanges'", selector.capability_changes),
     ):
         if asked:
             yield what
     for pids in selector.pids:
-        if pids.is_namespaced or pids.follows_forks:
-            yield "'isNamespacePID' and 'followForks' of 'matchPIDs'"
+        if pids.follows_forks:
+            yield "'followForks' of 'matchPIDs'"
+    if any(held.is_namespaced for held in selector.capabilities):
+        yield "'isNamespaceCapability'"
     if not selector.workloads.is_everything:
         yield "'matchWorkloads'"
     for action in (*selector.actions, *selector.return_actions):
@@ -157,8 +157,6 @@ def _match(match: ValueMatch) -> Iterator[str]:
 def _action(action: Action) -> Iterator[str]:
     if action.kind not in ACTIONS:
         yield f"the action {action.kind.value}"
-    if action.rate_limit:
-        yield "'rateLimit'"
     if action.has_kernel_stack or action.has_user_stack:
         yield "'kernelStackTrace' and 'userStackTrace'"
     if action.has_hash:

@@ -38,8 +38,13 @@ class Intervals:
         return b"".join(pack(row, words) for row in self.rows)
 
 
-def collapse(dimension: Dimension, selectors: int, *, is_signed: bool) -> Intervals:
-    """Return the intervals of a dimension of numbers in a site of so many selectors."""
+def collapse(
+    dimension: Dimension, selectors: int, *, is_signed: bool, is_raw: bool = False
+) -> Intervals:
+    """Return the intervals of a dimension of numbers in a site of so many selectors.
+
+    ``is_raw``: rows say which tests hold as they are written, not who goes on.
+    """
     shift = _SIGN if is_signed else 0
     wanted = {
         test.selector: [
@@ -58,7 +63,7 @@ def collapse(dimension: Dimension, selectors: int, *, is_signed: bool) -> Interv
         for selector, ranges in wanted.items():
             if any(first <= number <= last for first, last in ranges):
                 matched |= 1 << selector
-        return allowed(dimension, matched, everyone(selectors))
+        return matched if is_raw else allowed(dimension, matched, everyone(selectors))
 
     starts: list[int] = []
     rows: list[int] = []

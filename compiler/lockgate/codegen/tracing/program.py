@@ -26,7 +26,7 @@ from lockgate.codegen.tracing.shape import (
 from lockgate.codegen.tracing.strings import read_call, read_socket_call
 from lockgate.ir.placement import Stand
 from lockgate.ir.site import Facet
-from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.tracing_actions import ActionKind, RateLimitScope
 
 if TYPE_CHECKING:
     from lockgate.ir.site import Dimension, Generation, Site, SiteHook, SiteSelector
@@ -48,6 +48,11 @@ SECTIONS = {
 """Section names by stand: with the function, or what stands behind its last slash."""
 
 _PROCESS = frozenset({Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED})
+_WHOSE = {
+    RateLimitScope.THREAD: "(u32)bpf_get_current_pid_tgid()",
+    RateLimitScope.PROCESS: "bpf_get_current_pid_tgid() >> 32",
+    RateLimitScope.GLOBAL: "0",
+}
 _SILENT = frozenset({ActionKind.NO_POST})
 
 
@@ -59,6 +64,16 @@ class Deed:
     call: str
     source: str
     is_denial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A selector whose events are held back while they repeat: whose they are, for how long."""
+
+    mask: str
+    rule: int
+    whose: str
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +130,8 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
             if len(hook.selectors) > 1
         ],
         deeds=_deeds(site),
+        limited=_limits(site),
+        silent=spell(everyone(len(site.selectors)) & ~posting, words),
         posts=spell(posting, words) if posting else "",
         events=events,
         shown=sorted(
@@ -194,6 +211,21 @@ def _deeds(site: Site) -> list[Deed]:
             call.startswith("deny"),
         )
         for call, numbers in found.items()
+    ]
+
+
+def _limits(site: Site) -> list[Limit]:
+    """Return the selectors whose events are limited."""
+    return [
+        Limit(
+            spell(1 << selector.number, site.words),
+            site.number << 16 | selector.number,
+            _WHOSE[action.rate_limit_scope],
+            action.rate_limit,
+        )
+        for selector in site.selectors
+        for action in selector.actions
+        if action.kind is ActionKind.POST and action.rate_limit
     ]
 
 

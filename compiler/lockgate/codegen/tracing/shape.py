@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import build_automaton
 from lockgate.codegen.tracing.intervals import room_for
-from lockgate.codegen.tracing.masks import negated, spell, used
+from lockgate.codegen.tracing.masks import mask_of, negated, spell, used
 from lockgate.codegen.tracing.patterns import patterns_of
 from lockgate.ir.site import Facet, Origin
-from lockgate.ir.tracing_selectors import Comparison
+from lockgate.ir.tracing_selectors import Comparison, Namespace
 
 if TYPE_CHECKING:
     from lockgate.ir.site import Dimension, Generation, Site, Test
@@ -24,7 +24,6 @@ NUMBERS = frozenset(
         Facet.PID,
         Facet.NUMBER,
         Facet.NAMESPACE_PID,
-        Facet.NAMESPACE,
         Facet.PROTOCOL,
         Facet.FAMILY,
         Facet.STATE,
@@ -54,6 +53,23 @@ SOCKETS = {
 
 ADDRESSES = frozenset({Facet.SOURCE_ADDRESS, Facet.DESTINATION_ADDRESS})
 """Facets that are addresses and collapse to prefixes."""
+
+NAMESPACE_READS = {
+    Namespace.UTS: "NAMESPACE_OF(uts_ns)",
+    Namespace.IPC: "NAMESPACE_OF(ipc_ns)",
+    Namespace.MNT: "NAMESPACE_OF(mnt_ns)",
+    Namespace.PID: "pid_namespace()",
+    Namespace.PID_FOR_CHILDREN: "NAMESPACE_OF(pid_ns_for_children)",
+    Namespace.NET: "NAMESPACE_OF(net_ns)",
+    Namespace.TIME: "NAMESPACE_OF(time_ns)",
+    Namespace.TIME_FOR_CHILDREN: "NAMESPACE_OF(time_ns_for_children)",
+    Namespace.CGROUP: "NAMESPACE_OF(cgroup_ns)",
+    Namespace.USER: "user_namespace()",
+}
+"""C's expressions for the inodes of the task's namespaces."""
+
+NAMESPACE_PLACES = {space: space.name for space in Namespace}
+"""Names of their places in struct process (``NAMESPACE_...``)."""
 
 TEXTS = frozenset({Facet.TEXT, Facet.PATH})
 """Facets that are strings."""
@@ -94,6 +110,7 @@ class ShapedDimension:
     is_anchored: bool = False
     is_typed: str = "false"
     member: str = ""
+    hosts: str = ""
     text: int = 0
     read: str = ""
 
@@ -113,6 +130,8 @@ def table_kind(dimension: Dimension) -> str:
     facet = dimension.facet
     if facet in NUMBERS:
         return "number"
+    if facet is Facet.NAMESPACE:
+        return "namespace"
     if facet in BITS:
         return "bits"
     if facet in BINARIES:
@@ -158,6 +177,7 @@ def shape_dimension(
     kind = table_kind(dimension)
     words = site.words
     room = _room(kind, dimension)
+    hosts = mask_of(t.selector for t in dimension.tests if "host" in t.texts)
     tests = [
         ShapedTest(test.selector, _bit(dimension, test, generation))
         for test in dimension.tests
@@ -172,13 +192,16 @@ def shape_dimension(
         value=dimension.value or 0,
         expression=_expression(dimension, site),
         room=room,
-        steps=_halves(room) if kind == "number" else [],
+        steps=_halves(room) if kind in ("number", "namespace") else [],
         is_large=room > INLINE_INTERVALS,
         tests=tests,
         is_costly=dimension.value is not None
         and bool(site.values[dimension.value].reading.steps),
         is_anchored=_is_anchored(dimension),
-        member=(BINARIES | SOCKETS).get(dimension.facet, ""),
+        member=NAMESPACE_PLACES[Namespace(dimension.detail)]
+        if kind == "namespace"
+        else (BINARIES | SOCKETS).get(dimension.facet, ""),
+        hosts=spell(hosts, words) if hosts else "",
     )
 
 
@@ -193,7 +216,7 @@ def _bit(dimension: Dimension, test: Test, generation: Generation) -> int:
 
 
 def _room(kind: str, dimension: Dimension) -> int:
-    if kind == "number":
+    if kind in ("number", "namespace"):
         return room_for(dimension)
     if kind == "text":
         return build_automaton(
@@ -228,6 +251,12 @@ def _expression(dimension: Dimension, site: Site) -> str:
     """Return C's expression for the number that a dimension judges."""
     if dimension.facet is Facet.PID:
         return "bpf_get_current_pid_tgid() >> 32"
+    if dimension.facet is Facet.NAMESPACE_PID:
+        return "number_of_task().nr"
+    if dimension.facet is Facet.NAMESPACE:
+        return NAMESPACE_READS[Namespace(dimension.detail)]
+    if dimension.facet is Facet.CAPABILITY:
+        return f"CAPABILITIES_OF(cap_{dimension.detail.lower()})"
     if dimension.value is None:
         return ""
     if dimension.facet in SOCKETS:

@@ -79,7 +79,7 @@ def site_tables(site: Site, classes: Classes) -> Iterator[Table]:
     """Yield the tables of one site."""
     for number, dimension in enumerate(site.dimensions):
         kind = table_kind(dimension)
-        if kind == "number":
+        if kind in ("number", "namespace"):
             yield _numbers(number, dimension, site)
         elif kind == "bits":
             yield _bits(number, dimension, site)
@@ -136,7 +136,12 @@ def class_tables(classes: Classes) -> Iterator[Table]:
 
 def _numbers(number: int, dimension: Dimension, site: Site) -> Table:
     signed = is_signed(dimension, site)
-    found = collapse(dimension, len(site.selectors), is_signed=signed)
+    found = collapse(
+        dimension,
+        len(site.selectors),
+        is_signed=signed,
+        is_raw=table_kind(dimension) == "namespace",
+    )
     shift = 1 << 63 if signed else 0
     lines = [
         f"from {start - shift}: {_spell(row)}"
