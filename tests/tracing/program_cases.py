@@ -1,30 +1,82 @@
 """Hooks in programs of user space, as rows of :mod:`tests.tracing.cases`.
 
-``{program}`` is the path of the program of :mod:`tests.tracing.program_file`; a workload executes it, and
-so ends with its exit code.
+``{program}`` is the path of the program of :mod:`tests.tracing.program_file`; a workload
+executes it, and so ends with its exit code.
 """
 
 from __future__ import annotations
 
-from tests.tracing.cases import Case
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-UPROBE = "path: {program}\n    symbols: [work]\n    args: [{index: 0, type: int}, {index: 1, type: string}]"
+from tests.tracing.cases import Case
+from tests.tracing.program_file import BASE, WORK, make_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramCase(Case):
+    """One row; ``silent_ends`` is how the child ends that fires nothing."""
+
+    silent_ends: int = 0
+
+
+_WORDS = "from tests.tracing.program_deeds import *; "
+
+
+def filled(cases: tuple[ProgramCase, ...], program: Path) -> tuple[ProgramCase, ...]:
+    """Return rows with the program's path, and its places, where they name them."""
+    words = {
+        "{program}": str(program),
+        "{address}": str(WORK),
+        "{offset}": str(WORK - BASE),
+        "{digest}": f"sha256:{hashlib.sha256(make_program()).hexdigest()}",
+    }
+
+    def fill(text: str) -> str:
+        for word, value in words.items():
+            text = text.replace(word, value)
+        return text
+
+    return tuple(
+        replace(
+            case,
+            hook=fill(case.hook),
+            selector=fill(case.selector),
+            fires=_WORDS + fill(case.fires),
+            silent=_WORDS + fill(case.silent),
+        )
+        for case in cases
+    )
+
+
+UPROBE = (
+    "path: {program}\n    symbols: [work]\n"
+    "    args: [{index: 0, type: int}, {index: 1, type: string}]"
+)
 USDT = "path: {program}\n    provider: lockgate\n    name: "
 
 
 def _call(*arguments: str) -> str:
     words = "".join(f", '{word}'" for word in arguments)
-    return f"execute('{{program}}'{words})"
+    return "execute('{program}'" + words + ")"
 
 
-def _uprobe(name: str, match: str, fires: str, silent: str, **more: object) -> Case:
+def _uprobe(
+    name: str, match: str, fires: str, silent: str, **more: object
+) -> ProgramCase:
     hook = str(more.pop("hook", UPROBE))
-    return Case(name, hook, match, fires, silent, list="uprobes", **more)  # type: ignore[arg-type]  # a row has what it says
+    return ProgramCase(name, hook, match, fires, silent, list="uprobes", **more)  # type: ignore[arg-type]  # a row has what it says
 
 
-def _usdt(name: str, match: str, fires: str, silent: str, **more: object) -> Case:
+def _usdt(
+    name: str, match: str, fires: str, silent: str, **more: object
+) -> ProgramCase:
     hook = USDT + str(more.pop("hook"))
-    return Case(name, hook, match, fires, silent, list="usdts", **more)  # type: ignore[arg-type]  # a row has what it says
+    return ProgramCase(name, hook, match, fires, silent, list="usdts", **more)  # type: ignore[arg-type]  # a row has what it says
 
 
 UPROBES = (
@@ -148,6 +200,9 @@ USDTS = (
         silent_ends=8,
         many=1,
     ),
+)
+
+SETS = (
     _usdt(
         "usdt-set",
         "matchArgs: [{index: 1, operator: Equal, values: [set]}]\n"
@@ -174,7 +229,7 @@ USDTS = (
 )
 
 TRACEPOINTS = (
-    Case(
+    ProgramCase(
         "tracepoint-string",
         "subsystem: syscalls\n    event: sys_enter_mkdir\n    args: [{index: 5, type: string}]",
         "matchArgs: [{index: 5, operator: Postfix, values: [/lockgate-none]}]",
@@ -184,7 +239,7 @@ TRACEPOINTS = (
         shows="/none/lockgate-none",
         many=1,
     ),
-    Case(
+    ProgramCase(
         "tracepoint-data-loc",
         "subsystem: sched\n    event: sched_process_exec\n    args: [{index: 4, type: data_loc}]",
         "matchArgs: [{index: 4, operator: Equal, values: ['{program}']}]",
@@ -195,18 +250,17 @@ TRACEPOINTS = (
         ends=4,
         many=1,
     ),
-    Case(
+    ProgramCase(
         "tracepoint-array",
-        "subsystem: task\n    event: task_rename\n"
-        "    args: [{index: {newcomm}, type: string}]",
-        "matchArgs: [{index: {newcomm}, operator: Equal, values: [lockgate-name]}]",
+        "subsystem: task\n    event: task_rename\n    args: [{index: 6, type: string}]",
+        "matchArgs: [{index: 6, operator: Equal, values: [lockgate-name]}]",
         "rename('lockgate-name')",
         "rename('lockgate-namf')",
         list="tracepoints",
         shows="lockgate-name",
         many=1,
     ),
-    Case(
+    ProgramCase(
         "tracepoint-system-call",
         "subsystem: raw_syscalls\n    event: sys_enter\n    args: [{index: 4, type: syscall64}]",
         "matchArgs: [{index: 4, operator: InMap, values: ['list:asked']}]",
@@ -216,7 +270,7 @@ TRACEPOINTS = (
         rest="  lists: [{name: asked, type: syscalls, values: [sys_getpriority]}]\n",
         many=1,
     ),
-    Case(
+    ProgramCase(
         "tracepoint-raw",
         "subsystem: raw_syscalls\n    event: sys_enter\n    raw: true\n"
         "    args: [{index: 1, type: int64}, {index: 0, type: uint64, resolve: di}]",
@@ -227,7 +281,7 @@ TRACEPOINTS = (
         list="tracepoints",
         many=1,
     ),
-    Case(
+    ProgramCase(
         "tracepoint-raw-string",
         "subsystem: task\n    event: task_rename\n    raw: true\n"
         "    args: [{index: 1, type: string}, {index: 0, type: string, resolve: comm}]",
@@ -241,7 +295,7 @@ TRACEPOINTS = (
 )
 
 CALLS = (
-    Case(
+    ProgramCase(
         "call-string",
         "call: sys_mkdir\n    syscall: true\n    args: [{index: 0, type: string}]",
         "matchArgs: [{index: 0, operator: Equal, values: [/none/lockgate-call]}]",
@@ -250,16 +304,17 @@ CALLS = (
         shows="/none/lockgate-call",
         many=1,
     ),
-    Case(
+    ProgramCase(
         "call-fd",
-        "call: sys_fchmod\n    syscall: true\n    args: [{index: 0, type: fd}, {index: 1, type: int}]",
-        "matchArgs: [{index: 0, operator: Prefix, values: [/proc/self/net]}]",
-        "change_mode('/proc/self/net/dev')",
-        "change_mode('/proc/self/status')",
-        shows="/net/dev",
+        "call: sys_fchmod\n    syscall: true\n"
+        "    args: [{index: 0, type: fd}, {index: 1, type: int}]",
+        "matchArgs: [{index: 0, operator: Prefix, values: [/etc/host]}]",
+        "change_mode('/etc/hostname')",
+        "change_mode('/etc/passwd')",
+        shows="/etc/hostname",
         many=1,
     ),
-    Case(
+    ProgramCase(
         "call-return",
         "call: sys_getpriority\n    syscall: true\n    return: true\n"
         "    args: [{index: 0, type: int}]\n    returnArg: {index: 0, type: int}",
@@ -270,10 +325,13 @@ CALLS = (
         many=1,
     ),
 )
-GROUPS: dict[str, tuple[Case, ...]] = {
+GROUPS: dict[str, tuple[ProgramCase, ...]] = {
     "uprobes": UPROBES,
     "usdts": USDTS,
+    "sets": SETS,
     "tracepoints": TRACEPOINTS,
     "calls": CALLS,
 }
 """Cases whose policies are one generation together."""
+
+CASES = [(group, case.name) for group, cases in GROUPS.items() for case in cases]

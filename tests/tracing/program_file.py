@@ -1,8 +1,8 @@
 """A program with a function and probes of its own, for x86-64, written byte by byte.
 
-``program ARGUMENT...`` calls ``work(argc, argv[1])``, which returns twice its first argument; runs over
-``lockgate:stop`` at two places, whose notes differ; and exits with what stands in memory then: what
-``work`` returned, unless somebody sets it.
+``program ARGUMENT...`` calls ``work(argc, argv[1])``, which returns twice its first argument; runs
+over ``lockgate:stop`` at two places, whose notes differ; and exits with what stands in memory then:
+what ``work`` returned, unless somebody sets it.
 """
 
 from __future__ import annotations

@@ -31,4 +31,12 @@ EXPLANATIONS = (
         "Build the program so that the argument stands in memory (a volatile variable), or let "
         "the policy send a signal.",
     ),
+    Explanation(
+        "E3163",
+        "cannot-write",
+        "a kernel lets no program write to the memory of others",
+        "'Set' needs bpf_probe_write_user, which a kernel that is locked down (lockdown=integrity, "
+        "or Secure Boot) takes away.",
+        "Boot without lockdown, or let the policy send a signal instead.",
+    ),
 )

@@ -70,12 +70,21 @@ def place_program(
         if action.kind in _OVERRIDES:
             reason = "no program may change what another program calls or returns here"
             raise RefusalError("E3125", reason, "send a signal instead")
+        if action.kind is ActionKind.SET and not _can_write(target):
+            reason = "this kernel lets no program write to the memory of others"
+            cure = "boot without lockdown=..., or send a signal instead"
+            raise RefusalError("E3163", reason, cure)
     binary = _open(place.path)
     placement = Placement(policy, hook, target.name, asked, Result.ATTACHED)
     if isinstance(place, UserFunction):
         yield from _functions(placement, place, binary, target)
     else:
         yield from _probes(placement, place, binary, target)
+
+
+def _can_write(target: Target) -> bool:
+    """Whether bpf_probe_write_user is there; which helpers exist does not depend on the hook."""
+    return any("probe_write_user" in helpers for helpers in target.helpers.values())
 
 
 def _open(path: str) -> Binary:

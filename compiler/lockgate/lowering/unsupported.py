@@ -44,12 +44,13 @@ TYPES = frozenset(
         ArgumentType.KIOCB,
         ArgumentType.LINUX_BINPRM,
         ArgumentType.NOP,
+        ArgumentType.DATA_LOC,
         ArgumentType.SOCK,
         ArgumentType.SOCKET,
         ArgumentType.SKB,
         ArgumentType.SOCKADDR,
     }
-) - {ArgumentType.FD}
+)
 
 COMPARISONS = frozenset(
     {

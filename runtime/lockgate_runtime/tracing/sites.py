@@ -32,8 +32,8 @@ class Site:
     """One program and the functions (or places in a binary) that it is attached to.
 
     A uprobe names symbols as ``functions``, or ``offsets`` in the file ``binary``, or its
-    ``addresses``; ``semaphores`` are the counters that belong to them (0 for none).  A usdt names its
-    probe, ``provider:name``, and what notes of it say of ``arguments``: it stands at those.
+    ``addresses``; ``semaphores`` are the counters that belong to them (0 for none).  A usdt names
+    its probe, ``provider:name``, and what notes of it say of ``arguments``: it stands at those.
     All but offsets are looked up in the binary when it is attached.  Where there are ``digests``
     the binary must have one of them; ``is_skipped_on_digest``: else it is not attached.
     """

@@ -89,7 +89,7 @@ def _lines(
     site: Site, reader: Reader, number: int, place: int, rooms: Mapping[int, int]
 ) -> list[str]:
     value = site.values[number]
-    if value.reading.size:
+    if value.reading.size and value.type is not ArgumentType.FD:
         kind = "SIGNED" if value.reading.is_signed else "UNSIGNED"
         return [
             f"add_number(event, TRACING_TYPE_{kind}, {place}, value_{number}(context));"
