@@ -45,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "of policy on both sides.  OLD and NEW are files, folders or bundles; REV:PATH, a "
         "path in a Git revision; or git:REV, a revision at the paths of -f or of the other "
         "side.  The work tree is never touched.  What the snapshot alone has changed "
-        "stands apart.  L7 rules and the like count as enforced.\n\n"
+        "stands apart.  L7 rules and the like count as enforced.  Of tracing policies: hooks, "
+        "selectors (wider, narrower), actions, modes; what is enforced comes first.\n\n"
         "Exit code: 0 nothing of --fail-on, 1 something of it, 2 trouble."
     )
     parser.add_argument("words", nargs="+", metavar="OLD NEW", help="see above")
@@ -61,7 +62,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="what makes the exit code 1, separated by commas: gained, lost, changed, "
         "exposed (to public addresses), unprotected (nothing is denied by default any "
-        "more), isolated (something is), any (default), none",
+        "more), isolated (something is), enforcing (tracing policies deny or kill otherwise), "
+        "any (default), none",
     )
     parser.add_argument(
         "--all", action="store_true", help="leave out no row and no name in the text"

@@ -26,7 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
         "Write or check reachability.txt (who can reach whom, by workload), verdicts.txt "
-        "(every verdict table) and budget.txt (entries and bytes of maps) in a folder, so "
+        "(every verdict table), budget.txt (entries and bytes of maps) and, where there are "
+        "any, tracing.txt (what tracing policies do) in a folder, so "
         "that a pull request shows its effect.  Which policies they are of stands in the "
         "folder's .lockgate-golden.yaml, such as\n\n"
         "  inputs: [../policies, ../cluster.yaml]\n\n"

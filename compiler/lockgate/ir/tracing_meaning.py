@@ -56,7 +56,7 @@ def meaning_of_hook(hook: Hook) -> Hashable:
     return _form(rest), tuple(meaning_of_selector(one) for one in selectors)
 
 
-def meaning_of_selector(selector: HookSelector) -> Hashable:
+def meaning_of_selector(selector: HookSelector) -> tuple[Hashable, ...]:
     """Return what a selector means; no actions are an event."""
     actions = selector.actions or (Action(ActionKind.POST, selector.span),)
     returned = selector.return_actions

@@ -184,10 +184,16 @@ class _Phrases:
     def head(self) -> str:
         """Return ``on KIND TARGET(PARAMETERS) returns ...``."""
         hook = self._hook
-        parameters = [
-            self._parameter(name, argument, is_data=False)
-            for name, argument in zip(self._names, hook.arguments, strict=True)
-        ]
+        parameters = []
+        position = 0
+        for name, argument in zip(self._names, hook.arguments, strict=True):
+            said = self._parameter(name, argument, is_data=False)
+            if not argument.resolve:
+                # An argument in its turn needs no number.
+                if argument.index == position:
+                    said = said.replace(f" at {position}", "")
+                position = argument.index + 1
+            parameters.append(said)
         parameters += [
             self._parameter(name, argument, is_data=True)
             for name, argument in zip(self._data, hook.data, strict=True)

@@ -23,9 +23,19 @@ if TYPE_CHECKING:
     from lockgate.review.difference import Difference, Ports
     from lockgate.review.dns_names import NameDifference
     from lockgate.review.joint import Ground, Group
+    from lockgate.review.tracing import TracingRow
     from lockgate.review.view import Reason, View
 
-WORDS = ("gained", "lost", "changed", "exposed", "unprotected", "isolated", "any")
+WORDS = (
+    "gained",
+    "lost",
+    "changed",
+    "exposed",
+    "unprotected",
+    "isolated",
+    "enforcing",
+    "any",
+)
 """What ``--fail-on`` knows."""
 
 
@@ -74,7 +84,8 @@ class Comparison:
     ``is_same_text``: not even the text of the inputs differs.  ``hashes`` are those of
     bundles.  ``notes`` are what the reader must know about the comparison itself.
     ``paths`` are those of the files of after, by their names in reasons.  ``uncompared``
-    is what the inputs have, or may have, and nobody looked at.
+    is what the inputs have, or may have, and nobody looked at.  ``tracing`` are the differences
+    of tracing policies, which judge no traffic.
     """
 
     rows: tuple[Row, ...]
@@ -88,12 +99,13 @@ class Comparison:
     is_same_text: bool = False
     notes: tuple[str, ...] = ()
     uncompared: tuple[str, ...] = ()
+    tracing: tuple[TracingRow, ...] = ()
     paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_same(self) -> bool:
         """Whether both sets judge everything that was compared alike."""
-        return not (self.rows or self.only_before or self.only_after)
+        return not (self.rows or self.only_before or self.only_after or self.tracing)
 
     @property
     def is_identical(self) -> bool:
@@ -102,7 +114,16 @@ class Comparison:
 
     def count(self, change: str) -> int:
         """Return how many rows are of one change."""
-        return sum(row.change == change for row in self.rows)
+        changes = [
+            *(row.change for row in self.rows),
+            *(t.change for t in self.tracing),
+        ]
+        return changes.count(change)
+
+    @property
+    def enforcing(self) -> tuple[TracingRow, ...]:
+        """What tracing policies deny or kill now, or no more, or otherwise."""
+        return tuple(row for row in self.tracing if row.is_enforcing)
 
     def has(self, word: str) -> bool:
         """Whether something was found that ``--fail-on`` calls by this word."""
@@ -118,6 +139,7 @@ class Comparison:
             "identical": self.is_identical,
             "same_text": self.is_same_text,
             **{change: self.count(change) for change in CHANGES},
+            "enforcing": len(self.enforcing),
             "exposed": list(self.exposed),
             "unprotected": _by_direction(self.unprotected),
             "isolated": _by_direction(self.isolated),

@@ -33,6 +33,16 @@ def print_commands(comparison: Comparison) -> str:
             f"::{word} file={_escape(path)},line={line},title=policy review"
             f"::{_escape_message(text)}\n"
         )
+    for traced in comparison.tracing:
+        if traced.place_after is not None:
+            file, line = traced.place_after
+            word = "warning" if traced.is_enforcing else "notice"
+            path = comparison.paths.get(file, file)
+            said = f"{traced.change}: {traced.hook or traced.policy}: {traced.what}"
+            commands.append(
+                f"::{word} file={_escape(path)},line={line},title=policy review"
+                f"::{_escape_message(said)}\n"
+            )
     whole = f"::notice title=policy review::{_escape_message(summarise(comparison))}\n"
     return "".join([*commands, whole])
 

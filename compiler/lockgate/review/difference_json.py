@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 def print_json(comparison: Comparison, limit: int | None) -> Iterator[str]:
     """Yield the text in pieces; ``limit`` is how many results there are at most."""
-    count = sum(map(_count, comparison.rows))
+    count = sum(map(_count, comparison.rows)) + len(comparison.tracing)
     shown = count if limit is None else min(count, limit)
     yield f'{{\n  "version": {RESULTS_VERSION},\n  "results": ['
     separator = "\n    "
-    for text in islice(_print_results(comparison.rows), shown):
+    for text in islice(_print_all(comparison), shown):
         yield separator
         yield text
         separator = ",\n    "
@@ -38,6 +38,16 @@ def print_json(comparison: Comparison, limit: int | None) -> Iterator[str]:
         summary["notes"] = [*summary["notes"], note]
     text = json.dumps({"summary": summary}, ensure_ascii=False, indent=2)
     yield text.removeprefix("{\n") + "\n"
+
+
+def _print_all(comparison: Comparison) -> Iterator[str]:
+    """Yield what tracing policies do otherwise, then who reaches whom."""
+    if comparison.tracing:
+        from lockgate.review.tracing import list_tracing_results
+
+        for result in list_tracing_results(comparison.tracing):
+            yield json.dumps(result, ensure_ascii=False)
+    yield from _print_results(comparison.rows)
 
 
 def list_results(rows: Iterable[Row]) -> list[dict[str, Any]]:

@@ -46,6 +46,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     if findings:
         yield ""
         yield from findings
+    yield from _tracing(comparison)
     by_policy = [row for row in comparison.rows if row.cause != SNAPSHOT]
     for change in CHANGES:
         rows = [row for row in by_policy if row.change == change]
@@ -69,6 +70,34 @@ def _findings(comparison: Comparison) -> Iterator[str]:
         yield f"- only before: {_names(comparison.only_before)}"
     if comparison.only_after:
         yield f"- only after: {_names(comparison.only_after)}"
+
+
+def _tracing(comparison: Comparison) -> Iterator[str]:
+    rows = comparison.tracing
+    if not rows:
+        return
+    yield ""
+    yield "**Tracing policies**"
+    yield ""
+    yield "| change | policy | hook | what | before | after | because |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in rows[:_MOST]:
+        place = row.place_after or row.place_before
+        what = f"⚠️ {row.what}" if row.is_enforcing else row.what
+        selector = f" ({row.selector})" if row.selector else ""
+        cells = (
+            row.change,
+            row.policy,
+            row.hook,
+            f"{what}{selector}",
+            row.before,
+            row.after,
+            f"{place[0]}:{place[1]}" if place else "",
+        )
+        yield f"| {' | '.join(map(_escape, cells))} |"
+    if len(rows) > _MOST:
+        yield ""
+        yield f"{len(rows) - _MOST} more: `lockgate diff --all`."
 
 
 def _section(title: str, rows: Sequence[Row]) -> Iterator[str]:

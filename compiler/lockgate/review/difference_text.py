@@ -52,6 +52,7 @@ class _Printer:
         by_snapshot = [row for row in shown if row.cause == SNAPSHOT]
         yield from self._rows(by_policy, "")
         yield from self._rows(by_snapshot, "by the snapshot alone:")
+        yield from self._tracing()
         if len(rows) > len(shown):
             yield ""
             yield f"{len(rows) - len(shown)} more rows: --all shows them"
@@ -68,6 +69,29 @@ class _Printer:
                 yield ""
                 title = ""
             yield from self._row(row)
+
+    def _tracing(self) -> Iterator[str]:
+        rows = self._comparison.tracing
+        shown = rows if self._has_all else rows[:MOST_ROWS]
+        for row in shown:
+            yield ""
+            head = f"{_SIGNS[row.change]} {row.change:8}"
+            enforcing = ", enforcing" if row.is_enforcing else ""
+            hook = f" {row.hook}" if row.hook else ""
+            line = printable(f"{head}{row.policy}{hook}: {row.what}{enforcing}")
+            yield line.replace(head, self._paint(_COLOURS[row.change], head), 1)
+            if row.selector:
+                yield f"    {printable(row.selector)}:"
+            for side, said, place in (
+                ("before", row.before, row.place_before),
+                ("after", row.after, row.place_after),
+            ):
+                if said:
+                    at = f"  ({place[0]}:{place[1]})" if place else ""
+                    yield f"    {side}: {printable(said)}{self._paint(_DIM, at)}"
+        if len(rows) > len(shown):
+            yield ""
+            yield f"{len(rows) - len(shown)} more differences of tracing policies: --all"
 
     def _row(self, row: Row) -> Iterator[str]:
         most = {"most": None} if self._has_all else {}

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.tables import Tables
     from lockgate.passes.pipeline import Middle
+    from lockgate.review.policy_set import Parsed
 
 CONFIG = ".lockgate-golden.yaml"
 SUFFIXES = (".gate", ".yaml", ".yml")
@@ -89,7 +90,18 @@ def make_golden(
         made = compile_parsed(str(folder), parsed, setting.options, diagnostics, files)
         if made is None or made.middle is None:
             return None
-        return print_golden(made.middle)
+        return print_golden(made.middle) | print_tracing(parsed)
+
+
+def print_tracing(parsed: Parsed) -> dict[str, str]:
+    """Return what tracing policies do, in the words of the native language."""
+    if not parsed.tracing_policies:
+        return {}
+    from lockgate.language.trace_printer import TracePrinter
+
+    policies = sorted(parsed.tracing_policies, key=lambda policy: policy.key)
+    blocks = ("".join(f"{x}\n" for x in TracePrinter().lines(p)) for p in policies)
+    return {"tracing.txt": "\n".join(blocks)}
 
 
 def compare_golden(folder: Path, golden: dict[str, str]) -> list[Difference]:

@@ -39,6 +39,7 @@ def summarise(comparison: Comparison) -> str:
         ("exposed", "newly exposed to the world"),
         ("unprotected", "newly unprotected"),
         ("isolated", "now isolated"),
+        ("enforcing", "what is enforced on hooks differs"),
     ):
         if comparison.has(word):
             counts.append(what)

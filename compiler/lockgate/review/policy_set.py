@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lockgate.ir.cluster import Cluster, Endpoint, Node, Service
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
+    from lockgate.ir.tracing import TracingPolicy
     from lockgate.options import Options
     from lockgate.passes.pipeline import Middle
     from lockgate.review.view import View
@@ -39,11 +40,11 @@ if TYPE_CHECKING:
 
 
 class Parsed(NamedTuple):
-    """What documents say; policies sorted by key.  Of tracing policies only the number."""
+    """What documents say; policies sorted by key."""
 
     cluster: Cluster
     policies: tuple[Policy, ...]
-    tracing_policies: int = 0
+    tracing_policies: tuple[TracingPolicy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class PolicySet:
     ``texts`` are the hashes of the inputs by their names in artifacts, ``paths`` where
     these are on the disk, or from the root of the repository.  ``meaning`` are the options
     that change what policies mean, as a manifest has them.  ``is_whole``: what policies ask
-    for is all in view; a bundle has nothing of what it does not enforce.
+    for is all in view; a bundle has nothing of what it does not enforce.  ``has_tracing``:
+    there are tracing policies.
     """
 
     label: str
@@ -66,6 +68,7 @@ class PolicySet:
     paths: Mapping[str, str] = field(default_factory=dict)
     meaning: Mapping[str, str] = field(default_factory=dict)
     is_whole: bool = True
+    has_tracing: bool = False
 
 
 # ---------------------------------------------------------------- sources
@@ -106,7 +109,7 @@ class SourceReader:
         return Parsed(
             cluster,
             _sorted((*own.policies, *both.policies)),
-            own.tracing_policies + both.tracing_policies,
+            (*own.tracing_policies, *both.tracing_policies),
         )
 
     def _read_shared(self, shared: tuple[InputFile, ...]) -> Parsed:
@@ -116,9 +119,7 @@ class SourceReader:
 
     def _parse(self, files: tuple[InputFile, ...], diagnostics: Diagnostics) -> Parsed:
         found = parse_documents(Documents(files, self.cache), self.options, diagnostics)
-        return Parsed(
-            found.cluster, _sorted(found.policies), len(found.tracing_policies)
-        )
+        return Parsed(found.cluster, _sorted(found.policies), found.tracing_policies)
 
 
 def _sorted(policies: Iterable[Policy]) -> tuple[Policy, ...]:
@@ -138,9 +139,10 @@ def _has_snapshot(cluster: Cluster) -> bool:
 
 
 def _has_duplicates(one: Parsed, other: Parsed) -> bool:
-    keys = {policy.key for policy in one.policies}
+    keys = {p.key for p in one.policies} | {p.key for p in one.tracing_policies}
     groups = {group.name for group in one.cluster.cidr_groups}
-    return any(policy.key in keys for policy in other.policies) or any(
+    others = {p.key for p in other.policies} | {p.key for p in other.tracing_policies}
+    return not keys.isdisjoint(others) or any(
         group.name in groups for group in other.cluster.cidr_groups
     )
 
@@ -162,6 +164,7 @@ def compile_parsed(
         measure_tables(middle.tables),
         parsed,
         middle,
+        has_tracing=bool(parsed.tracing_policies),
         texts=frozenset((f.alias, sha256(f.data).digest()) for f in files),
         paths={f.alias: f.name.removeprefix(f"{label}:") for f in files},
         meaning={
@@ -223,7 +226,9 @@ def _facts_of_view(view: View) -> tuple[object, ...]:
 
 
 def require_snapshot(old: PolicySet, new: PolicySet) -> None:
-    """Refuse to compare where nobody is judged on either side."""
+    """Refuse to compare where nobody is judged on either side, and nothing traced."""
+    if any(side.parsed and side.parsed.tracing_policies for side in (old, new)):
+        return
     if not any(_judges_somebody(side.view) for side in (old, new)):
         raise Fault(
             "E6502",
@@ -264,6 +269,7 @@ def read_bundle_set(directory: Path) -> PolicySet:
         sizes._replace(instructions=manifest.sizes.instructions),
         digest=manifest.digest,
         meaning=manifest.options,
+        has_tracing=(directory / "tracing").is_dir(),
         is_whole=report.is_file()
         and says_all_enforced(report.read_text(encoding="utf-8")),
     )

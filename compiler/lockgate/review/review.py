@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lockgate.review.arguments import Side
     from lockgate.review.comparison import Comparison
     from lockgate.review.policy_set import Parsed, PolicySet
+    from lockgate.review.tracing import TracingRow
 
 TRACING, REQUESTS = "tracing policies", "L7 rules and DNS names"
 """What is not compared, as it is called in results."""
@@ -91,11 +92,23 @@ def compare_sets(
         comparison,
         notes=(*comparison.notes, *notes),
         uncompared=uncompared,
+        tracing=_compare_tracing(old, new),
         sizes=(old.sizes, new.sizes),
         hashes=(old.digest, new.digest),
         is_same_text=_is_same_text(old, new),
         paths=new.paths,
     )
+
+
+def _compare_tracing(old: PolicySet, new: PolicySet) -> tuple[TracingRow, ...]:
+    if old.parsed is None or new.parsed is None:
+        return ()
+    before, after = old.parsed.tracing_policies, new.parsed.tracing_policies
+    if not before and not after:
+        return ()
+    from lockgate.review.tracing import compare_tracing
+
+    return compare_tracing(before, after)
 
 
 @contextmanager
@@ -159,9 +172,9 @@ def _report(
 
 def _find_uncompared(old: PolicySet, new: PolicySet) -> Iterator[str]:
     """Yield what one of the sides has that cannot be compared."""
-    if any(side.parsed and side.parsed.tracing_policies for side in (old, new)):
-        yield TRACING
     is_bundle = old.parsed is None or new.parsed is None
+    if is_bundle and any(side.has_tracing for side in (old, new)):
+        yield TRACING
     if is_bundle and any(map(_has_requests, (old, new))):
         yield REQUESTS
 
@@ -171,7 +184,7 @@ def _notes(
 ) -> Iterator[str]:
     """Say what this comparison leaves out, and what else is not the same."""
     if TRACING in uncompared:
-        yield "tracing policies judge no traffic: they are not compared"
+        yield "a bundle keeps no tracing policies: none are compared; compare sources for that"
     for name, option in _MEANING.items():
         one, other = old.meaning.get(name), new.meaning.get(name)
         if one != other:
