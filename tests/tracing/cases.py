@@ -454,6 +454,15 @@ PLACES = (
         shows="user.a.lockgate",
     ),
     Case(
+        "char-buf",
+        "call: sys_write\n    syscall: true\n"
+        "    args: [{index: 1, type: char_buf, sizeArgIndex: 3}]",
+        "matchArgs: [{index: 1, operator: Prefix, values: [buffered]}]",
+        "put(b'buffered\\0bytes')",
+        "put(b'bufferee')",
+        shows="buffered\0bytes",
+    ),
+    Case(
         "resolve",
         "call: security_file_permission\n    syscall: false\n"
         "    args: [{index: 0, type: file}, "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lockgate.ir.placement import Result
+from lockgate.ir.placement import Result, Stand
 from lockgate.ir.site import (
     BinaryTest,
     Dimension,
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Target
 
-MOST_TRAMPOLINES = 38
-"""So many programs one function takes (BPF_MAX_TRAMP_LINKS of include/linux/bpf.h)."""
+MOST_TEXTS = 5
+"""Strings that one site can judge (TEXT_ROOMS of rooms.h, but the last)."""
 
 
 def lower_policies(
@@ -62,8 +62,12 @@ def gather_sites(
         key = placement.policy.key, placement.hook.path
         numbers.setdefault(key, len(numbers))
     policy_numbers = {policy.key: number for number, policy in enumerate(policies)}
+    denying = {p.function for p in standing if p.stand is Stand.FMOD_RET}
     places: dict[tuple[str, str], list[Placement]] = {}
     for placement in standing:
+        # Who watches where another denies stands there with it: one operation, one event.
+        if placement.stand is Stand.FENTRY and placement.function in denying:
+            placement = replace(placement, stand=Stand.FMOD_RET)
         stand = placement.stand.value if placement.stand else ""
         places.setdefault((stand, placement.function), []).append(placement)
     shared: dict[tuple[object, ...], list[str]] = {}
@@ -78,12 +82,47 @@ def gather_sites(
         for number, (alike, functions) in enumerate(shared.items())
     )
     for site in sites:
+        _check_texts(site, diagnostics)
+        _warn_of_denials(site, diagnostics)
         for dimension in site.dimensions:
             if dimension.facet is Facet.FOLLOWED:
                 for test in dimension.tests:
                     key_ = BinaryTest(test.comparison, test.texts)
                     followed.setdefault(key_, len(followed))
     return Generation(target.name, policies, sites, tuple(followed))
+
+
+def _check_texts(site: Site, diagnostics: Diagnostics) -> None:
+    """Refuse more strings than a program has room for."""
+    judged = {
+        dimension.value: dimension.tests[0].span
+        for dimension in site.dimensions
+        if dimension.facet in (Facet.TEXT, Facet.PATH)
+    }
+    if len(judged) > MOST_TEXTS:
+        message = f"{site.functions[0]} would judge {len(judged)} different strings"
+        help_ = f"it has room for {MOST_TEXTS}: compare fewer arguments as strings"
+        diagnostics.error("E3132", message, list(judged.values())[-1], help=help_)
+
+
+def _warn_of_denials(site: Site, diagnostics: Diagnostics) -> None:
+    """Tell where policies return different errors for one operation."""
+    first: tuple[str, Action] | None = None
+    for hook in site.hooks:
+        for number in hook.selectors:
+            for action in site.selectors[number].actions:
+                if action.kind is not ActionKind.OVERRIDE:
+                    continue
+                if first is None:
+                    first = hook.policy.key, action
+                elif first[0] != hook.policy.key and first[1].error != action.error:
+                    message = (
+                        f"{hook.policy.key} returns {action.error} at {site.functions[0]}, and "
+                        f"{first[0]} returns {first[1].error} ({first[1].span.place})"
+                    )
+                    help_ = f"where both match, {first[1].error} is returned"
+                    diagnostics.warning("W3133", message, action.span, help=help_)
+                    return
 
 
 def report_placements(

@@ -114,11 +114,17 @@ def _missing(placement: Placement, hook: Hook) -> Iterator[str]:
         readings.append(placement.returned)
     for reading in readings:
         yield from _reading(reading)
+    yield from _buffers(hook, stand)
+    for selector in hook.selectors:
+        yield from _selector(selector)
+
+
+def _buffers(hook: Hook, stand: Stand | None) -> Iterator[str]:
     for argument in hook.arguments:
         if argument.is_copied_at_return:
             yield "'returnCopy'"
-    for selector in hook.selectors:
-        yield from _selector(selector)
+        if argument.size_index is not None and stand is Stand.TRACEPOINT:
+            yield "'sizeArgIndex' of a tracepoint"
 
 
 def _reading(reading: Reading) -> Iterator[str]:

@@ -52,10 +52,18 @@ def argument(site: Site, index: int, *, is_syscall: bool) -> str:
 
 def render_readers(site: Site, *, is_syscall: bool) -> list[Reader]:
     """Return a reader for each value of a site."""
-    return [
-        _reader(site, number, value, is_syscall=is_syscall)
-        for number, value in enumerate(site.values)
-    ]
+    readers = []
+    for number, value in enumerate(site.values):
+        reader = _reader(site, number, value, is_syscall=is_syscall)
+        if value.size_index is not None:
+            size = argument(site, value.size_index, is_syscall=is_syscall)
+            text = (
+                f"static __always_inline u64 size_{number}(void *context)\n"
+                f"{{\n\treturn {size};\n}}\n"
+            )
+            reader = Reader(number, f"{reader.text}\n{text}", reader.is_typed)
+        readers.append(reader)
+    return readers
 
 
 def declare_structures(values: Iterable[Value]) -> list[str]:

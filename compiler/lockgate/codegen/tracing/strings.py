@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.ir.placement import Stand
 from lockgate.ir.site import PATHS
 from lockgate.ir.tracing_arguments import ArgumentType
 
@@ -63,10 +62,8 @@ def read_socket_call(site: Site, number: int, to: str | None = None) -> str:
 
 
 def _size(site: Site, number: int) -> str:
-    """Return how many bytes a buffer has: those of the argument that says so, or what returned."""
+    """Return how many bytes a buffer has: as many as the argument says that is named."""
     value = site.values[number]
-    if value.is_copied_at_return and site.stand is Stand.FEXIT:
-        return "size_returned(context)"
     if value.size_index is None:
         return "TEXT_SIZE"
-    return f"(u64)size_{number}(context)"
+    return f"size_{number}(context)"
