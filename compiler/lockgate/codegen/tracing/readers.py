@@ -83,6 +83,8 @@ def declare_structures(values: Iterable[Value]) -> list[str]:
 
 
 def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reader:
+    if value.type is ArgumentType.NOP:
+        return Reader(number, "", is_typed=False)
     lines = _start(site, value, is_syscall=is_syscall)
     # What a function is given is in a register: the first pointer is at hand.
     steps = value.reading.steps[0 if value.origin is Origin.DATA else 1 :]
