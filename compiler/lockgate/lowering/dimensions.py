@@ -126,4 +126,7 @@ def _value(number: int, match: ValueMatch, place: int, site: Site) -> Asked:
         ranges,
         match.networks,
     )
-    return facet_of(match.comparison, kind), place, "", test
+    # An automaton reads every byte in one way: who ignores case has one of its own.
+    ignores_case = match.comparison is Comparison.SUBSTRING_IGNORE_CASE
+    detail = "ignoring case" if ignores_case else ""
+    return facet_of(match.comparison, kind), place, detail, test
