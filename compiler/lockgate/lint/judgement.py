@@ -116,7 +116,7 @@ def _without_echoes(found: Sequence[Finding]) -> list[Finding]:
 
 
 def _scene(compilation: Compilation, config: Config, *, remembers: bool) -> Scene:
-    policies = compilation.policies
+    policies, tracing = compilation.policies, compilation.tracing_policies
     if not compilation.ok:
         # What was read with a mistake says something else than it was meant to say.
         mistaken = {
@@ -125,12 +125,14 @@ def _scene(compilation: Compilation, config: Config, *, remembers: bool) -> Scen
             if found.severity is Severity.ERROR and found.span is not None
         }
         policies = tuple(p for p in policies if p.span.source not in mistaken)
+        tracing = tuple(p for p in tracing if p.span.source not in mistaken)
     return Scene(
         compilation.options,
         config,
         compilation.cluster or Cluster(),
         policies,
         compilation.middle if compilation.ok else None,
+        tracing,
         remembers,
     )
 
@@ -168,6 +170,7 @@ def _notes(scene: Scene, left_out: Sequence[str]) -> Iterator[Finding]:
 def _sources(compilation: Compilation) -> list[Source]:
     """Return the documents that hold policies, or about which something was said."""
     spans = [policy.span for policy in compilation.policies]
+    spans += [policy.span for policy in compilation.tracing_policies]
     spans += [d.span for d in compilation.diagnostics.found if d.span is not None]
     return list(
         {(s.source.name, s.source.first_line): s.source for s in spans}.values()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lockgate.ir.labels import Selector
     from lockgate.ir.policy import Policy, Rule
     from lockgate.ir.resolution import ResolvedRule, SubjectRules
+    from lockgate.ir.tracing import TracingPolicy
     from lockgate.lint.config import Config
     from lockgate.lint.coverage import Coverage
     from lockgate.lint.redundancy import Redundant
@@ -60,9 +61,9 @@ class Check(NamedTuple):
 class Scene:
     """Everything that checks may ask; what is dear is worked out when it is asked for.
 
-    ``policies`` are those that were read without a mistake.  ``middle`` is there for checks
-    that need SET.  ``remembers``: a baseline is read or written, so that what is only new
-    counts.
+    ``policies`` and ``tracing`` are those that were read without a mistake.  ``middle`` is
+    there for checks that need SET.  ``remembers``: a baseline is read or written, so that
+    what is only new counts.
     """
 
     options: Options
@@ -70,6 +71,7 @@ class Scene:
     cluster: Cluster
     policies: Sequence[Policy]
     middle: Middle | None = None
+    tracing: Sequence[TracingPolicy] = ()
     remembers: bool = False
     places: Places = field(default_factory=Places)
 

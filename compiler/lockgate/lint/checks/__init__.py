@@ -17,6 +17,11 @@ from lockgate.lint.checks import (
     regex_unanchored,
     selector_matches_nothing,
     shadowed_rule,
+    tracing_decides_differently,
+    tracing_excludes_nobody,
+    tracing_floods,
+    tracing_kills_shells,
+    tracing_paths,
     world_by_label,
 )
 
@@ -36,5 +41,12 @@ CHECKS = (
     budget.CHECK,
     newly_exposed.CHECK,
     world_by_label.CHECK,
+    tracing_decides_differently.CHECK,
+    tracing_excludes_nobody.CHECK,
+    tracing_floods.CHECK,
+    tracing_kills_shells.CHECK,
+    tracing_paths.PREFIXES,
+    tracing_paths.LINKS,
+    tracing_paths.POSTFIXES,
 )
 """Every check; what is found is sorted afterwards, so their order says nothing."""
