@@ -5,9 +5,10 @@ nanosecond of the guest's clock is one instruction, so that they do not depend o
 Policies are compiled from YAML by the compiler and put in force by the runtime.
 
 ``fork_exec_exit``   what the process sensor adds to a process that begins, executes a program two
-                     directories deep with three arguments, and ends: the run time of its programs,
-                     and 136 for each empty hook.  ``_whole`` is the difference of whole loops with
-                     and without it, which the kernel's own ticks and freeing blur.
+                     directories deep with three arguments, and ends: the run time of its programs
+                     (medians), and 136 for each empty hook.  In ``_mean`` are the kernel's ticks
+                     and its refills of memory, too; ``_whole`` is the difference of whole loops
+                     with and without it, which they blur.
 ``sites``            per hit of a policy on files, the empty hook included, while a file two
                      directories deep is read: ``file_prefix_miss_`` and ``_match_``,
                      ``binary_reject_`` at a kprobe, fentry and lsm; ``_deep`` is eight directories
