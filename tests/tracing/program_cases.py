@@ -315,6 +315,15 @@ CALLS = (
         many=1,
     ),
     ProgramCase(
+        "call-address",
+        "call: sys_connect\n    syscall: true\n    args: [{index: 1, type: sockaddr}]",
+        "matchArgs: [{index: 1, operator: SAddr, values: [127.77.0.0/16]}, "
+        "{index: 1, operator: Family, values: [AF_INET]}]",
+        "connect('127.77.0.1', 81)",
+        "connect('127.78.0.1', 81)",
+        many=1,
+    ),
+    ProgramCase(
         "call-return",
         "call: sys_getpriority\n    syscall: true\n    return: true\n"
         "    args: [{index: 0, type: int}]\n    returnArg: {index: 0, type: int}",

@@ -20,10 +20,11 @@ from lockgate.toolchain.clang import compile_c
 from lockgate.vm.machine import Machine
 from lockgate_runtime.environment import is_in_first_pid_namespace
 from tests.kernel.e2e.bundles import CACHE
+from tests.targets.recorded import recorded
 from tests.targets.running import running_kernel
 from tests.tracing.program_cases import CASES, GROUPS, filled
 from tests.tracing.program_file import make_program
-from tests.tracing.test_in_machines import HERE, ROOT, recorded, write_group
+from tests.tracing.test_in_machines import HERE, ROOT, write_group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,14 @@ def can_do(target: Target, group: str) -> bool:
 @cache
 def seen(kernel: str, folder: Path) -> dict[str, Any]:
     """Run all cases on one kernel; return what happened."""
+    try:
+        return run(kernel, folder)
+    except (AssertionError, ValueError, OSError, RuntimeError) as error:
+        return {"error": str(error)}  # once for all cases
+
+
+def run(kernel: str, folder: Path) -> dict[str, Any]:
+    """Compile the cases, and run them on one kernel."""
     compile_groups(folder, kernel)
     command = (sys.executable, "-m", "tests.tracing.program_guest", str(folder))
     if kernel == RUNNING:
@@ -82,6 +91,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def check(kernel: str, group: str, name: str, folders: dict[str, Path]) -> None:
     """See that what matches is told and done, with its values, and nothing else."""
     found = seen(kernel, folders[kernel])
+    assert "error" not in found, found["error"]
     if group not in found:
         pytest.skip("this kernel has no probes at functions, or is locked down")
     assert "error" not in found[group], found[group]["error"]

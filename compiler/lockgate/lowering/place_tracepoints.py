@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Field, Target
 
+_POINTER = 8
+"""Bytes of a field that leads elsewhere."""
+
 
 def place_tracepoint(
     policy: TracingPolicy, hook: Hook, target: Target, place: Tracepoint, asked: str
@@ -71,13 +74,40 @@ def _read_field(argument: Argument, fields: tuple[Field, ...], name: str) -> Rea
         raise RefusalError("E3113", reason + str(argument.index), "correct the index")
     field = fields[argument.index]
     kind = argument.type
+    if argument.resolve:
+        reason = (
+            f"field '{field.name}' of {name} has no types, so 'resolve' leads nowhere"
+        )
+        raise RefusalError(
+            "E3114", reason, "write 'raw: true': its arguments have types"
+        )
     if kind is ArgumentType.AUTO:
         kind = _field_type(field, name)
+    if kind is ArgumentType.STRING and "__data_loc" in field.kind:
+        kind = ArgumentType.DATA_LOC
+    _check_field(kind, field, name)
     size, is_signed = SIZES.get(kind, (0, False))
     if size and field.size < size:
         # The field is narrower than the type: read what there is.
         size, is_signed = field.size, field.is_signed
     return Reading(kind, size, is_signed, spelling=field.kind, offset=field.offset)
+
+
+def _check_field(kind: ArgumentType, field: Field, name: str) -> None:
+    """Refuse a type that a field cannot be: numbers are no pointers, arrays no numbers."""
+    is_array = "[" in field.kind
+    is_text = kind is ArgumentType.STRING and "char" in field.kind
+    if kind is ArgumentType.NOP or (is_array and is_text):
+        return
+    is_right = not is_array and (kind in SIZES or field.size == _POINTER)
+    if kind is ArgumentType.DATA_LOC:
+        is_right = "__data_loc" in field.kind
+    if not is_right:
+        what = f"{field.kind} of {field.size} bytes"
+        reason = f"field '{field.name}' of {name} is {what}, not {kind.value}"
+        raise RefusalError(
+            "E3114", reason, "write 'type: auto', or leave the field out"
+        )
 
 
 def _field_type(field: Field, name: str) -> ArgumentType:

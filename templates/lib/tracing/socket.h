@@ -162,7 +162,12 @@ static __noinline __attribute__((unused)) int read_skb(struct socket_value *valu
 	return 0;
 }
 
-/* A struct sockaddr in the kernel: its address stands for the source's. */
+/* Memory of the kernel or, on the lower half, of the program. */
+#define READ_ANY(TO, SIZE, AT)                                                            \
+	((s64)(AT) < 0 ? bpf_probe_read_kernel(TO, SIZE, (void *)(AT)) :                  \
+			 bpf_probe_read_user(TO, SIZE, (void *)(AT)))
+
+/* A struct sockaddr: its address stands for the source's. */
 static __noinline __attribute__((unused)) int read_sockaddr(struct socket_value *value, u64 at)
 {
 	u16 words[2] = {};
@@ -170,13 +175,13 @@ static __noinline __attribute__((unused)) int read_sockaddr(struct socket_value 
 	if (!value)
 		return 0;
 	__builtin_memset(value, 0, sizeof(*value));
-	if (!at || bpf_probe_read_kernel(words, sizeof(words), (void *)at))
+	if (!at || READ_ANY(words, sizeof(words), at))
 		return 0;
 	value->family = words[0];
 	if (words[0] == AF_INET)
-		bpf_probe_read_kernel(value->source, 4, (void *)(at + 4));
+		READ_ANY(value->source, 4, at + 4);
 	else if (words[0] == AF_INET6)
-		bpf_probe_read_kernel(value->source, 16, (void *)(at + 8));
+		READ_ANY(value->source, 16, at + 8);
 	else
 		return 0;
 	value->source_port = ntohs(words[1]);

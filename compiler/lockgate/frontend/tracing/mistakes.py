@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.ir.tracing import KernelFunction, KernelFunctions, Mode, Tracepoint
+from lockgate.ir.tracing import (
+    KernelFunction,
+    KernelFunctions,
+    Mode,
+    Tracepoint,
+    UserFunction,
+    UserProbe,
+)
 from lockgate.ir.tracing_actions import ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.targets.denials import DENIABLE
@@ -74,14 +81,17 @@ def _report_racy(hook: Hook, mode: Mode, diagnostics: Diagnostics) -> None:
                 "after it was judged"
             )
             cure = f"judge the kernel's copy instead: {_better(hook)}"
-            if _enforces(selector) and mode is Mode.ENFORCE:
+            if isinstance(hook.place, UserFunction | UserProbe):
+                # Who is watched need not call what is watched, either: a warning says enough.
+                diagnostics.warning("W1115", message, match.span, help=cure)
+            elif _enforces(selector) and mode is Mode.ENFORCE:
                 diagnostics.error("E1115", message, match.span, help=cure)
             else:
                 diagnostics.warning("W1115", message, match.span, help=cure)
 
 
 def _sees_user_memory(hook: Hook) -> bool:
-    """Whether the hook stands where a system call begins."""
+    """Whether the hook stands where a system call begins, or in a program itself."""
     match hook.place:
         case KernelFunction(is_syscall=is_syscall):
             return is_syscall
@@ -89,6 +99,8 @@ def _sees_user_memory(hook: Hook) -> bool:
             return are_syscalls
         case Tracepoint(subsystem=subsystem, event=event):
             return subsystem == "syscalls" and event.startswith("sys_enter")
+        case UserFunction() | UserProbe():
+            return True
     return False
 
 
