@@ -263,3 +263,15 @@ def test_the_verb_reads_a_recording(
     assert "E5102" in capsys.readouterr().err
     assert _run(["--from", str(tmp_path / "none")]) == 2
     assert "E5100" in capsys.readouterr().err
+
+
+def test_no_pictures_where_the_locale_has_no_utf8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word alone says it."""
+    path = tmp_path / "recorded.json"
+    path.write_text(f"{json.dumps(EVENT)}\n")
+    for locale, is_plain in (("C", True), ("C.UTF-8", False)):
+        monkeypatch.setenv("LC_ALL", locale)
+        assert _run(["--from", str(path), "-o", "compact"]) == 0
+        assert capsys.readouterr().out.isascii() is is_plain

@@ -252,7 +252,7 @@ def _pipeline(
     arguments: argparse.Namespace, kinds: frozenset[str]
 ) -> tuple[Pipeline, frozenset[str]]:
     """Return the stages, and the kinds that need ancestors for them; E5102."""
-    from lockgate_runtime.terminal import has_colour
+    from lockgate_runtime.terminal import has_colour, has_utf8
     from lockgate_runtime.tracing.event_predicates import read_predicate
     from lockgate_runtime.tracing.export_filters import (
         NEED_ANCESTORS,
@@ -287,7 +287,6 @@ def _pipeline(
         ) from None
     asked = " ".join([*arguments.allow, *arguments.deny, arguments.predicate or ""])
     needs = any(name in asked for name in (*NEED_ANCESTORS, "ancestor"))
-    encoding = (sys.stdout.encoding or "").lower()
     return (
         Pipeline(
             redactions,
@@ -295,7 +294,7 @@ def _pipeline(
             fields,
             frozenset(ANCESTRY) - kinds if needs else frozenset(),
             arguments.output == "compact",
-            has_pictures=encoding.startswith("utf"),
+            has_pictures=arguments.out is not None or has_utf8(),
             has_colour=not arguments.out and has_colour(sys.stdout),
         ),
         frozenset(ANCESTRY) if needs else frozenset(),
