@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
-FEW_STEPS = ("load tracing", "arm", "trace site_0", "switch", "switched")
+FEW_STEPS = ("trace site_0", "switched")
 """For emulated machines, where each costs seconds."""
 
 the_same_everywhere = pytest.mark.skipif(
