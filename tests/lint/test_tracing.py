@@ -105,6 +105,10 @@ CASES = {
         opened(path("NotEqual", "/a"), path("NotEqual", "/b")),
         opened(path("NotEqual", "/a"), binary("NotIn", "/b")),
     ),
+    "W6046 of what is matched": (
+        opened(path("NotEqual", "/a"), path("NotEqual", "/b")),
+        opened(path("Equal", "/a"), path("Equal", "/b")),
+    ),
     "W1114": (
         opened(path("Equal", "/a"), f"{{matchActions: [{{{KILL}}}]}}"),
         opened(path("Equal", "/a", KILL)),
