@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import documents_from_text, parse_documents
+from lockgate.ir.placement import Result, Stand
 from lockgate.ir.tracing_meaning import meaning_of_policy
 from lockgate.language.conversion import Target
+from lockgate.lowering.places import place_policy
 from lockgate.options import Options
 from tests.language.convert import convert_texts
 from tests.language.read import diagnose
+from tests.lowering.test_places import EVERY_HOOK, FUNCTIONS, small_types
+from tests.lowering.types import write_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAD = (
     "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n"
@@ -224,3 +233,16 @@ def test_what_is_printed_is_in_form() -> None:
     assert (
         'where path(f) == "/etc/shadow" and process.binary != "/usr/sbin/sshd"' in text
     )
+
+
+def test_the_sketch_attaches(tmp_path: Path) -> None:
+    """On a kernel with the hook, the trace of the sketch stands at lsm:file_open."""
+    target = write_target(tmp_path, small_types(), FUNCTIONS, hooks=EVERY_HOOK)
+    # Whom it is for is asked of programs, not of the hook.
+    shadow = SHADOW.replace("for host", "for everything")
+    documents = documents_from_text({"p.gate": shadow})
+    (policy,) = parse_documents(documents, Options(), Diagnostics()).tracing_policies
+    (found,) = place_policy(policy, target)
+    assert found.stand is Stand.LSM
+    assert (found.result, found.asked) == (Result.ATTACHED, "lsm:file_open")
+    assert found.hook.span.line == 3
