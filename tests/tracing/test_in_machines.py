@@ -16,10 +16,10 @@ from lockgate.codegen.tracing_header import sensor_sources
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.options import Options
-from lockgate.targets.target import load_target
 from lockgate.toolchain.clang import compile_c
-from lockgate.vm.kernels import SERIES, cache_folders, find_kernel, missing
+from lockgate.vm.kernels import SERIES, cache_folders, missing
 from lockgate.vm.machine import Machine
+from tests.targets.recorded import recorded
 from tests.tracing.cases import BY_PROBES, GROUPS
 
 if TYPE_CHECKING:
@@ -36,19 +36,6 @@ pytestmark = [
         not HERE, reason="needs QEMU and a kernel: ./dev test fetches what apt offers"
     ),
 ]
-
-
-def recorded(series: str) -> Target:
-    """Return a machine's kernel as a target, recorded once and kept in the cache."""
-    kernel = find_kernel(series)
-    assert kernel is not None
-    folder = cache_folders()[0] / "targets" / kernel.release
-    if not (folder / "target.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = (sys.executable, "-m", "lockgate", "target", "record", str(folder))
-        done = Machine(kernel, shared=folder).run(command, timeout=120, folder=ROOT)
-        assert done.exit_code == 0, done.output
-    return load_target(series, folder)
 
 
 def without_trampolines(target: Target) -> Target:
