@@ -6,19 +6,15 @@ phrase is noted as ``unsayable`` with its place, for ``convert`` to refuse.
 
 from __future__ import annotations
 
-import errno
 import re
-import signal
 from typing import TYPE_CHECKING
 
 from lockgate.frontend.tracing.names import (
-    CAPABILITIES,
     FAMILIES,
     FILE_TYPES,
     PROTOCOLS,
     TCP_STATES,
 )
-from lockgate.ir.labels import NAMESPACE, Operator
 from lockgate.ir.tracing import (
     Attachment,
     KernelFunction,
@@ -30,24 +26,32 @@ from lockgate.ir.tracing import (
     UserFunction,
     UserProbe,
 )
-from lockgate.ir.tracing_actions import Action, ActionKind, RateLimitScope
+from lockgate.ir.tracing_actions import Action, ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType, Source
 from lockgate.ir.tracing_selectors import Comparison, HookSelector
 from lockgate.language.texts import write_name, write_text
+from lockgate.language.trace_value_words import (
+    among,
+    bare,
+    capability_names,
+    one_line,
+    say_error,
+    say_post,
+    say_range,
+    say_signal,
+    say_subjects,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from lockgate.ir.labels import Requirement
     from lockgate.ir.tracing import Hook, TracingPolicy
     from lockgate.ir.tracing_arguments import Argument
     from lockgate.ir.tracing_selectors import BinaryMatch, ValueMatch, WorkloadMatch
     from lockgate.source import Span
 
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_FUNCTION = re.compile(r"[A-Za-z_][-\w./]*", re.ASCII)
 _OWN_NAMES = re.compile(r"_|arg[0-9]+(_[0-9]+)?|data[0-9]+|returned|process")
-_KEY = re.compile(r"(?!ns$|ns\.)[A-Za-z0-9](?:[-\w./]*[A-Za-z0-9])?", re.ASCII)
 _PATHS = frozenset(
     {
         ArgumentType.FILE,
@@ -74,11 +78,6 @@ _CALLS = {
     Comparison.DESTINATION_PORT_PRIVILEGED: "dport_privileged",
     Comparison.CAPABILITIES_GAINED: "capabilities_gained",
 }
-_SCOPES = {
-    RateLimitScope.THREAD: "",
-    RateLimitScope.PROCESS: " per process",
-    RateLimitScope.GLOBAL: " per everyone",
-}
 
 
 def phrase_selector(hook: Hook, selector: HookSelector) -> str:
@@ -98,7 +97,7 @@ def phrase_hook(hook: Hook) -> str:
 
 def phrase_workloads(workloads: WorkloadMatch) -> str:
     """Return whom a policy or a selector concerns."""
-    return ", ".join(_subjects(workloads, [], None))
+    return ", ".join(say_subjects(workloads, [], None))
 
 
 class TracePrinter:
@@ -110,7 +109,7 @@ class TracePrinter:
     def lines(self, policy: TracingPolicy) -> Iterator[str]:
         """Yield the lines of a policy."""
         self._note_rest(policy)
-        subjects = _subjects(policy.workloads, self.unsayable, policy.span)
+        subjects = say_subjects(policy.workloads, self.unsayable, policy.span)
         words = ["trace", write_name(policy.name)]
         if policy.namespace:
             words += ["in", write_name(policy.namespace)]
@@ -222,15 +221,15 @@ class _Phrases:
                 if is_syscall and hook.attachment is Attachment.FENTRY:
                     self._cannot(hook.span, "a system call as fentry")
                     return f"fentry syscall {name}"
-                return f"{'syscall' if is_syscall else kind} {_bare(name)}"
+                return f"{'syscall' if is_syscall else kind} {bare(name)}"
             case KernelFunctions(name):
                 self._cannot(hook.span, "functions of a list")
                 return f"{kind} list:{name}"
             case Tracepoint(subsystem, event, is_raw):
                 word = "raw_tracepoint" if is_raw else "tracepoint"
-                return f"{word} {_bare(f'{subsystem}/{event}')}"
+                return f"{word} {bare(f'{subsystem}/{event}')}"
             case LsmHook(name):
-                return f"lsm {_bare(name)}"
+                return f"lsm {bare(name)}"
             case UserFunction() as place:
                 listed = (*place.symbols, *map(hex, place.offsets + place.addresses))
                 others = place.reference_counters or place.digests or place.types
@@ -238,13 +237,13 @@ class _Phrases:
                     self._cannot(
                         hook.span, "several places of a binary, or not symbols"
                     )
-                names = ", ".join(map(_bare, listed))
+                names = ", ".join(map(bare, listed))
                 digests = "".join(f" {digest}" for digest in place.digests)
                 return f"uprobe {write_text(place.path)} {names}{digests}"
             case UserProbe(path, provider, name, types):
                 if types:
                     self._cannot(hook.span, "btfPath")
-                return f"usdt {write_text(path)} {_bare(f'{provider}/{name}')}"
+                return f"usdt {write_text(path)} {bare(f'{provider}/{name}')}"
             case Loader():
                 return "loader"
 
@@ -276,7 +275,7 @@ class _Phrases:
         """Return message and tags."""
         found = []
         if self._hook.message:
-            found.append(f"message {_line(self._hook.message)}")
+            found.append(f"message {one_line(self._hook.message)}")
         if self._hook.tags:
             found.append(f"tags {' '.join(map(write_text, self._hook.tags))}")
         return found
@@ -300,14 +299,14 @@ class _Phrases:
         for pid in selector.pids:
             name = "namespace_pid" if pid.is_namespaced else "pid"
             way = "process.lineage." if pid.follows_forks else "process."
-            yield _among(f"{way}{name}", map(str, pid.pids), pid.is_negated)
+            yield among(f"{way}{name}", map(str, pid.pids), pid.is_negated)
         for one in selector.namespaces:
             values = [*(['"host"'] if one.is_host else []), *map(str, one.inodes)]
             name = f"process.ns.{one.namespace.name.lower()}"
-            yield _among(name, values, one.is_negated)
+            yield among(name, values, one.is_negated)
         for change in selector.namespace_changes:
             names = [write_text(n.name.lower()) for n in change.namespaces]
-            yield _among("process.changed_ns", names, change.is_negated)
+            yield among("process.changed_ns", names, change.is_negated)
         for some, word in (
             (selector.capabilities, "caps"),
             (selector.capability_changes, "changed_caps"),
@@ -320,7 +319,7 @@ class _Phrases:
                         self._cannot(caps.span, "isNamespaceCapability of a change")
                 names = [write_text(n) for n in capability_names(caps.capabilities)]
                 name = f"process.{prefix}.{caps.set.value.lower()}"
-                yield _among(name, names, caps.is_negated)
+                yield among(name, names, caps.is_negated)
         if not selector.workloads.is_everything:
             self._cannot(selector.span, "matchWorkloads")
             yield f"for {phrase_workloads(selector.workloads)}"
@@ -334,7 +333,7 @@ class _Phrases:
             self._cannot(match.span, "values of a list")
             listed = [f"list:{one.name}" for one in match.lists]
             listed += [f"{r.first}:{r.last}" for r in match.ranges]
-            return _among(name, listed, match.is_negated)
+            return among(name, listed, match.is_negated)
         if comparison is Comparison.EXPRESSION:
             self._cannot(match.span, "CelExpr")
             return f"cel({name}: {'; '.join(match.texts)})"
@@ -356,21 +355,21 @@ class _Phrases:
         if match.networks:
             word = "saddr" if comparison is Comparison.SOURCE_ADDRESS else "daddr"
             texts = [write_text(str(n)) for n in match.networks]
-            return _among(f"{word}({name})", texts, match.is_negated)
+            return among(f"{word}({name})", texts, match.is_negated)
         if comparison in _READINGS:
             word, by_number = _READINGS[comparison]
-            texts = [_range(r.first, r.last, by_number) for r in match.ranges]
-            return _among(f"{word}({name})", texts, match.is_negated)
+            texts = [say_range(r.first, r.last, by_number) for r in match.ranges]
+            return among(f"{word}({name})", texts, match.is_negated)
         if match.texts:
             glob = {Comparison.PREFIX: "{}*", Comparison.POSTFIX: "*{}"}
             form = glob.get(comparison, "{}")
             texts = [self._text(text, match.span, form) for text in match.texts]
             name = f"path({name})" if kind in _PATHS else name
-            return _among(name, texts, match.is_negated)
+            return among(name, texts, match.is_negated)
         if any(r.first != r.last for r in match.ranges):
             self._cannot(match.span, "ranges of InMap")
-        numbers = [_range(r.first, r.last, {}) for r in match.ranges]
-        return _among(name, numbers, match.is_negated)
+        numbers = [say_range(r.first, r.last, {}) for r in match.ranges]
+        return among(name, numbers, match.is_negated)
 
     def _kind(self, match: ValueMatch, names: Sequence[str]) -> ArgumentType | None:
         some = self._hook.arguments if names is self._names else ()
@@ -380,14 +379,14 @@ class _Phrases:
     def _text(self, text: str, span: Span, form: str = "{}") -> str:
         if "*" in text or "\n" in text or not text:
             self._cannot(span, f"the text {write_text(text)}")
-        return _line(form.format(text))
+        return one_line(form.format(text))
 
     def _binary(self, binary: BinaryMatch, name: str) -> str:
         glob = {Comparison.PREFIX: "{}*", Comparison.POSTFIX: "*{}"}
         form = glob.get(binary.comparison, "{}")
         texts = [self._text(value, binary.span, form) for value in binary.values]
         way = ".lineage" if binary.follows_children else ""
-        return _among(f"{name}{way}.binary", texts, binary.is_negated)
+        return among(f"{name}{way}.binary", texts, binary.is_negated)
 
     # ------------------------------------------------------------ what then
 
@@ -400,129 +399,40 @@ class _Phrases:
             said = ", ".join(self._action(one) for one in selector.return_actions)
             found.append(f"at return {said}")
         if selector.label:
-            found.append(f"label {_line(selector.label)}")
+            found.append(f"label {one_line(selector.label)}")
         return ", ".join(found)
 
     def _action(self, action: Action) -> str:  # one case each
         match action.kind:
             case ActionKind.POST:
-                return _post(action)
+                return say_post(action)
             case ActionKind.NO_POST:
                 return "silent"
             case ActionKind.SIGNAL:
                 return (
-                    "kill" if action.signal == 9 else f"signal {_signal(action.signal)}"
+                    "kill"
+                    if action.signal == 9
+                    else f"signal {say_signal(action.signal)}"
                 )
             case ActionKind.OVERRIDE:
-                return f"deny {_error(action.error)}"
+                return f"deny {say_error(action.error)}"
             case ActionKind.GET_URL:
-                return f"get {_line(action.text)}"
+                return f"get {one_line(action.text)}"
             case ActionKind.DNS_LOOKUP:
-                return f"lookup {_line(action.text)}"
+                return f"lookup {one_line(action.text)}"
             case ActionKind.TRACK_SOCK | ActionKind.UNTRACK_SOCK:
                 word = "track" if action.kind is ActionKind.TRACK_SOCK else "untrack"
                 return f"{word} {self._argument(action)}"
             case ActionKind.SET:
                 return f"set {self._argument(action)} {action.value}"
             case ActionKind.NOTIFY_ENFORCER:
-                some = f" {_signal(action.signal)}" if action.signal else ""
-                return f"notify {_error(action.error)}{some}"
+                some = f" {say_signal(action.signal)}" if action.signal else ""
+                return f"notify {say_error(action.error)}{some}"
         self._cannot(action.span, f"the action {action.kind.value}")
         return f"{action.kind.value} {action.text}".strip()
 
     def _argument(self, action: Action) -> str:
         return "_" if action.argument is None else self._names[action.argument]
-
-
-def capability_names(mask: int) -> list[str]:
-    """Return the names of the capabilities of a mask."""
-    return [name for name, number in CAPABILITIES.items() if mask >> number & 1]
-
-
-def _post(action: Action) -> str:
-    said = "event"
-    if action.rate_limit:
-        said += f" every {action.rate_limit}s{_SCOPES[action.rate_limit_scope]}"
-    extras = [
-        word
-        for word, is_there in (
-            ("kernel_stack", action.has_kernel_stack),
-            ("user_stack", action.has_user_stack),
-            ("hash", action.has_hash),
-        )
-        if is_there
-    ]
-    return said + (f" with {' '.join(extras)}" if extras else "")
-
-
-def _error(number: int) -> str:
-    return errno.errorcode.get(-number, str(-number))
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
-
-
-def _bare(name: str) -> str:
-    return name if _FUNCTION.fullmatch(name) else write_text(name)
-
-
-def _line(text: str) -> str:
-    return write_text(text.replace("\n", " "))
-
-
-def _range(first: int, last: int, names: Mapping[int, str]) -> str:
-    if first != last:
-        return write_text(f"{first}:{last}")
-    return write_text(names[first]) if first in names else str(first)
-
-
-def _among(name: str, values: Iterable[str], is_negated: bool) -> str:
-    listed = list(values)
-    if len(listed) == 1:
-        return f"{name} {'!=' if is_negated else '=='} {listed[0]}"
-    return f"{name} {'not in' if is_negated else 'in'} {{{', '.join(listed)}}}"
-
-
-def _subjects(
-    workloads: WorkloadMatch,
-    unsayable: list[tuple[Span, str]],
-    span: Span | None,
-) -> Iterator[str]:
-    if workloads.is_everything:
-        yield "everything"
-        return
-    if workloads.host:
-        yield "host"
-    if workloads.pods is None:
-        return
-    terms = [_term(r, unsayable, span) for r in workloads.pods.requirements]
-    said = " & ".join(terms) or "pods"
-    if workloads.containers is not None and workloads.containers.requirements:
-        some = [_term(r, unsayable, span) for r in workloads.containers.requirements]
-        said += f" containers {' & '.join(some)}"
-    yield said
-
-
-def _term(r: Requirement, unsayable: list[tuple[Span, str]], span: Span | None) -> str:
-    if span is not None and r.source not in ("k8s", "any"):
-        unsayable.append((span, f"a label of source {r.source}"))
-    key = "ns" if r.key == NAMESPACE else r.key
-    key = key if key == "ns" or _KEY.fullmatch(key) else write_text(key)
-    values = ", ".join(map(write_name, r.values))
-    match r.operator:
-        case Operator.EXISTS:
-            return f"has {key}"
-        case Operator.DOES_NOT_EXIST:
-            return f"not {key}"
-        case Operator.IN:
-            return f"{key}={values}" if len(r.values) == 1 else f"{key} in {{{values}}}"
-        case Operator.NOT_IN:
-            single = len(r.values) == 1
-            return f"{key}!={values}" if single else f"{key} not in {{{values}}}"
 
 
 __all__ = [
