@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _SCHEMA = 2
 _LARGEST = 256 << 20
@@ -131,10 +131,17 @@ def compiler_salt(options: str) -> bytes:
     salt = blake2b(options.encode(), digest_size=32)
     salt.update(f"{_SCHEMA} {platform.python_version()}".encode())
     package = Path(__file__).parent.parent
-    for path in sorted((*package.rglob("*.py"), *package.glob("grammar/*"))):
+    for path in sorted((*_modules(package), *package.glob("grammar/*"))):
         name = path.relative_to(package).as_posix()
         salt.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return salt.digest()
+
+
+def _modules(package: Path) -> Iterator[Path]:
+    """Yield our modules; folders of bytecode come and go while others import."""
+    for folder, folders, names in os.walk(package):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        yield from (Path(folder, name) for name in names if name.endswith(".py"))
 
 
 def _check(record: bytes) -> bytes:
