@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 TESTS = ("-m", "kernel", "tests/kernel")
 """All that ask the kernel something."""
 
-TIMEOUT = 900
+TIMEOUT = 1080
 """Seconds for all kernel tests of one machine, in software on a shared core."""
 
 

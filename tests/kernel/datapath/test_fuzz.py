@@ -45,7 +45,7 @@ pytestmark = pytest.mark.kernel
 PACKETS = int(os.environ.get("LOCKGATE_FUZZ_PACKETS", "1000000"))
 """The virtual machines run fewer: emulation is slow."""
 
-KEPT = 30_000
+KEPT = 15_000
 """So many packets the host keeps, with what the plain reader says: drawing and reading them
 costs a virtual machine more than running the program."""
 

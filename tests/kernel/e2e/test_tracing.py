@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
-FEW_STEPS = ("trace site_0", "switched")
-"""For emulated machines, where each costs seconds."""
-
 the_same_everywhere = pytest.mark.skipif(
     IS_EMULATED, reason="the host's kernel is asked; a guest needs too long"
 )
@@ -163,10 +160,11 @@ def classes_of_a_child(network: Network) -> tuple[int, ...]:
     return ()
 
 
+@the_same_everywhere
 def test_confirmed_or_fallen_back(network: Network, first: Path, second: Path) -> None:
     """Until it is confirmed both are attached; when the time is up, the old one acts."""
     network.apply(first)
-    within = 8 if IS_EMULATED else 2
+    within = 2
     network.apply(second, "--confirm-within", f"{within}s")
     assert acting(network.root) == [2]
     assert links(network) == [1, 2]
@@ -181,6 +179,7 @@ def test_confirmed_or_fallen_back(network: Network, first: Path, second: Path) -
     assert links(network) == [3]
 
 
+@the_same_everywhere
 def test_swapped_under_load(network: Network, first: Path, second: Path) -> None:
     """While bundles are exchanged each call is counted by one generation.
 
@@ -200,7 +199,7 @@ def test_swapped_under_load(network: Network, first: Path, second: Path) -> None
     caller = threading.Thread(target=call)
     caller.start()
     counted: dict[int, int] = {}
-    swaps = 2 if IS_EMULATED else 6
+    swaps = 6
     try:
         for number in range(swaps):
             network.apply(first if number % 2 else second)
@@ -217,21 +216,20 @@ def test_swapped_under_load(network: Network, first: Path, second: Path) -> None
     assert abs(sum(counted.values()) - before - calls) <= swaps
 
 
+@the_same_everywhere
 def test_killed_at_each_step_one_policy_acts(
     network: Network, first: Path, second: Path, stage: Stage
 ) -> None:
     """Before the switch the old one, after it the new one; never none, never both."""
     network.apply(first)
     number = 1
-    for step in FEW_STEPS if IS_EMULATED else STEPS:
+    for step in STEPS:
         died = stage.run("apply", str(second), "--node", "node-1", die_at=step)
         assert died.returncode == -9, (step, died.stderr)
         found = acting(network.root)
         assert len(found) == 1, step
         assert (found[0] != number) == (step in ("switched", "settled")), step
         number = found[0]
-        if IS_EMULATED and step != "switched":
-            continue
         network.apply(first)
         (number,) = acting(network.root)
         assert links(network) == [number], step

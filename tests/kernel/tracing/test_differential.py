@@ -33,6 +33,7 @@ from lockgate_runtime.tracing.records import decode_record
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import Sites, read_sites
 from tests.kernel.e2e.bundles import CACHE
+from tests.kernel.e2e.network import IS_EMULATED
 from tests.kernel.tracing.drawing import (
     draw_paths,
     draw_policies,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kernel
 
 SEED = int(os.environ.get("LOCKGATE_TRACING_SEED", "0"))
-POLICIES, FILES, NUMBERS = 16, 32, 100
+POLICIES, FILES, NUMBERS = (8, 16, 50) if IS_EMULATED else (16, 32, 100)
 _GETPRIORITY = 140
 _DETACH = 2
 """MNT_DETACH of umount2(2)."""
