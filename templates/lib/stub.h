@@ -6,14 +6,7 @@
 #pragma once
 
 #include "layout.h"
-
-/* Bit 0: the active place; the rest: until when (boot time, ns), 0 for no limit. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, u32);
-	__type(value, u64);
-	__uint(max_entries, 1);
-} slot SEC(".maps");
+#include "slot.h"
 
 /* By enum reason, as in the generation's programs. */
 struct {
@@ -22,21 +15,6 @@ struct {
 	__type(value, struct counter);
 	__uint(max_entries, 64);
 } drop_counters SEC(".maps");
-
-/* The active place.  After the deadline it is the other one, with nobody's help. */
-static __always_inline u32 active_place(void)
-{
-	u32 zero = 0;
-	const u64 *word = bpf_map_lookup_elem(&slot, &zero);
-	u64 deadline;
-
-	if (!word)
-		return 0;
-	deadline = *word >> 1;
-	if (unlikely(deadline) && bpf_ktime_get_boot_ns() > deadline)
-		return !(*word & 1);
-	return *word & 1;
-}
 
 /* Returns only when there is no program to jump to. */
 static __always_inline void enter(struct __sk_buff *skb, const void *programs, const u32 hook)

@@ -39,7 +39,8 @@ def tracing_headers() -> dict[str, str]:
     """Return file name to text of all that a tracing program may include."""
     folder = TEMPLATES / "lib" / "tracing"
     headers = {file.name: file.read_text() for file in folder.iterdir()}
-    headers["bpf.h"] = (TEMPLATES / "lib" / "bpf.h").read_text()
+    for name in ("bpf.h", "slot.h"):
+        headers[name] = (TEMPLATES / "lib" / name).read_text()
     headers["tracing_layout.h"] = render_tracing_layout()
     return dict(sorted(headers.items()))
 

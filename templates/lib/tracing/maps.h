@@ -5,18 +5,11 @@
  */
 #pragma once
 
+#include "slot.h"
 #include "tracing_layout.h"
 
 /* Constants of this generation; user space sets them before the verifier reads them. */
 const volatile struct tracing_config config = {};
-
-/* Bit 0: the active place; the rest: until when (boot time, ns), 0 for no limit. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, u32);
-	__type(value, u64);
-	__uint(max_entries, 1);
-} slot SEC(".maps");
 
 /* The ring that the network's events stand in, too. */
 struct {
@@ -67,21 +60,6 @@ struct {
 		if (counters_)                                                            \
 			__sync_fetch_and_add(&counters_->NAME, 1);                        \
 	} while (0)
-
-/* The active place.  After the deadline it is the other one, with nobody's help. */
-static __always_inline u32 active_place(void)
-{
-	u32 zero = 0;
-	const u64 *word = bpf_map_lookup_elem(&slot, &zero);
-	u64 deadline;
-
-	if (!word)
-		return 0;
-	deadline = *word >> 1;
-	if (unlikely(deadline) && bpf_ktime_get_boot_ns() > deadline)
-		return !(*word & 1);
-	return *word & 1;
-}
 
 static __always_inline struct process *find_process(u32 tgid)
 {
