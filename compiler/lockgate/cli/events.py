@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from lockgate.cli.filter_option import add_filter, run_filtered
 from lockgate_runtime.verbs import events
 
 if TYPE_CHECKING:
     import argparse
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.language.predicates import Predicate
+    from lockgate.source import Source
 
 EXAMPLES = (
     events.EXAMPLES.rstrip("\n")
@@ -22,34 +26,16 @@ EXAMPLES = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     events.configure(parser)
-    parser.add_argument(
-        "--filter",
-        metavar="EXPRESSION",
-        help="besides, what an expression says: 'event=exec & uid=0'",
-    )
-    parser.add_argument(
-        "--print-predicate",
-        action="store_true",
-        help="print what --filter is compiled to, for --predicate on a node, and end",
-    )
+    add_filter(parser, "event=exec & uid=0")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile the filter, and print events."""
-    if arguments.filter is not None:
-        from lockgate.cli.messages import print_diagnostics
-        from lockgate.diagnostics import Diagnostics
-        from lockgate.language.event_filters import compile_event_filter
-        from lockgate.source import Source
+    return run_filtered(arguments, _compile, events.run)
 
-        diagnostics = Diagnostics()
-        source = Source("--filter", arguments.filter)
-        predicate = compile_event_filter(source, diagnostics)
-        print_diagnostics(diagnostics)
-        if predicate is None:
-            return 2
-        arguments.predicate = json.dumps(predicate)
-    if arguments.print_predicate:
-        print(arguments.predicate or "{}")
-        return 0
-    return events.run(arguments)
+
+def _compile(source: Source, diagnostics: Diagnostics) -> Predicate | None:
+    # The language is imported by those alone who filter.
+    from lockgate.language.event_filters import compile_event_filter
+
+    return compile_event_filter(source, diagnostics)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from lockgate.cli.filter_option import add_filter, run_filtered
 from lockgate_runtime.verbs import observe
 
 if TYPE_CHECKING:
     import argparse
+
+    from lockgate.diagnostics import Diagnostics
+    from lockgate.language.predicates import Predicate
+    from lockgate.source import Source
 
 EXAMPLES = (
     observe.EXAMPLES.rstrip("\n")
@@ -23,33 +27,16 @@ EXAMPLES = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     observe.configure(parser)
-    parser.add_argument(
-        "--filter",
-        metavar="EXPRESSION",
-        help="besides, what an expression says: 'src ns shop & verdict=denied & tcp/5432'",
-    )
-    parser.add_argument(
-        "--print-predicate",
-        action="store_true",
-        help="print what --filter is compiled to, for --predicate on a node, and end",
-    )
+    add_filter(parser, "src ns shop & verdict=denied & tcp/5432")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile the filter, and observe."""
-    if arguments.filter is not None:
-        from lockgate.cli.messages import print_diagnostics
-        from lockgate.diagnostics import Diagnostics
-        from lockgate.language.filters import compile_filter
-        from lockgate.source import Source
+    return run_filtered(arguments, _compile, observe.run)
 
-        diagnostics = Diagnostics()
-        predicate = compile_filter(Source("--filter", arguments.filter), diagnostics)
-        print_diagnostics(diagnostics)
-        if predicate is None:
-            return 2
-        arguments.predicate = json.dumps(predicate)
-    if arguments.print_predicate:
-        print(arguments.predicate or "{}")
-        return 0
-    return observe.run(arguments)
+
+def _compile(source: Source, diagnostics: Diagnostics) -> Predicate | None:
+    # The language is imported by those alone who filter.
+    from lockgate.language.filters import compile_filter
+
+    return compile_filter(source, diagnostics)

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.diagnostics import did_you_mean, quote
 from lockgate.language.ast import Form, Name, Text
-from lockgate.language.blocks import Chunk
-from lockgate.language.build import Children, Place, build, first, of_type, token
-from lockgate.language.explain_faults import report_faults
-from lockgate.language.grammar import load_grammar
+from lockgate.language.build import Children, Place, first, of_type, token
+from lockgate.language.predicates import Predicate, compile_predicate, joined, negation
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
     from lockgate.language.build import Rules
     from lockgate.source import Source
-
-Predicate = dict[str, Any]
 
 VERSION = 1
 EVENTS = ("exec", "exit", "kprobe", "tracepoint", "lsm", "uprobe", "usdt", "loader")
@@ -50,32 +46,8 @@ FIELDS: dict[str, tuple[str, ...] | None] = {
 
 def compile_event_filter(source: Source, diagnostics: Diagnostics) -> Predicate | None:
     """Return the predicate of a filter; None where it is mistaken, which is told."""
-    text = source.text
-    grammar = load_grammar("eventfilter")
-    parsed = grammar.parse(text)
-    report_faults(grammar, parsed, source, Chunk(0, len(text)), diagnostics)
-    if parsed.tree is None or parsed.faults:
-        return None
-    before = len(diagnostics.found)
-    predicate = build(parsed.tree, RULES, source, 0, diagnostics)
-    if predicate is None or len(diagnostics.found) > before:
-        return None
-    return {"version": VERSION, "event": predicate}
-
-
-def _joined(word: str) -> Any:  # noqa: ANN401  # a rule
-    def join(children: Children, place: Place) -> Predicate | None:
-        parts = of_type(children, dict)
-        if not parts:
-            return None
-        return parts[0] if len(parts) == 1 else {word: parts}
-
-    return join
-
-
-def _negation(children: Children, place: Place) -> Predicate | None:
-    inner = first(children, dict)
-    return None if inner is None else {"not": inner}
+    predicate = compile_predicate("eventfilter", RULES, source, diagnostics)
+    return None if predicate is None else {"version": VERSION, "event": predicate}
 
 
 def _word(children: Children, place: Place) -> Name | Text:
@@ -120,9 +92,9 @@ def _test(field: str, value: Name | Text, place: Place) -> Predicate:
 
 RULES: Rules = {
     "start": lambda children, place: first(children, dict),
-    "any_of": _joined("any"),
-    "all_of": _joined("all"),
-    "negation": _negation,
+    "any_of": joined("any"),
+    "all_of": joined("all"),
+    "negation": negation,
     "word": _word,
     "word_set": lambda children, place: of_type(children, Name, Text),
     "field_is": _field(is_negated=False),

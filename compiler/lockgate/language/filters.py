@@ -12,20 +12,16 @@ from lockgate.ir.labels import NAMESPACE, NAMESPACE_LABELS, Operator
 from lockgate.ir.policy import Entity, IcmpMatch, NamedPortMatch, PortMatch
 from lockgate.language import ast
 from lockgate.language.ast import Name
-from lockgate.language.blocks import Chunk
-from lockgate.language.build import Children, Place, build, first, of_type, token
+from lockgate.language.build import Children, Place, first, of_type, token
 from lockgate.language.build_ends import RULES as ENDS
 from lockgate.language.build_labels import RULES as LABELS
-from lockgate.language.explain_faults import report_faults
-from lockgate.language.grammar import load_grammar
+from lockgate.language.predicates import Predicate, compile_predicate, joined, negation
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.policy import TrafficMatch
     from lockgate.language.build import Rules
     from lockgate.source import Source
-
-Predicate = dict[str, Any]
 
 VERSION = 1
 FIELDS: dict[str, tuple[str, ...] | None] = {
@@ -45,35 +41,11 @@ _SIDES = {"src": "source", "dst": "destination", "end": "either"}
 
 def compile_filter(source: Source, diagnostics: Diagnostics) -> Predicate | None:
     """Return the predicate of a filter; None where it is mistaken, which is told."""
-    text = source.text
-    grammar = load_grammar("filter")
-    parsed = grammar.parse(text)
-    report_faults(grammar, parsed, source, Chunk(0, len(text)), diagnostics)
-    if parsed.tree is None or parsed.faults:
-        return None
-    before = len(diagnostics.found)
-    predicate = build(parsed.tree, RULES, source, 0, diagnostics)
-    if predicate is None or len(diagnostics.found) > before:
-        return None
-    return {"version": VERSION, "flow": predicate}
+    predicate = compile_predicate("filter", RULES, source, diagnostics)
+    return None if predicate is None else {"version": VERSION, "flow": predicate}
 
 
 # ---------------------------------------------------------------- conditions
-
-
-def _joined(word: str) -> Any:  # noqa: ANN401  # a rule
-    def join(children: Children, place: Place) -> Predicate | None:
-        parts = of_type(children, dict)
-        if not parts:
-            return None
-        return parts[0] if len(parts) == 1 else {word: parts}
-
-    return join
-
-
-def _negation(children: Children, place: Place) -> Predicate | None:
-    inner = first(children, dict)
-    return None if inner is None else {"not": inner}
 
 
 def _field(*, is_negated: bool) -> Any:  # noqa: ANN401  # a rule
@@ -205,9 +177,9 @@ RULES: Rules = {
     **LABELS,
     **ENDS,
     "start": lambda children, place: first(children, dict),
-    "any_of": _joined("any"),
-    "all_of": _joined("all"),
-    "negation": _negation,
+    "any_of": joined("any"),
+    "all_of": joined("all"),
+    "negation": negation,
     "side": _side,
     "word": lambda children, place: place.name(children[0]),
     "word_set": lambda children, place: of_type(children, Name),
