@@ -201,16 +201,20 @@ class HookSelector:
     def is_unconditional(self) -> bool:
         """Whether it matches every hit."""
         return self.workloads.is_everything and not any(
-            (
-                self.pids,
-                self.arguments,
-                self.data,
-                self.returns,
-                self.binaries,
-                self.parent_binaries,
-                self.namespaces,
-                self.namespace_changes,
-                self.capabilities,
-                self.capability_changes,
-            )
+            getattr(self, section) for section in FILTERS
         )
+
+
+FILTERS = (
+    "arguments",
+    "data",
+    "returns",
+    "pids",
+    "binaries",
+    "parent_binaries",
+    "namespaces",
+    "namespace_changes",
+    "capabilities",
+    "capability_changes",
+)
+"""The fields of a selector that hold its filters, beside whom it concerns."""

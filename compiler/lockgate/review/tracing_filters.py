@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.ir.tracing_meaning import meaning_of_filters
 from lockgate.ir.tracing_selectors import (
+    FILTERS,
     BinaryMatch,
     CapabilityMatch,
     Comparison,
@@ -25,19 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from ipaddress import IPv4Network, IPv6Network
 
-_SECTIONS = (
-    "arguments",
-    "data",
-    "returns",
-    "pids",
-    "binaries",
-    "parent_binaries",
-    "namespaces",
-    "namespace_changes",
-    "capabilities",
-    "capability_changes",
-)
-
 
 def matches_more(wider: HookSelector, narrower: HookSelector) -> bool:
     """Whether ``wider`` matches each hit that ``narrower`` does, by a proof."""
@@ -45,7 +33,7 @@ def matches_more(wider: HookSelector, narrower: HookSelector) -> bool:
         return False
     return all(
         any(_follows(known, wanted) for known in getattr(narrower, section))
-        for section in _SECTIONS
+        for section in FILTERS
         for wanted in getattr(wider, section)
     )
 

@@ -9,25 +9,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from lockgate.findings import Finding, Level
+from lockgate.ir.tracing_selectors import FILTERS
 from lockgate.lint.scene import Check, Needs, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lockgate.ir.tracing_selectors import HookSelector
-
-_SECTIONS = (
-    "arguments",
-    "data",
-    "returns",
-    "pids",
-    "binaries",
-    "parent_binaries",
-    "namespaces",
-    "namespace_changes",
-    "capabilities",
-    "capability_changes",
-)
 
 
 def _find(scene: Scene) -> Iterator[Finding]:
@@ -60,7 +48,7 @@ def _excludes_nobody(one: HookSelector, other: HookSelector) -> bool:
 
 def _only(selector: HookSelector) -> tuple[str, Any] | None:
     """Return the one filter of a selector that has one."""
-    some = [(s, match) for s in _SECTIONS for match in getattr(selector, s)]
+    some = [(s, match) for s in FILTERS for match in getattr(selector, s)]
     return some[0] if len(some) == 1 and selector.workloads.is_everything else None
 
 
