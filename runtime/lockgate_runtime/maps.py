@@ -9,11 +9,14 @@ from array import array
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import MapType
+from lockgate_runtime.errors import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lockgate_runtime.bpf import Map
+    from lockgate_runtime.bpf_object import Object
+    from lockgate_runtime.pins import Pins
 
 TABLES = frozenset(
     (
@@ -91,3 +94,15 @@ def sum_counters(target: Map) -> list[tuple[int, int]]:
 def count_entries(target: Map) -> int:
     """Count the elements of a hash."""
     return sum(1 for _ in target.items())
+
+
+def reuse_map(target: Object, name: str, source: Map, pins: Pins) -> None:
+    """Let an object use a map that is there already; E5022 where it has another shape."""
+    try:
+        target.reuse(name, source)
+    except ValueError:
+        raise NodeError(
+            "E5022",
+            f"the map {name} pinned below {pins.top} is of another shape",
+            "unload (lockgate unload), then apply again",
+        ) from None

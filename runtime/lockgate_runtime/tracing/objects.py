@@ -16,7 +16,7 @@ from lockgate_runtime.bpf import Map
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.environment import permission_error
 from lockgate_runtime.errors import BpfError, NodeError
-from lockgate_runtime.maps import fill_array
+from lockgate_runtime.maps import fill_array, reuse_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -98,22 +98,12 @@ class Pool:
     def _prepare(self, target: Object, name: str) -> None:
         key = self._key(target, name)
         if key in self.own:
-            self._reuse(target, name, self.own[key])
+            reuse_map(target, name, self.own[key], self._pins)
         elif key in self._tables:
             target.resize(name, max(1, self._tables[key].records))
         elif name in SHARED and self._pins.map(name).exists():
             with Map.pinned(self._pins.map(name)) as pinned:
-                self._reuse(target, name, pinned)
-
-    def _reuse(self, target: Object, name: str, source: Map) -> None:
-        try:
-            target.reuse(name, source)
-        except ValueError:
-            raise NodeError(
-                "E5022",
-                f"the map {name} pinned below {self._pins.top} is of another shape",
-                "unload (lockgate unload), then apply again",
-            ) from None
+                reuse_map(target, name, pinned, self._pins)
 
     def _keep(self, target: Object, name: str) -> None:
         key = self._key(target, name)
