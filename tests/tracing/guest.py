@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.libbpf import RingBuffer
@@ -22,7 +22,10 @@ from lockgate_runtime.tracing.layout import TRACING_EVENT, TRACING_VALUE
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import Sites, read_sites
 from tests.tracing import deeds
-from tests.tracing.cases import GROUPS, Case
+from tests.tracing.cases import GROUPS
+
+if TYPE_CHECKING:
+    from tests.tracing.cases.case import Case
 
 _HOOK = 7
 

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tests.tracing.cases import Case
+from tests.tracing.cases.case import Case
 from tests.tracing.program_file import BASE, WORK, make_program
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from tests.tracing.cases import BY_PROBES, GROUPS
 
 if TYPE_CHECKING:
     from lockgate.targets.target import Target
-    from tests.tracing.cases import Case
+    from tests.tracing.cases.case import Case
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = [series for series in SERIES if not missing(series)]

@@ -1,0 +1,34 @@
+"""The rows by groups; see :mod:`tests.tracing.cases.case`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tests.tracing.cases.denials import DENIALS
+from tests.tracing.cases.files import FILES
+from tests.tracing.cases.hooks import HOOKS
+from tests.tracing.cases.numbers import NUMBERS
+from tests.tracing.cases.processes import PROCESSES
+from tests.tracing.cases.sockets import SOCKETS
+from tests.tracing.cases.tasks import TASKS
+
+if TYPE_CHECKING:
+    from tests.tracing.cases.case import Case
+
+PROBES = tuple(replace(case, name=f"probe-{case.name}") for case in (*FILES, *NUMBERS))
+
+GROUPS: dict[str, tuple[Case, ...]] = {
+    "files": FILES,
+    "probes": PROBES,
+    "denials": DENIALS,
+    "numbers": NUMBERS,
+    "processes": PROCESSES,
+    "sockets": SOCKETS,
+    "tasks": TASKS,
+    "hooks": HOOKS,
+}
+"""Cases whose policies are one generation together, so that they are merged at their hooks."""
+
+BY_PROBES = frozenset({"probes"})
+"""Groups that are compiled for a kernel without trampolines, so that they stand at kprobes."""

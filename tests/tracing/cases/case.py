@@ -1,0 +1,57 @@
+"""Every type, operator and action as one row: a hook, what fires it, what must not.
+
+A workload is Python that runs in a child of its own as root, with the words of
+:mod:`tests.tracing.deeds`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row.
+
+    ``hook`` is an entry of ``list`` (kprobes, ...), ``selector`` one of its selectors.
+    ``fires`` and ``silent`` are workloads; ``shows`` is in the values of an event of the first.
+    ``ends`` is how the child ends when it fires: an exit status, or minus a signal.
+    ``kernels`` are those that can do it; ``many`` is how many events there are, 0 for any
+    number but none.
+    """
+
+    name: str
+    hook: str
+    selector: str
+    fires: str
+    silent: str
+    list: str = "kprobes"
+    shows: str = ""
+    ends: int = 0
+    many: int = 0
+    kernels: tuple[str, ...] = ("6.1", "6.12")
+    rest: str = ""
+
+    @property
+    def policy(self) -> str:
+        """The policy, as YAML."""
+        selector = f"    selectors:\n    - {self.selector}\n" if self.selector else ""
+        return (
+            "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\n"
+            f"metadata: {{name: {self.name}}}\nspec:\n  {self.list}:\n  - {self.hook}\n"
+            f"{selector}{self.rest}"
+        )
+
+
+def file_case(name: str, match: str, fires: str, silent: str, **more: object) -> Case:
+    """Return a row about files that are read."""
+    hook = "call: security_file_permission\n    syscall: false\n"
+    hook += "    args: [{index: 0, type: file}, {index: 1, type: int}]"
+    return Case(name, hook, f"matchArgs: [{match}]", fires, silent, **more)  # type: ignore[arg-type]  # a row has what it says
+
+
+def number_case(name: str, match: str, fires: str, silent: str, **more: object) -> Case:
+    """Return a row about the numbers that a system call is given."""
+    hook = "call: sys_getpriority\n    syscall: true\n"
+    hook += "    args: [{index: 0, type: int}, {index: 1, type: int}]"
+    return Case(name, hook, f"matchArgs: [{match}]", fires, silent, **more)  # type: ignore[arg-type]  # a row has what it says

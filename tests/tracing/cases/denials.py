@@ -1,0 +1,59 @@
+"""Operations that are denied, and programs that are ended."""
+
+from __future__ import annotations
+
+from tests.tracing.cases.case import Case
+
+DENIALS = (
+    Case(
+        "deny-fmod-ret",
+        "call: security_file_permission\n    syscall: false\n"
+        "    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Prefix, values: [/lg/denied/]}]\n"
+        "      matchActions: [{action: Override, argError: -13}]",
+        "read('/lg/denied/x')",
+        "read('/lg/one/x')",
+        ends=13,
+        shows="/lg/denied/x",
+    ),
+    Case(
+        "deny-lsm",
+        "hook: file_open\n    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/denied/lsm]}]\n"
+        "      matchActions: [{action: Override, argError: -1}]",
+        "read('/lg/denied/lsm')",
+        "read('/lg/one/lsm')",
+        list="lsmhooks",
+        ends=1,
+        shows="/lg/denied/lsm",
+    ),
+    Case(
+        "monitor-deny",
+        "hook: file_open\n    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/one/monitored]}]\n"
+        "      matchActions: [{action: Override, argError: -1}]",
+        "read('/lg/one/monitored')",
+        "read('/lg/one/x')",
+        list="lsmhooks",
+        shows="monitored",
+        rest="  options: [{name: policy-mode, value: monitor}]\n",
+    ),
+    Case(
+        "sigkill",
+        "call: sys_getpriority\n    syscall: true\n    args: [{index: 1, type: int}]",
+        "matchArgs: [{index: 1, operator: Equal, values: ['-77']}]\n"
+        "      matchActions: [{action: Sigkill}]",
+        "getpriority(0, -77)",
+        "getpriority(0, -78)",
+        ends=-9,
+    ),
+    Case(
+        "signal",
+        "call: sys_getpriority\n    syscall: true\n    args: [{index: 1, type: int}]",
+        "matchArgs: [{index: 1, operator: Equal, values: ['-79']}]\n"
+        "      matchActions: [{action: Signal, argSig: 12}]",
+        "getpriority(0, -79)",
+        "getpriority(0, -78)",
+        ends=-12,
+    ),
+)
