@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.tracing import layout, words
-from lockgate_runtime.tracing.json_text import dumps
+from lockgate_runtime.tracing.json_text import dumps, read_text
 from lockgate_runtime.tracing.records import Value
 from lockgate_runtime.tracing.values import show_value
 
@@ -98,9 +98,7 @@ class Frame:
                 )
         if self.name == "process_loader":
             paths = [value.data[8:] for value in record.values if value.type == "path"]
-            return (
-                f',"path":{dumps(paths[0].decode(errors="replace"))}' if paths else ""
-            )
+            return f',"path":{dumps(read_text(paths[0]))}' if paths else ""
         text = f',"args":[{",".join(arguments)}]' if arguments else ""
         if data:
             rest += f',"data":[{",".join(data)}]'
@@ -134,11 +132,28 @@ def _place(kind: str, hook: Row, site: Row, symbol: str) -> dict[str, Any]:
         subsystem, _, event = name.rpartition("/")
         return {"subsys": subsystem, "event": event}
     if kind == "uprobe":
-        return {"path": site.get("binary") or "", "symbol": name}
+        return _filled(
+            path=site.get("binary"),
+            symbol=name,
+            **_offsets(site, has_symbol=bool(name)),
+        )
     if kind == "usdt":
         provider = next(iter(site.get("functions", ())), "").partition(":")[0]
-        return {"path": site.get("binary") or "", "provider": provider, "name": name}
+        return _filled(path=site.get("binary"), provider=provider, name=name)
     return {} if kind == "loader" else {"function_name": symbol or name}
+
+
+def _offsets(site: Row, *, has_symbol: bool) -> dict[str, str]:
+    """Return where in its binary the only place of a site is; numbers of 64 bits are strings."""
+    numbers = {
+        "offset": [] if has_symbol else list(site.get("offsets") or ()),
+        "ref_ctr_offset": list(site.get("semaphores") or ()),
+    }
+    return {
+        name: str(places[0])
+        for name, places in numbers.items()
+        if len(places) == 1 and places[0]
+    }
 
 
 def _policy(
@@ -162,6 +177,10 @@ def _policy(
     if record.flags & layout.EVENT_HAS_LOST_VALUES:
         fields["lost_values"] = True
     return fields
+
+
+def _filled(**fields: str | None) -> dict[str, Any]:
+    return {name: text for name, text in fields.items() if text}
 
 
 def _fields(fields: Mapping[str, Any]) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.tracing import layout
+from lockgate_runtime.tracing.json_text import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from lockgate_runtime.tracing.records import Record
 
@@ -26,6 +27,14 @@ LIVING = 65536
 DEEPEST = 512
 """Ancestors of a process; those above are forgotten."""
 _NEVER = (1 << 32) - 1
+
+_FAULTS = (
+    (layout.VALUE_ARGUMENTS, layout.VALUE_IS_CUT, "truncArgs"),
+    (layout.VALUE_FILENAME, layout.VALUE_IS_UNREADABLE, "errorFilename"),
+    (layout.VALUE_ARGUMENTS, layout.VALUE_IS_UNREADABLE, "errorArgs"),
+    (layout.VALUE_DIRECTORY, layout.VALUE_IS_CUT, "errorPathResolutionCwd"),
+)
+"""What may be wrong with the values of an exec, by the reference's words for it."""
 
 _RECORD = struct.Struct("<6Q16s8s8s4I8I10III")
 if _RECORD.size != layout.PROCESS.offset("path"):
@@ -52,8 +61,12 @@ class Process:
     properties: dict[str, Any] | None = None
     is_in_init_tree: bool = False
     depth: int = 0
+    children: int = 0
+    """Processes that live and whose parent it is."""
     text: str = ""
     """JSON of it, once it was needed; whoever shows processes keeps it here."""
+    acting: tuple[int, int, str] = (0, 0, "")
+    """The same as one of its threads acted: thread, ``children``, JSON."""
 
     def ancestors(self) -> Iterator[Process]:
         """Go up: the parent first."""
@@ -98,16 +111,15 @@ class ProcessCache:
 
     def add_record(self, data: bytes) -> Process:
         """Take over the kernel's record of a process that runs."""
-        words, directory = b"", ""
         tgid = struct.unpack_from("<I", data, layout.PROCESS.offset("tgid"))[0]
         words, directory = self._ask(tgid)
         path = data[_RECORD.size :].split(b"\0", 1)[0]
-        return self._add(_read(data, path, words, directory))
+        return self._add(_read(data, read_text(path), words, directory))
 
     def begin(self, record: Record) -> Process:
         """Take in a fork: the child's program is that of who forked."""
         data = record.values[0].data
-        child = _read(data, b"", b"", "")
+        child = _read(data, "", b"", "")
         creator = self.find(child.parent_id[0], child.parent_id[1])
         if creator:
             child.binary, child.arguments = creator.binary, creator.arguments
@@ -119,6 +131,12 @@ class ProcessCache:
         """Take in an exec; what the process was before has ended."""
         data, filename, words, directory = record.values[0].data, b"", b"", b""
         inode = 0
+        faults = {
+            word
+            for value in record.values
+            for place, flag, word in _FAULTS
+            if value.place == place and value.flags & flag
+        }
         for value in record.values[1:]:
             if value.place == layout.VALUE_FILENAME:
                 filename = value.data
@@ -129,10 +147,8 @@ class ProcessCache:
             elif value.place == layout.VALUE_INODE:
                 inode = int.from_bytes(value.data, "little")
         path = data[_RECORD.size :].split(b"\0", 1)[0]
-        place = directory.decode(errors="replace")
-        process = _read(
-            data, absolute(filename or path, directory), words, place, inode
-        )
+        binary = read_text(absolute(filename or path, directory))
+        process = _read(data, binary, words, read_text(directory), inode, faults)
         before = self._of_tgid.get(process.tgid)
         if before and before != (process.tgid, process.start):
             self._end(before)
@@ -148,13 +164,15 @@ class ProcessCache:
         key = (process.tgid, process.start)
         process.parent = parent = self._known(process.parent_id)
         if parent:
+            parent.children += 1
             process.depth = parent.depth + 1
             if process.depth > DEEPEST:
                 parent.parent, process.depth = None, 1
         self._living[key] = process
         self._of_tgid[process.tgid] = key
         if len(self._living) > LIVING:
-            oldest, _ = self._living.popitem(last=False)
+            oldest, forgotten = self._living.popitem(last=False)
+            _leave(forgotten)
             if self._of_tgid.get(oldest[0]) == oldest:
                 del self._of_tgid[oldest[0]]
         return process
@@ -175,11 +193,18 @@ class ProcessCache:
         process = self._living.pop(key, None)
         if process is None:
             return
+        _leave(process)
         if self._of_tgid.get(key[0]) == key:
             del self._of_tgid[key[0]]
         self._ended[key] = process
         if len(self._ended) > ENDED:
             self._ended.popitem(last=False)
+
+
+def _leave(process: Process) -> None:
+    """Let the parent know that a child is gone."""
+    if process.parent:
+        process.parent.children -= 1
 
 
 def absolute(path: bytes, directory: bytes) -> bytes:
@@ -197,8 +222,7 @@ def join_arguments(words: bytes) -> str:
     """
     parts = words.rstrip(b"\0").split(b"\0")[1:]
     return " ".join(
-        f'"{text}"' if " " in text else text
-        for text in (part.decode(errors="replace") for part in parts)
+        f'"{text}"' if " " in text else text for text in map(read_text, parts)
     )
 
 
@@ -225,7 +249,12 @@ _NOBODY = Process(
 
 
 def _read(
-    data: bytes, path: bytes, words: bytes, directory: str, inode: int = 0
+    data: bytes,
+    path: str,
+    words: bytes,
+    directory: str,
+    inode: int = 0,
+    faults: Collection[str] = (),
 ) -> Process:
     fields = _RECORD.unpack_from(data)
     start, parent_start, cgroup, permitted, effective, inheritable = fields[:6]
@@ -236,10 +265,10 @@ def _read(
         start=start,
         parent=None,
         parent_id=(parent, parent_start),
-        binary=path.decode(errors="replace"),
+        binary=path,
         arguments=join_arguments(words),
         directory=directory,
-        flags=_flag_words(flags, directory),
+        flags=_flag_words(flags, directory, faults),
         login_uid=login_uid,
         cgroup=cgroup,
         capabilities=(permitted, effective, inheritable),
@@ -250,23 +279,24 @@ def _read(
     )
 
 
-def _flag_words(flags: int, directory: str) -> str:
-    words = []
-    if flags & layout.PROCESS_IS_EXECUTED:
-        words.append("execve")
-    if flags & layout.PROCESS_IS_SEEDED:
-        words.append("procFS")
-    if directory == "/":
-        words.append("rootcwd")
-    if flags & layout.PROCESS_IS_FIRST_IMAGE:
-        words.append("clone")
-    if flags & layout.PROCESS_IS_IN_INIT_TREE:
-        words.append("inInitTree")
-    return " ".join(words)
+def _flag_words(flags: int, directory: str, faults: Collection[str]) -> str:
+    """Return what the reference says of how a process became known, in its order."""
+    words = {
+        "execve": flags & layout.PROCESS_IS_EXECUTED,
+        "procFS": flags & layout.PROCESS_IS_SEEDED,
+        "truncArgs": "truncArgs" in faults,
+        "errorFilename": "errorFilename" in faults,
+        "errorArgs": "errorArgs" in faults,
+        "rootcwd": directory == "/",
+        "clone": flags & layout.PROCESS_IS_FIRST_IMAGE,
+        "errorPathResolutionCwd": "errorPathResolutionCwd" in faults,
+        "inInitTree": flags & layout.PROCESS_IS_IN_INIT_TREE,
+    }
+    return " ".join(word for word, holds in words.items() if holds)
 
 
 def _properties(
-    flags: int, credentials: tuple[int, ...], inode: int, path: bytes
+    flags: int, credentials: tuple[int, ...], inode: int, path: str
 ) -> dict[str, Any] | None:
     """Return what is special of a binary: privileges that it gave, a file without links."""
     found: dict[str, Any] = {}
@@ -282,8 +312,9 @@ def _properties(
     if changed:
         found["privileges_changed"] = changed
     if flags & layout.PROCESS_IS_UNLINKED:
-        file: dict[str, Any] = {"inode": {"number": str(inode), "links": 0}}
+        known = {"number": str(inode)} if inode else {}
+        file: dict[str, Any] = {"inode": known | {"links": 0}}
         if path:
-            file["path"] = path.decode(errors="replace")
+            file["path"] = path
         found["file"] = file
     return found or None

@@ -58,13 +58,13 @@ class Renderer:
         if kind == "hook":
             return self._render_hook(record)
         if kind == "exec":
-            process = self.cache.execute(record)
-            return self._line("process_exec", "exec", process, record, "")
+            return self._execute(record)
         if kind == "exit":
             ended = self.cache.end(record.tgid, record.start)
             process = ended or unknown_process(record.tgid, record.start)
             text = self._end(record)
-            return self._line("process_exit", "exit", process, record, text)
+            who = self.process_text(process)
+            return self._line("process_exit", who, process, record, text)
         if kind == "fork":
             self.cache.begin(record)
         return None
@@ -77,20 +77,44 @@ class Renderer:
             process.text = dumps(shown)
         return process.text
 
+    def _acting_text(self, process: Process, thread: int) -> str:
+        """Return a process as one of its threads acts, with the count of who needs it."""
+        children = process.children
+        if process.acting[:2] != (thread, children):
+            # A key with its quotes is in no string: there they are escaped.
+            text = self.process_text(process).replace(
+                ',"cap":', f',"refcnt":{children + 1},"cap":', 1
+            )
+            if thread != process.tgid:
+                text = text.replace(f'"tid":{process.tgid}', f'"tid":{thread}', 1)
+            process.acting = thread, children, text
+        return process.acting[2]
+
+    def _execute(self, record: Record) -> str:
+        process = self.cache.execute(record)
+        who = self.process_text(process)
+        if process.properties:
+            who = f'{who[:-1]},"binary_properties":{dumps(process.properties)}}}'
+            process.properties = None  # told once, as the reference does
+        return self._line("process_exec", who, process, record, "")
+
     def _line(
         self,
         name: str,
-        kind: str,
+        who: str,
         process: Process,
         record: Record,
         text: str,
     ) -> str:
-        """Put a line together; ``text`` has the event's own fields, each after a comma."""
-        parts = [f'{{"{name}":{{"process":{self.process_text(process)}']
+        """Put a line together.
+
+        ``who`` is the process, ``text`` the event's own fields, each after a comma.
+        """
+        parts = [f'{{"{name}":{{"process":{who}']
         if process.parent:
             parts.append(f',"parent":{self.process_text(process.parent)}')
         parts.append(text)
-        if kind in self.ancestry and process.parent:
+        if name.removeprefix("process_") in self.ancestry and process.parent:
             above = ",".join(map(self.process_text, process.parent.ancestors()))
             if above:
                 parts.append(f',"ancestors":[{above}]')
@@ -118,7 +142,8 @@ class Renderer:
         if record.kernel_stack:
             stack = self.stack(record.kernel_stack - 1)
             text += f',"kernel_stack_trace":{dumps(stack)}'
-        return self._line(name, name.removeprefix("process_"), process, record, text)
+        who = self._acting_text(process, record.tid or record.tgid)
+        return self._line(name, who, process, record, text)
 
     def _frame(self, record: Record) -> Frame:
         """Return what all events of the kind have in common, spelled once."""

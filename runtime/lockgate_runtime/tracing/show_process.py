@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from lockgate_runtime.tracing.process_cache import Process
 
 
+KERNEL = (0, 1)
+"""Number and start of what began the first processes, as the reference has it."""
+
+
 def exec_id(node: str, tgid: int, start: int) -> str:
     """Return the name of a process for ever, as the reference makes it."""
     return base64.b64encode(f"{node}:{start}:{tgid}".encode()).decode()
@@ -44,6 +48,8 @@ def show_process(
     shown["auid"] = process.login_uid
     if process.parent_id[1]:
         shown["parent_exec_id"] = exec_id(node, *process.parent_id)
+    elif process.credentials and not process.parent_id[0]:
+        shown["parent_exec_id"] = exec_id(node, *KERNEL)
     if process.credentials:
         shown["cap"] = show_capabilities(*process.capabilities)
         shown["ns"] = {
@@ -56,7 +62,5 @@ def show_process(
         shown["process_credentials"] = dict(
             zip(layout.CREDENTIALS, process.credentials, strict=True)
         )
-    if process.properties:
-        shown["binary_properties"] = process.properties
     shown["in_init_tree"] = process.is_in_init_tree
     return shown

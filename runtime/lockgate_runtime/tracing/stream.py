@@ -153,7 +153,11 @@ class EventStream:
             if not address:
                 break
             name, offset, module = self._symbols.find(address)
-            entry: dict[str, Any] = {"offset": str(offset), "symbol": name}
+            entry: dict[str, Any] = {}
+            if offset:
+                entry["offset"] = str(offset)
+            if name:
+                entry["symbol"] = name
             if module:
                 entry["module"] = module.strip("[]")
             found.append(entry)

@@ -13,6 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.tracing import layout, words
+from lockgate_runtime.tracing.json_text import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,10 +46,10 @@ def _show_signed(value: Value, declared: str) -> dict[str, Any]:
     number = int.from_bytes(value.data, "little", signed=True)
     if declared == "capability":
         return _capability(number)
-    if declared in _WIDE_SIGNED:
-        return {"long_arg": str(number)}
     if declared in _WIDE_UNSIGNED:
         return {"size_arg": str(number & (1 << 64) - 1)}
+    if declared in _WIDE_SIGNED or not -(1 << 31) <= number < 1 << 31:
+        return {"long_arg": str(number)}
     return {"int_arg": number}
 
 
@@ -65,7 +66,7 @@ def _show_unsigned(value: Value, declared: str) -> dict[str, Any]:
         return _capability(number)
     if declared == "syscall64":
         return {"syscall_id": {"id": number & 0x7FFFFFFF, "abi": "x64"}}
-    if declared in _WIDE_UNSIGNED:
+    if declared in _WIDE_UNSIGNED or number >> 32:
         return {"size_arg": str(number)}
     return {"uint_arg": number}
 
@@ -82,7 +83,7 @@ def _show_string(value: Value, declared: str) -> dict[str, Any]:
 def _show_bytes(value: Value, declared: str) -> dict[str, Any]:
     data = base64.b64encode(value.data).decode()
     if value.flags & layout.VALUE_IS_CUT:
-        return {"truncated_bytes_arg": {"bytes_arg": data}}
+        return {"truncated_bytes_arg": _filled({"bytes_arg": data})}
     return {"bytes_arg": data}
 
 
@@ -206,7 +207,7 @@ def _address(family: int, data: bytes) -> str:
 
 
 def _text(data: bytes) -> str:
-    return data.rstrip(b"\0").decode(errors="replace")
+    return read_text(data.rstrip(b"\0"))
 
 
 def _filled(shown: dict[str, Any]) -> dict[str, Any]:
