@@ -99,6 +99,15 @@ def sites(folder: Path) -> dict[str, float]:
     generations["hundred"] = [policies.shaped(n) for n in range(100)], False
     for name, (texts, is_probe) in generations.items():
         policies.compile_policies(texts, probes if is_probe else target, folder / name)
+    for stand in STANDS:
+        for near, (_, _, file) in policies.NEAR.items():
+            made = folder / f"near_miss_{near}_{stand}"
+            place = "lsm" if stand == "lsm" else "kprobe"
+            text = policies.near(near, place)
+            policies.compile_policies(
+                [text], probes if stand == "kprobe" else target, made
+            )
+            (made / "file").write_text(file)
     found = run_in_guest("sites", folder)
     figures = {n: v for n, v in found.items() if not n.startswith("shape_")}
     ones = [found[f"shape_{n}"] for n in shapes]

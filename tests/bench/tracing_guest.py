@@ -38,8 +38,10 @@ FILES = {
     "": "/srv/one/file",
     "_deep": "/srv/1/2/3/4/5/6/7/file",
     "_mount": "/srv/mount/one/file",
+    "_long": "/srv/name-of-some-length/and-another-one/file",
 }
-"""Two directories deep, eight deep, and two deep below a mount."""
+"""Two directories deep, eight deep, two deep below a mount, below directories of long names."""
+USUAL = ("", "_deep", "_mount")
 _RUNS = 300
 _STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
 
@@ -102,7 +104,8 @@ def per_hit(
     """Return what a generation adds to each hit, the empty hook's cost included."""
     found = {}
     with armed(pins, number, folder) as programs:
-        for name, path in FILES.items():
+        for name in files_of(folder):
+            path = FILES[name]
             read_often(path)
             hits = hits_of(programs, path)
             if not hits:
@@ -110,6 +113,12 @@ def per_hit(
             cost = statistics.median(read_often(path) for _ in range(ROUNDS))
             found[name] = (cost - without[name]) / hits
     return found
+
+
+def files_of(folder: Path) -> tuple[str, ...]:
+    """Return which files are read: one where the folder says so."""
+    only = folder / "file"
+    return (only.read_text(),) if only.exists() else USUAL
 
 
 def hits_of(programs: list[Path], path: str) -> int:
@@ -141,7 +150,8 @@ def sites(folder: Path) -> dict[str, float]:
         name = each.parent.name
         costs = per_hit(pins, number, each.parent, without)
         for place, cost in costs.items():
-            found[f"{name}{place}"] = cost
+            is_named = (each.parent / "file").exists()
+            found[name if is_named else f"{name}{place}"] = cost
     return found
 
 
@@ -160,7 +170,7 @@ def memory(folder: Path) -> dict[str, float]:
     start_sensor(pins, (folder / "process.o").read_bytes())
     with Map.pinned(pins.map("processes")) as processes:
         for number in range(TASKS):
-            key = struct.pack("=I", (1 << 22) + number)
+            key = struct.pack("=Q", (1 << 22) + number)
             processes.set(key, bytes(processes.info.value_size))
     found = {}
     for number, name in enumerate(("first", "many"), start=1):

@@ -83,6 +83,25 @@ def reject(stand: str) -> str:
     return policy("reject", [(0, "Prefix", [MATCHED])], [BINARY], stand)
 
 
+NEAR: dict[str, tuple[str, list[str], str]] = {
+    "second": ("Prefix", ["/srv/near/"], ""),
+    "deep": ("Prefix", ["/srv/1/2/3/4/5/6/8/"], "_deep"),
+    "mount": ("Prefix", ["/srv/mount/two/"], "_mount"),
+    "sibling": ("Equal", ["/srv/one/file-"], ""),
+    "equal_200": ("Equal", [f"/srv/one/name-{n}" for n in range(200)], ""),
+    "postfix": ("Postfix", [".key"], ""),
+    "excluded": ("NotPrefix", ["/srv/"], ""),
+    "long": ("Prefix", ["/srv/name-of-some-length/other/"], "_long"),
+}
+"""Paths that are nearly what a policy asks: comparison, values, and which file is read."""
+
+
+def near(name: str, stand: str) -> str:
+    """Return a policy that a file nearly matches."""
+    comparison, values, _ = NEAR[name]
+    return policy("near", [(0, comparison, values)], stand=stand)
+
+
 SHAPES = 10
 
 

@@ -48,7 +48,7 @@ def seed_processes(processes: Map) -> int:
     starts = {one.tgid: one.start for one in found}
     full = 0
     for one in found:
-        key = struct.pack("=I", one.tgid)
+        key = struct.pack("=Q", one.tgid)
         try:
             processes.set(key, pack_process(one, starts), _NOEXIST)
         except BpfError as error:

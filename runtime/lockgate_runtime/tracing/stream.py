@@ -132,7 +132,7 @@ class EventStream:
         )
 
     def _look_up(self, tgid: int) -> bytes | None:
-        return self._processes.get(struct.pack("=I", tgid)) if self._processes else None
+        return self._processes.get(struct.pack("=Q", tgid)) if self._processes else None
 
     def _hooks_of(self, generation: int) -> Hooks:
         now = time.monotonic()

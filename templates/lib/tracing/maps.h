@@ -17,11 +17,14 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
-/* Each process (thread group) that is alive, by tgid. */
+/*
+ * Each process (thread group) that is alive, by tgid.  Its key has eight bytes, which the kernel
+ * compares as one word, and shorter ones byte by byte.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, u32);
+	__type(key, u64);
 	__type(value, struct process);
 	__uint(max_entries, 16384);
 } processes SEC(".maps");
@@ -63,5 +66,7 @@ struct {
 
 static __always_inline struct process *find_process(u32 tgid)
 {
-	return bpf_map_lookup_elem(&processes, &tgid);
+	u64 key = tgid;
+
+	return bpf_map_lookup_elem(&processes, &key);
 }

@@ -148,7 +148,7 @@ def classes_of_a_child(network: Network) -> tuple[int, ...]:
         try:
             with Map.pinned(Pins(network.root).map("processes")) as processes:
                 for _ in range(100):
-                    value = processes.get(struct.pack("=I", child.pid))
+                    value = processes.get(struct.pack("=Q", child.pid))
                     classes = PROCESS.unpack(value)["binary"] if value else b""
                     # A fork has its parent's classes, which user space gave (2000 and more).
                     found = struct.unpack("=2I", bytes(classes)) if classes else ()

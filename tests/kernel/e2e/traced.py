@@ -103,7 +103,7 @@ int classify(u64 *context)
 static long (*const for_each_element)(void *map, void *callback, void *context,
 	unsigned long long flags) = (void *)164;
 
-static long each(void *map, u32 *tgid, struct process *process, void *unused)
+static long each(void *map, u64 *tgid, struct process *process, void *unused)
 {
 	process->binary[config.place & 1] = 2000 + config.generation;
 	return 0;

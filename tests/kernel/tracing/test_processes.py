@@ -351,7 +351,7 @@ def test_a_full_map_is_counted_and_events_go_on(tmp_path: Path) -> None:
             loaded.program("process_fork") as fork,
             loaded.program("process_exec") as execute,
         ):
-            processes.set(struct.pack("=I", 0), layout.PROCESS.pack(tgid=0))
+            processes.set(struct.pack("=Q", 0), layout.PROCESS.pack(tgid=0))
             links = [
                 link
                 for program, name in ((fork, "process_fork"), (execute, "process_exec"))
