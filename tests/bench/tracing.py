@@ -103,10 +103,8 @@ def sites(folder: Path) -> dict[str, float]:
         for near, (_, _, file) in policies.NEAR.items():
             made = folder / f"near_miss_{near}_{stand}"
             place = "lsm" if stand == "lsm" else "kprobe"
-            text = policies.near(near, place)
-            policies.compile_policies(
-                [text], probes if stand == "kprobe" else target, made
-            )
+            kernel = probes if stand == "kprobe" else target
+            policies.compile_policies([policies.near(near, place)], kernel, made)
             (made / "file").write_text(file)
     found = run_in_guest("sites", folder)
     figures = {n: v for n, v in found.items() if not n.startswith("shape_")}
