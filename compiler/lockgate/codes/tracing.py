@@ -364,6 +364,14 @@ EXPLANATIONS = (
         "Send a signal instead.",
     ),
     Explanation(
+        "W3126",
+        "never-returns",
+        "the return of a function that does not return",
+        "A hook with 'return: true' tells of an operation when its function returns, with what it "
+        "was called with and what it returned.  This one ends the task instead.",
+        "Take 'return' and 'returnArg' away: the event is then made at the call.",
+    ),
+    Explanation(
         "E3130",
         "no-such-program",
         "the binary of a uprobe is not here",

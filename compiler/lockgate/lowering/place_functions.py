@@ -30,6 +30,19 @@ if TYPE_CHECKING:
     from lockgate.ir.tracing import Hook, KernelFunction, TracingPolicy
     from lockgate.targets.target import Prototype, Target
 
+NEVER_RETURNING = frozenset(
+    {
+        "do_exit",
+        "do_group_exit",
+        "kthread_complete_and_exit",
+        "kthread_exit",
+        "make_task_dead",
+        "sys_exit",
+        "sys_exit_group",
+    }
+)
+"""Functions at whose return kernels let no trampoline stand (kernel/bpf/verifier.c)."""
+
 MOST_REGISTERS = 6
 """So many arguments a probe finds in registers (x86-64 psABI)."""
 
@@ -60,6 +73,10 @@ def place_function(
         return place_denial(placement, name, prototype, target)
     stand = _watch(hook, prototype, name, target)
     placement = replace(placement, stand=stand, function=name)
+    if hook.has_return and call_name(name) in NEVER_RETURNING:
+        reason = f"'{name}' never returns, so that nothing is told of it"
+        cure = "take 'return' and 'returnArg' away: the call itself is seen"
+        return replace(placement, code="W3126", reason=reason, suggestion=cure)
     return warn_of_signals(placement, call_name(name), target)
 
 
@@ -85,6 +102,7 @@ def _find(hook: Hook, function: KernelFunction, target: Target) -> str:
 def _watch(hook: Hook, prototype: Prototype | None, name: str, target: Target) -> Stand:
     """Return the cheapest way to see a function called (and return, if that is asked)."""
     fits = prototype is not None and len(prototype.type.parameters) <= MOST_REGISTERS
+    fits = fits and not (hook.has_return and call_name(name) in NEVER_RETURNING)
     if fits and not _has_structs(prototype) and name in target.functions:
         wanted = "fexit" if hook.has_return else "fentry"
         if target.hooks.get(wanted):
@@ -95,7 +113,7 @@ def _watch(hook: Hook, prototype: Prototype | None, name: str, target: Target) -
     if not target.hooks.get("kprobe"):
         reason = "this target has neither kprobes nor trampolines"
         raise RefusalError("E3109", reason, other_hooks(target))
-    return Stand.KPROBE
+    return Stand.KRETPROBE if hook.has_return else Stand.KPROBE
 
 
 def _has_structs(prototype: Prototype | None) -> bool:

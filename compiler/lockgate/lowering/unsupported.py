@@ -26,6 +26,7 @@ STANDS = frozenset(
         Stand.FMOD_RET,
         Stand.LSM,
         Stand.KPROBE,
+        Stand.KRETPROBE,
         Stand.TRACEPOINT,
         Stand.RAW_TRACEPOINT,
         Stand.UPROBE,
@@ -103,7 +104,7 @@ def _missing(placement: Placement, hook: Hook) -> Iterator[str]:
     stand = placement.stand
     if stand not in STANDS:
         yield f"hooks of kind {stand.value if stand else 'none'}"
-    if hook.has_return and stand not in (Stand.FEXIT, Stand.URETPROBE):
+    if hook.has_return and stand in (Stand.FMOD_RET, Stand.LSM, Stand.KPROBE):
         yield "'return' where no trampoline sees the function return"
     if hook.return_action is not None:
         yield f"'returnArgAction: {hook.return_action.value}'"

@@ -177,6 +177,7 @@ TRACING_COUNTERS = Structure(
         Field("unknown", "u64", "hits by a process without a record"),
         Field("full", "u64", "processes for which the map had no room"),
         Field("nested", "u64", "events lost because the CPU was building too many"),
+        Field("missed", "u64", "returns that passed us by, or whose call nobody kept"),
     ),
 )
 

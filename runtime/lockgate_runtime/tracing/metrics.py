@@ -32,6 +32,7 @@ _TRACING = {
     "unknown": "Hits by a process without a record.",
     "full": "Processes and cgroups for which a map had no room.",
     "nested": "Events lost because a CPU was building too many at once.",
+    "missed": "Returns of functions that passed us by, or whose call nobody kept.",
 }
 _MAPS = ("processes", "cgroups", "flows")
 

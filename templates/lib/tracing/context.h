@@ -64,6 +64,8 @@ struct pt_regs {
 		value_;                                                                   \
 	})
 
+#define REGISTER(CONTEXT, NAME) \
+	FROM_CONTEXT(CONTEXT, u64, __builtin_offsetof(struct pt_regs, NAME))
 #define ARGUMENT_OF_REGISTERS(CONTEXT, NUMBER) \
 	FROM_CONTEXT(CONTEXT, u64, __builtin_offsetof(struct pt_regs, REGISTER_##NUMBER))
 #define ARGUMENT_OF_TRAMPOLINE(CONTEXT, NUMBER) FROM_CONTEXT(CONTEXT, u64, 8 * (NUMBER))

@@ -110,9 +110,11 @@ static __always_inline bool set_process(struct event_room *event, const struct p
  */
 static __always_inline void *open_value(struct event_room *event, u8 type, u16 place)
 {
-	u64 at = event->length; /* of 64 bits: the bound of a copy of 32 is lost on 6.1 */
+	u64 at = event->length;
 	struct tracing_value *value;
 
+	/* One register of 64 bits: the bound of a copy of 32 is lost on 6.1. */
+	asm volatile("" : "+r"(at));
 	if (at > EVENT_ROOM) {
 		event->head.flags |= EVENT_HAS_LOST_VALUES;
 		return NULL;
@@ -128,9 +130,10 @@ static __always_inline void *open_value(struct event_room *event, u8 type, u16 p
 /* Take over SIZE bytes that were written where open_value() said. */
 static __always_inline void close_value(struct event_room *event, u32 size, u8 flags)
 {
-	u64 at = event->length; /* of 64 bits: the bound of a copy of 32 is lost on 6.1 */
+	u64 at = event->length;
 	struct tracing_value *value;
 
+	asm volatile("" : "+r"(at)); /* as above */
 	if (at > EVENT_ROOM)
 		return;
 	if (size > VALUE_ROOM)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lockgate.codegen.tracing.operands import kept_values
-from lockgate.ir.placement import Stand
+from lockgate.codegen.tracing.calls import ENTRIES, keeps_calls
 from lockgate.ir.tracing import (
     KernelFunction,
     KernelFunctions,
@@ -36,7 +35,7 @@ def print_sites(
         # A site's number is its place here; what keeps calls for returns stands behind them.
         "sites": [
             *(_site(site) for site in generation.sites),
-            *(_call_site(site) for site in generation.sites if kept_values(site)),
+            *(_call_site(site) for site in generation.sites if keeps_calls(site)),
         ],
         "hooks": [_hook(hook, generation) for hook in generation.hooks],
         "policies": [
@@ -91,7 +90,7 @@ def _call_site(site: Site) -> dict[str, Any]:
     """Return the row of the program that sees the calls whose returns a site sees."""
     return _site(site) | {
         "program": f"{site.name}_call",
-        "stand": Stand.UPROBE.value,
+        "stand": ENTRIES[site.stand].value,
         "hooks": [],
     }
 

@@ -1,56 +1,21 @@
-"""C text that reads values out of a program of user space, or writes them there.
-
-At a return the registers of the call are gone: a program at the entry keeps what the values of
-a site were, and the one at the return finds them by thread and stack.
-"""
+"""C text that reads values out of a program of user space, or writes them there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from lockgate.ir.placement import Stand
-from lockgate.ir.site import Origin
 from lockgate.ir.tracing_actions import ActionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lockgate.ir.placement import Operand
-    from lockgate.ir.site import Site, SiteHook, Value
+    from lockgate.ir.site import Site, SiteHook
     from lockgate.ir.tracing_actions import Action
 
 PROGRAMS = frozenset({Stand.UPROBE, Stand.URETPROBE, Stand.USDT})
 """Stands in programs of user space."""
-
-RETURNS = frozenset({Stand.URETPROBE, Stand.FEXIT})
-"""Stands at the return of a function."""
-
-
-def start_operand(site: Site, value: Value, operand: Operand) -> list[str]:
-    """Return the lines that put a value into ``at``."""
-    if site.stand is Stand.URETPROBE and value.origin is not Origin.RETURN:
-        return [f"u64 at = value_of_call(context, {kept_values(site).index(value)});"]
-    return list(_read(operand))
-
-
-def kept_values(site: Site) -> list[Value]:
-    """Return the values that a program at the entry keeps for the one at the return."""
-    if site.stand is not Stand.URETPROBE:
-        return []
-    return [
-        value
-        for value in site.values
-        if value.origin is not Origin.RETURN and value.reading.operand is not None
-    ]
-
-
-def keep_lines(site: Site) -> list[list[str]]:
-    """Return for each kept value the lines that read it at the entry."""
-    return [
-        list(_read(value.reading.operand))
-        for value in kept_values(site)
-        if value.reading.operand is not None
-    ]
 
 
 def set_functions(site: Site) -> list[str]:
@@ -88,7 +53,8 @@ def _set_function(site: Site, number: int) -> str:
     )
 
 
-def _read(operand: Operand) -> Iterator[str]:
+def read_operand(operand: Operand) -> Iterator[str]:
+    """Yield the lines that put a value into ``at``."""
     yield f"u64 at = {_sum(operand)};"
     kind = f"{'s' if operand.is_signed else 'u'}{8 * operand.size}"
     if operand.is_memory:

@@ -6,15 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.render import render
+from lockgate.codegen.tracing.calls import ENTRIES, RETURNS, keep_lines
 from lockgate.codegen.tracing.events import shown_values
 from lockgate.codegen.tracing.masks import everyone, mask_of, spell
-from lockgate.codegen.tracing.operands import (
-    PROGRAMS,
-    RETURNS,
-    keep_lines,
-    set_call,
-    set_functions,
-)
+from lockgate.codegen.tracing.operands import PROGRAMS, set_call, set_functions
 from lockgate.codegen.tracing.readers import declare_structures, render_readers
 from lockgate.codegen.tracing.shape import (
     SOCKETS,
@@ -35,6 +30,7 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     Stand.KPROBE: "kprobe/{0}",
+    Stand.KRETPROBE: "kretprobe/{0}",
     Stand.FENTRY: "fentry/{0}",
     Stand.FEXIT: "fexit/{0}",
     Stand.FMOD_RET: "fmod_ret/{0}",
@@ -113,7 +109,7 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
         site=site,
         machine=target.machine,
         functions=_names(site),
-        section=_section(site),
+        section=_section(site.stand, site),
         selectors=site.selectors,
         structures=declare_structures(site.values),
         readers=readers,
@@ -141,7 +137,8 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
         has_function=len(site.functions) > 1,
         flags="EVENT_IS_RETURN" if site.stand in RETURNS else "0",
         is_program=site.stand in PROGRAMS,
-        kept=keep_lines(site),
+        kept=keep_lines(site, is_syscall=is_syscall),
+        call_section=_section(ENTRIES.get(site.stand, site.stand), site),
         setters=set_functions(site),
     )
 
@@ -181,9 +178,9 @@ def _names(site: Site) -> str:
     return names if len(site.functions) <= 4 else f"{names}, ..."
 
 
-def _section(site: Site) -> str:
+def _section(stand: Stand, site: Site) -> str:
     function = site.functions[0]
-    return SECTIONS[site.stand].format(function, function.rpartition("/")[2])
+    return SECTIONS[stand].format(function, function.rpartition("/")[2])
 
 
 def _posts(selector: SiteSelector) -> bool:

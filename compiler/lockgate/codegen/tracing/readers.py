@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.codegen.tracing.operands import start_operand
+from lockgate.codegen.tracing.calls import kept_argument, start_operand
 from lockgate.ir.placement import Stand, Step
 from lockgate.ir.site import Origin
 from lockgate.ir.tracing_arguments import ArgumentType
@@ -45,6 +45,8 @@ def argument(site: Site, index: int, *, is_syscall: bool) -> str:
     >>> argument(site, 0, is_syscall=False)  # doctest: +SKIP
     'ARGUMENT_OF_TRAMPOLINE(context, 0)'
     """
+    if site.stand is Stand.KRETPROBE:
+        return kept_argument(site, index)
     way = "REGISTERS" if site.stand in _BY_REGISTERS else "TRAMPOLINE"
     what = "SYSCALL" if is_syscall else "ARGUMENT"
     return f"{what}_OF_{way}(context, {index})"

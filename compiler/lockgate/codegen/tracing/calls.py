@@ -1,0 +1,71 @@
+"""What a program at the entry of a function keeps for the one at its return.
+
+At a return the registers of the call are gone.  A program at the entry keeps what the site
+reads of them, and the one at the return finds it by thread and stack (``calls.h``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.codegen.tracing.operands import read_operand
+from lockgate.ir.placement import Stand
+from lockgate.ir.site import Origin
+
+if TYPE_CHECKING:
+    from lockgate.ir.placement import Operand
+    from lockgate.ir.site import Site, Value
+
+ENTRIES = {Stand.URETPROBE: Stand.UPROBE, Stand.KRETPROBE: Stand.KPROBE}
+"""Stands at returns where the call must be kept, and where that is done."""
+
+RETURNS = frozenset({Stand.URETPROBE, Stand.KRETPROBE, Stand.FEXIT})
+"""Stands at the return of a function."""
+
+
+def keeps_calls(site: Site) -> bool:
+    """Whether a site needs a program at the entry that keeps the call."""
+    return bool(_operands(site) or _arguments(site))
+
+
+def start_operand(site: Site, value: Value, operand: Operand) -> list[str]:
+    """Return the lines that put a value of a program of user space into ``at``."""
+    if site.stand is Stand.URETPROBE and value.origin is not Origin.RETURN:
+        place = [each for each, _ in _operands(site)].index(value)
+        return [f"u64 at = value_of_call(context, {place});"]
+    return list(read_operand(operand))
+
+
+def kept_argument(site: Site, index: int) -> str:
+    """Return C's expression for an argument of the kernel's function that was kept."""
+    return f"value_of_call(context, {_arguments(site).index(index)})"
+
+
+def keep_lines(site: Site, *, is_syscall: bool) -> list[list[str]]:
+    """Return for each kept value the lines that read it at the entry."""
+    what = "SYSCALL" if is_syscall else "ARGUMENT"
+    return [
+        *(list(read_operand(operand)) for _, operand in _operands(site)),
+        *(
+            [f"u64 at = {what}_OF_REGISTERS(context, {index});"]
+            for index in _arguments(site)
+        ),
+    ]
+
+
+def _operands(site: Site) -> list[tuple[Value, Operand]]:
+    if site.stand is not Stand.URETPROBE:
+        return []
+    return [
+        (value, value.reading.operand)
+        for value in site.values
+        if value.origin is not Origin.RETURN and value.reading.operand is not None
+    ]
+
+
+def _arguments(site: Site) -> list[int]:
+    if site.stand is not Stand.KRETPROBE:
+        return []
+    values = [value for value in site.values if value.origin is Origin.ARGUMENT]
+    sizes = [value.size_index for value in values if value.size_index is not None]
+    return sorted({*(value.index for value in values), *sizes})
