@@ -14,9 +14,9 @@ _GETPGID, _GETSID = 121, 124
 
 def accept(port: int) -> None:
     """Accept a connection that this process itself makes."""
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        with socket.create_connection(("127.0.0.1", port)):
-            listener.accept()[0].close()
+    place = ("127.0.0.1", port)
+    with socket.create_server(place) as listener, socket.create_connection(place):
+        listener.accept()[0].close()
 
 
 def getpgid(number: int) -> None:

@@ -20,7 +20,7 @@ from lockgate.toolchain.clang import compile_c
 from lockgate.vm.kernels import SERIES, cache_folders, missing
 from lockgate.vm.machine import Machine
 from tests.targets.recorded import recorded
-from tests.tracing.cases import BY_PROBES, GROUPS
+from tests.tracing.cases import BY_HOOKS, BY_PROBES, GROUPS
 
 if TYPE_CHECKING:
     from lockgate.targets.target import Target
@@ -38,10 +38,14 @@ pytestmark = [
 ]
 
 
-def without_trampolines(target: Target) -> Target:
-    """Return the same kernel, as if it had probes alone."""
-    lacking = dict.fromkeys(("fentry", "fexit", "fmod_ret"), False)
-    return replace(target, hooks={**target.hooks, **lacking})
+def kernel_for(group: str, target: Target) -> Target:
+    """Return the kernel that a group is compiled for."""
+    lacking: tuple[str, ...] = ()
+    if group in BY_PROBES:
+        lacking = ("fentry", "fexit", "fmod_ret")
+    elif group in BY_HOOKS:
+        lacking = ("fmod_ret",)
+    return replace(target, hooks={**target.hooks, **dict.fromkeys(lacking, False)})
 
 
 def write_group(folder: Path, cases: tuple[Case, ...], target: Target) -> None:
@@ -66,8 +70,7 @@ def seen(series: str, folder: Path) -> dict[str, Any]:
     target = recorded(series)
     for group, cases in GROUPS.items():
         able = tuple(case for case in cases if series in case.kernels)
-        kernel = without_trampolines(target) if group in BY_PROBES else target
-        write_group(folder / group, able, kernel)
+        write_group(folder / group, able, kernel_for(group, target))
     sensor = compile_c(sensor_sources(), Diagnostics())
     (folder / "process.o").write_bytes(sensor["process.o"])
     command = (sys.executable, "-m", "tests.tracing.guest", str(folder))

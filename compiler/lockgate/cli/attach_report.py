@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate.diagnostics import Diagnostics
     from lockgate.frontend.documents import parse_documents, read_documents
     from lockgate.lowering.places import place_policy
+    from lockgate.lowering.settle import settle
     from lockgate.options import Options
     from lockgate.results import print_results
 
@@ -64,12 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
     refused = [d for d in diagnostics.found if d.severity is Severity.ERROR]
     if exit_code(diagnostics) == USAGE:
         return USAGE
+    # All policies of a target are one generation, in which one can move another's hook.
+    ordered = sorted(policies, key=lambda policy: policy.key)
     placements = [
         placement
-        for policy in sorted(policies, key=lambda policy: policy.key)
         for target in targets
-        for placement in place_policy(policy, target)
+        for placement in settle(p for q in ordered for p in place_policy(q, target))
     ]
+    placements.sort(key=lambda placement: placement.policy.key)
     rows = [_row(placement) for placement in placements]
     rows += [_error_row(error, target.name) for error in refused for target in targets]
     counts = Counter(str(row["result"]) for row in rows)

@@ -36,6 +36,10 @@ class Stand(Enum):
     LOADER = "loader"
 
 
+DENYING = frozenset({Stand.FMOD_RET, Stand.LSM})
+"""Stands at which what a program returns decides."""
+
+
 class Step(Enum):
     """One step on the way from an argument to the value that is read."""
 
@@ -106,7 +110,8 @@ class Placement:
 
     ``stand`` and ``function`` say where the program goes (None, "" where it is refused): the
     kernel's symbol, ``subsystem/event``, or ``path:symbol``.  ``code`` and ``reason`` say why it is
-    refused or what is lost, ``suggestion`` names the nearest thing that works.
+    refused or what is lost, ``suggestion`` names the nearest thing that works.  ``can_deny`` is
+    whether what a program returns there is an error (it says nothing of stands but DENYING).
     """
 
     policy: TracingPolicy
@@ -122,6 +127,7 @@ class Placement:
     arguments: tuple[Reading, ...] = ()
     data: tuple[Reading, ...] = ()
     returned: Reading | None = None
+    can_deny: bool = True
 
     @property
     def lowered_to(self) -> str:

@@ -175,7 +175,11 @@ class SiteHook:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """All hooks at one place, or at several that have exactly the same hooks."""
+    """All hooks at one place, or at several that have exactly the same hooks.
+
+    ``denial`` is where some of its hooks deny, if they also ask what the function returns: at the
+    entry, while the site stands at the return.
+    """
 
     number: int
     stand: Stand
@@ -184,6 +188,14 @@ class Site:
     selectors: tuple[SiteSelector, ...]
     values: tuple[Value, ...]
     dimensions: tuple[Dimension, ...]
+    denial: Stand | None = None
+
+    @property
+    def denying(self) -> tuple[SiteHook, ...]:
+        """The hooks that deny at the entry what the site sees the return of."""
+        if self.denial is None:
+            return ()
+        return tuple(h for h in self.hooks if h.placement.stand is self.denial)
 
     @property
     def name(self) -> str:

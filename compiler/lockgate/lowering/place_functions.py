@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.ir.placement import Placement, Result, Stand
 from lockgate.ir.tracing import Attachment
+from lockgate.ir.tracing_actions import ActionKind
 from lockgate.lowering.deeds import (
     check_notified,
     deniable,
@@ -69,8 +70,10 @@ def place_function(
         data=read_data(hook, target),
         returned=read_returned(hook, prototype, name),
     )
-    if denies(hook) or (kills(hook) and name.startswith("security_")):
+    if denies(hook):
         return place_denial(placement, name, prototype, target)
+    if kills(hook) and _can_deny(name, prototype, target):
+        return _deny_security(placement, name, prototype, target)
     stand = _watch(hook, prototype, name, target)
     placement = replace(placement, stand=stand, function=name)
     if hook.has_return and call_name(name) in NEVER_RETURNING:
@@ -130,14 +133,24 @@ def _has_structs(prototype: Prototype | None) -> bool:
 # ---------------------------------------------------------------- denials
 
 
+def _can_deny(name: str, prototype: Prototype | None, target: Target) -> bool:
+    """Whether an operation can be stopped at a function of the security modules."""
+    if not name.startswith("security_") or prototype is None:
+        return False
+    stands = target.hooks.get("fmod_ret") or runs_lsm(target)
+    return returns_number(prototype) and bool(stands)
+
+
 def place_denial(
     placement: Placement, name: str, prototype: Prototype | None, target: Target
 ) -> Placement:
     """Return a placement at which the return value can be another."""
+    for selector in placement.hook.selectors:
+        if any(a.kind is ActionKind.OVERRIDE for a in selector.return_actions):
+            reason = f"when '{name}' has returned, it cannot be denied any more"
+            raise RefusalError("E3120", reason, "move Override to 'matchActions'")
     if name.startswith("security_"):
         return _deny_security(placement, name, prototype, target)
-    if name in target.replaceable and "override_return" in target.helpers["kprobe"]:
-        return replace(placement, stand=Stand.KPROBE, function=name)
     reason = (
         f"'{name}' cannot be denied: Linux {target.release} lets no program replace what it "
         "returns"
@@ -148,6 +161,9 @@ def place_denial(
 def _deny_security(
     placement: Placement, name: str, prototype: Prototype | None, target: Target
 ) -> Placement:
+    if placement.hook.has_return and not target.hooks.get("fexit"):
+        reason = f"no trampoline sees what '{name}' returns once it is denied"
+        raise RefusalError("E3112", reason, "take 'return' and 'returnArg' away")
     is_number = prototype is not None and returns_number(prototype)
     if not is_number:
         reason = (

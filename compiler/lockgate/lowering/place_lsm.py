@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
 from lockgate.ir.placement import Placement, Result, Stand
-from lockgate.lowering.deeds import runs_lsm
+from lockgate.lowering.deeds import deniable, denies, runs_lsm, warn_of_signals
 from lockgate.lowering.parameters import read_data, read_parameters
 from lockgate.lowering.place_functions import returns_number, same_arguments
 from lockgate.lowering.refusal import RefusalError
@@ -40,6 +40,12 @@ def place_lsm(
         arguments=read_parameters(hook, prototype, f"the hook {place.name}"),
         data=read_data(hook, target),
     )
+    if not returns_number(prototype):
+        if denies(hook):
+            reason = f"the hook '{place.name}' returns nothing, so nothing can be denied there"
+            raise RefusalError("E3120", reason, deniable(place.name, target))
+        placement = replace(placement, can_deny=False)
+        placement = warn_of_signals(placement, place.name, target)
     if runs_lsm(target):
         return placement
     name = f"security_{place.name}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lockgate.ir.placement import Result, Stand
+from lockgate.ir.placement import DENYING, Result, Stand
 from lockgate.ir.site import (
     BinaryTest,
     Dimension,
@@ -25,6 +25,7 @@ from lockgate.ir.tracing_actions import Action, ActionKind
 from lockgate.ir.tracing_selectors import HookSelector
 from lockgate.lowering.dimensions import dimensions_of
 from lockgate.lowering.places import place_policy
+from lockgate.lowering.settle import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from lockgate.ir.tracing import Hook, TracingPolicy
     from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Target
+
+AT_ENTRY = frozenset(
+    {ActionKind.OVERRIDE, ActionKind.SIGNAL, ActionKind.NOTIFY_ENFORCER}
+)
+"""What is done where an operation begins, if it can be denied there."""
 
 MOST_TEXTS = 5
 """Strings that one site can judge (TEXT_ROOMS of rooms.h, but the last)."""
@@ -56,29 +62,34 @@ def gather_sites(
 ) -> Generation:
     """Return the sites of placements that are in the order of policies and hooks."""
     report_placements(placements, diagnostics)
-    standing = [p for p in placements if p.result is not Result.REFUSED]
+    standing = [p for p in settle(placements) if p.result is not Result.REFUSED]
     numbers: dict[tuple[str, str], int] = {}
     for placement in standing:
         key = placement.policy.key, placement.hook.path
         numbers.setdefault(key, len(numbers))
     policy_numbers = {policy.key: number for number, policy in enumerate(policies)}
-    denying = {p.function for p in standing if p.stand is Stand.FMOD_RET}
     places: dict[tuple[str, str], list[Placement]] = {}
     for placement in standing:
-        # Who watches where another denies stands there with it: one operation, one event.
-        if placement.stand is Stand.FENTRY and placement.function in denying:
-            placement = replace(placement, stand=Stand.FMOD_RET)
-        stand = placement.stand.value if placement.stand else ""
-        places.setdefault((stand, placement.function), []).append(placement)
+        places.setdefault(_program_place(placement), []).append(placement)
     shared: dict[tuple[object, ...], list[str]] = {}
     groups: dict[tuple[object, ...], list[Placement]] = {}
     for (stand, function), hooks in sorted(places.items()):
-        alike = (stand, *((_numbered(p, numbers), _readings(p)) for p in hooks))
+        alike = (
+            stand,
+            *((_numbered(p, numbers), _readings(p), p.stand) for p in hooks),
+        )
         shared.setdefault(alike, []).append(function)
         groups.setdefault(alike, hooks)
     followed: dict[BinaryTest, int] = {}
     sites = tuple(
-        _site(number, groups[alike], tuple(functions), numbers, policy_numbers)
+        _site(
+            number,
+            Stand(alike[0]),
+            groups[alike],
+            tuple(functions),
+            numbers,
+            policy_numbers,
+        )
         for number, (alike, functions) in enumerate(shared.items())
     )
     for site in sites:
@@ -90,6 +101,16 @@ def gather_sites(
                     key_ = BinaryTest(test.comparison, test.texts)
                     followed.setdefault(key_, len(followed))
     return Generation(target.name, policies, sites, tuple(followed))
+
+
+def _program_place(placement: Placement) -> tuple[str, str]:
+    """Return where the program stands that decides: at the return where that is asked."""
+    stand, function = placement.stand, placement.function
+    if placement.hook.has_return and stand in DENYING:
+        if stand is Stand.LSM:
+            function = f"security_{function}"
+        stand = Stand.FEXIT
+    return stand.value if stand else "", function
 
 
 def _check_texts(site: Site, diagnostics: Diagnostics) -> None:
@@ -154,6 +175,7 @@ def _readings(placement: Placement) -> tuple[object, ...]:
 
 def _site(
     number: int,
+    stand: Stand,
     placements: Sequence[Placement],
     functions: tuple[str, ...],
     numbers: dict[tuple[str, str], int],
@@ -167,6 +189,10 @@ def _site(
         first = len(selectors)
         for selector in hook.selectors or (HookSelector(hook.span),):
             actions = (*selector.actions, *selector.return_actions)
+            if placement.stand in DENYING and hook.has_return:
+                # What is done is done at the entry; the return tells of it.
+                told = (a for a in selector.actions if a.kind not in AT_ENTRY)
+                actions = (*told, *selector.return_actions)
             site_number = len(selectors)
             hook_number = numbers[placement.policy.key, hook.path]
             selectors.append(
@@ -187,10 +213,16 @@ def _site(
                 selectors=tuple(range(first, len(selectors))),
             )
         )
-    stand = placements[0].stand
-    assert stand is not None  # noqa: S101  # what is refused stands nowhere
+    denials = {p.stand for p in placements if p.stand is not stand}
     site = Site(
-        number, stand, functions, tuple(hooks), tuple(selectors), tuple(values), ()
+        number,
+        stand,
+        functions,
+        tuple(hooks),
+        tuple(selectors),
+        tuple(values),
+        (),
+        next(iter(denials), None),
     )
     return replace(site, dimensions=_sorted(dimensions_of(site), len(selectors)))
 

@@ -104,8 +104,6 @@ def _missing(placement: Placement, hook: Hook) -> Iterator[str]:
     stand = placement.stand
     if stand not in STANDS:
         yield f"hooks of kind {stand.value if stand else 'none'}"
-    if hook.has_return and stand in (Stand.FMOD_RET, Stand.LSM, Stand.KPROBE):
-        yield "'return' where no trampoline sees the function return"
     if hook.return_action is not None:
         yield f"'returnArgAction: {hook.return_action.value}'"
     if not placement.policy.workloads.is_everything:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What selectors that match do.  Deeds are gathered first and done together: a denial outweighs
- * a signal, SIGKILL another signal.  A policy in monitor mode does nothing, and its event says
+ * a signal, and a severe signal a lighter one.  A policy in monitor mode does nothing, and its event says
  * what it would have done.
  */
 #pragma once
@@ -9,6 +9,7 @@
 #include "event.h"
 
 #define SIGKILL 9
+#define EPERM 1
 
 /* Policies of a generation; user space gives the map the room that it needs. */
 #define POLICIES 1
@@ -26,6 +27,7 @@ struct deeds {
 	u32 signal;
 	u8 action; /* enum tracing_action: the heaviest that is done */
 	u8 withheld; /* the heaviest that is not */
+	u16 severity; /* of the signal */
 };
 
 /* Whether a policy may act upon this process, which is never ourselves. */
@@ -48,13 +50,26 @@ static __always_inline bool weigh(struct deeds *deeds, u32 policy, const u8 acti
 	return true;
 }
 
-static __always_inline void send(struct deeds *deeds, u32 policy, const u32 signal)
+static __always_inline __attribute__((unused)) bool
+send(struct deeds *deeds, u32 policy, const u32 signal, const u16 severity)
 {
 	const u8 action = signal == SIGKILL ? TRACING_ACTION_KILL : TRACING_ACTION_SIGNAL;
 
-	if (weigh(deeds, policy, action) && deeds->signal != SIGKILL &&
-	    (signal == SIGKILL || !deeds->signal))
+	if (!weigh(deeds, policy, action))
+		return false;
+	if (deeds->severity < severity) {
 		deeds->signal = signal;
+		deeds->severity = severity;
+	}
+	return true;
+}
+
+/* A signal that ends the process, where its operation can be stopped as well. */
+static __always_inline __attribute__((unused)) void
+stop(struct deeds *deeds, u32 policy, const u32 signal, const u16 severity)
+{
+	if (send(deeds, policy, signal, severity) && !deeds->error)
+		deeds->error = -EPERM;
 }
 
 static __always_inline void deny(struct deeds *deeds, u32 policy, const s32 error)

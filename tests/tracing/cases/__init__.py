@@ -10,7 +10,11 @@ from tests.tracing.cases.files import FILES
 from tests.tracing.cases.hooks import HOOKS
 from tests.tracing.cases.numbers import NUMBERS
 from tests.tracing.cases.processes import PROCESSES
-from tests.tracing.cases.returns import RETURNS, RETURNS_BY_PROBES
+from tests.tracing.cases.returns import (
+    RETURNS,
+    RETURNS_BY_HOOKS,
+    RETURNS_BY_PROBES,
+)
 from tests.tracing.cases.sockets import SOCKETS
 from tests.tracing.cases.tasks import TASKS
 
@@ -29,9 +33,13 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "tasks": TASKS,
     "hooks": HOOKS,
     "returns": RETURNS,
+    "returns-by-hooks": RETURNS_BY_HOOKS,
     "returns-by-probes": RETURNS_BY_PROBES,
 }
 """Cases whose policies are one generation together, so that they are merged at their hooks."""
+
+BY_HOOKS = frozenset({"returns-by-hooks"})
+"""Groups that are compiled for a kernel that lets nobody modify returns: they deny at LSM hooks."""
 
 BY_PROBES = frozenset({"probes", "returns-by-probes"})
 """Groups that are compiled for a kernel without trampolines, so that they stand at kprobes."""

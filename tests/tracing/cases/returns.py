@@ -66,7 +66,62 @@ SEEN = (
     ),
 )
 
-RETURNS = SEEN
+_OPEN = (
+    "call: security_file_open\n    syscall: false\n    return: true\n"
+    "    args: [{index: 0, type: file}]\n    returnArg: {index: 0, type: int}"
+)
+_NEGATIVE = "\ufffd" * 8
+"""What the bytes of a small negative number are, as text."""
+
+DENIED = (
+    _case(
+        "return-denied",
+        _OPEN,
+        "matchArgs: [{index: 0, operator: Prefix, values: [/lg/one/return-denied]}]\n"
+        "      matchActions: [{action: Override, argError: -13}]",
+        "give_up('/lg/one/return-denied')",
+        "give_up('/lg/one/return-not')",
+        ends=13,
+        many=1,
+        shows=_NEGATIVE,
+    ),
+    _case(
+        "return-killed",
+        _OPEN,
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/one/return-killed]}]\n"
+        "      matchActions: [{action: Sigkill}]",
+        "give_up('/lg/one/return-killed')",
+        "give_up('/lg/one/return-kille')",
+        ends=-9,
+        many=1,
+        shows=_NEGATIVE,
+    ),
+    # The first selector denies, the second tells of what the function itself returned.
+    _case(
+        "return-let",
+        _OPEN,
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/none]}]\n"
+        "      matchActions: [{action: Override, argError: -1}]\n"
+        "    - matchArgs: [{index: 0, operator: Prefix, values: [/lg/one/return-let]}]\n"
+        "      matchReturnArgs: [{operator: Equal, values: ['0']}]",
+        "give_up('/lg/one/return-let')",
+        "give_up('/lg/one/return-lent')",
+        shows="\0" * 8,
+    ),
+    _case(
+        "return-monitored",
+        _OPEN,
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/one/return-monitored]}]\n"
+        "      matchActions: [{action: Override, argError: -1}]",
+        "give_up('/lg/one/return-monitored')",
+        "give_up('/lg/one/return-monitore')",
+        shows="\0" * 8,
+        rest="  options: [{name: policy-mode, value: monitor}]\n",
+    ),
+)
+
+RETURNS = (*SEEN, *DENIED)
+RETURNS_BY_HOOKS = tuple(replace(case, name=f"hook-{case.name}") for case in DENIED)
 RETURNS_BY_PROBES = (
     *(replace(case, name=f"probe-{case.name}") for case in SEEN),
     # One of these calls never comes back: the other's events are none the worse for it.

@@ -23,6 +23,12 @@ RETURNS = frozenset({Stand.URETPROBE, Stand.KRETPROBE, Stand.FEXIT})
 """Stands at the return of a function."""
 
 
+def denial_function(site: Site, function: str) -> str:
+    """Return where a function is denied whose return a site sees."""
+    is_hook = site.denial is Stand.LSM
+    return function.removeprefix("security_") if is_hook else function
+
+
 def keeps_calls(site: Site) -> bool:
     """Whether a site needs a program at the entry that keeps the call."""
     return bool(_operands(site) or _arguments(site))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lockgate.codegen.tracing.calls import ENTRIES, keeps_calls
+from lockgate.codegen.tracing.calls import ENTRIES, denial_function, keeps_calls
 from lockgate.ir.tracing import (
     KernelFunction,
     KernelFunctions,
@@ -35,7 +35,7 @@ def print_sites(
         # A site's number is its place here; what keeps calls for returns stands behind them.
         "sites": [
             *(_site(site) for site in generation.sites),
-            *(_call_site(site) for site in generation.sites if keeps_calls(site)),
+            *(_call_site(site) for site in generation.sites if _has_call(site)),
         ],
         "hooks": [_hook(hook, generation) for hook in generation.hooks],
         "policies": [
@@ -86,13 +86,17 @@ def _site(site: Site) -> dict[str, Any]:
     return found
 
 
+def _has_call(site: Site) -> bool:
+    return site.denial is not None or keeps_calls(site)
+
+
 def _call_site(site: Site) -> dict[str, Any]:
     """Return the row of the program that sees the calls whose returns a site sees."""
-    return _site(site) | {
-        "program": f"{site.name}_call",
-        "stand": ENTRIES[site.stand].value,
-        "hooks": [],
-    }
+    found = _site(site) | {"program": f"{site.name}_call", "hooks": []}
+    if site.denial is not None:
+        functions = [denial_function(site, each) for each in site.functions]
+        return found | {"stand": site.denial.value, "functions": functions}
+    return found | {"stand": ENTRIES[site.stand].value}
 
 
 def _hook(hook: SiteHook, generation: Generation) -> dict[str, Any]:

@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.render import render
-from lockgate.codegen.tracing.calls import ENTRIES, RETURNS, keep_lines
+from lockgate.codegen.tracing.calls import (
+    ENTRIES,
+    RETURNS,
+    denial_function,
+    keep_lines,
+)
 from lockgate.codegen.tracing.events import shown_values
 from lockgate.codegen.tracing.masks import everyone, mask_of, spell
 from lockgate.codegen.tracing.operands import PROGRAMS, set_call, set_functions
@@ -18,12 +23,15 @@ from lockgate.codegen.tracing.shape import (
     shape_dimension,
     text_rooms,
 )
+from lockgate.codegen.tracing.signals import SIGKILL, severity
 from lockgate.codegen.tracing.strings import read_call, read_socket_call
-from lockgate.ir.placement import Stand
-from lockgate.ir.site import Facet
+from lockgate.ir.placement import DENYING, Stand
+from lockgate.ir.site import Facet, Origin
 from lockgate.ir.tracing_actions import ActionKind, RateLimitScope
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from lockgate.ir.site import Dimension, Generation, Site, SiteHook, SiteSelector
     from lockgate.ir.tracing_actions import Action
     from lockgate.targets.target import Target
@@ -73,6 +81,20 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """What is done at the entry of a function whose return the site sees.
+
+    ``frame`` is C's expression for what entry and return of one call have in common.
+    """
+
+    section: str
+    frame: str
+    mask: str
+    several: list[Several]
+    deeds: list[Deed]
+
+
+@dataclass(frozen=True, slots=True)
 class Several:
     """A hook with several selectors, of which the first that matches acts."""
 
@@ -102,6 +124,8 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
             found = replace(found, is_typed=is_typed, read=read)
         shaped.append(found)
     before, declared, after = _ordered(site, shaped)
+    returned = [d for d in before if site.denial and _is_returned(d, site)]
+    before = [d for d in before if d not in returned]
     posting = mask_of(s.number for s in site.selectors if _posts(s))
     events = shown_values(site, readers, rooms)
     return render(
@@ -110,22 +134,20 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
         machine=target.machine,
         functions=_names(site),
         section=_section(site.stand, site),
+        result="deeds.error" if site.stand in DENYING else "0",
         selectors=site.selectors,
         structures=declare_structures(site.values),
         readers=readers,
         dimensions=declared,
         before=before,
         after=after,
-        texts=bool(rooms),
+        returned=returned,
+        denial=_denial(site),
         sockets=sorted({d.value for d in before if d.kind == "socket"}),
         needs_process=any(d.facet in _PROCESS for d in site.dimensions),
         everyone=spell(everyone(len(site.selectors)), words),
-        several=[
-            Several(hook.hook.path, spell(mask_of(hook.selectors), words))
-            for hook in site.hooks
-            if len(hook.selectors) > 1
-        ],
-        deeds=_deeds(site),
+        several=_several(site.hooks, words),
+        deeds=_deeds(site, {s.number: s.actions for s in site.selectors}, site.stand),
         limited=_limits(site),
         silent=spell(everyone(len(site.selectors)) & ~posting, words),
         posts=spell(posting, words) if posting else "",
@@ -188,17 +210,49 @@ def _posts(selector: SiteSelector) -> bool:
     return not kinds & _SILENT
 
 
-def _deeds(site: Site) -> list[Deed]:
+def _several(hooks: Iterable[SiteHook], words: int) -> list[Several]:
+    return [
+        Several(hook.hook.path, spell(mask_of(hook.selectors), words))
+        for hook in hooks
+        if len(hook.selectors) > 1
+    ]
+
+
+def _denial(site: Site) -> Denial | None:
+    """Return what is done at the entry, where hooks deny what the site sees the return of."""
+    if site.denial is None:
+        return None
+    numbers = [number for hook in site.denying for number in hook.selectors]
+    actions = {number: site.selectors[number].selector.actions for number in numbers}
+    # A hook of the security modules has a trampoline of its own, and so another frame.
+    frame = "0" if site.denial is Stand.LSM else "(u64)context"
+    return Denial(
+        SECTIONS[site.denial].format(denial_function(site, site.functions[0])),
+        frame,
+        spell(mask_of(numbers), site.words),
+        _several(site.denying, site.words),
+        _deeds(site, actions, site.denial),
+    )
+
+
+def _is_returned(dimension: ShapedDimension, site: Site) -> bool:
+    if dimension.kind == "process" or dimension.about is None:
+        return False
+    return site.values[dimension.about].origin is Origin.RETURN
+
+
+def _deeds(
+    site: Site, actions: Mapping[int, Sequence[Action]], stand: Stand
+) -> list[Deed]:
     """Return what selectors do besides telling, each with who does it."""
     hooks = {number: hook for hook in site.hooks for number in hook.selectors}
     found: dict[str, list[int]] = {}
     sources: dict[str, str] = {}
-    for selector in site.selectors:
-        hook = hooks[selector.number]
-        for action in selector.actions:
-            call = _call(hook, action)
+    for number, some in actions.items():
+        for action in some:
+            call = _call(hooks[number], action, stand)
             if call:
-                found.setdefault(call, []).append(selector.number)
+                found.setdefault(call, []).append(number)
                 sources.setdefault(call, action.span.place)
     return [
         Deed(
@@ -226,12 +280,14 @@ def _limits(site: Site) -> list[Limit]:
     ]
 
 
-def _call(hook: SiteHook, action: Action) -> str:
+def _call(hook: SiteHook, action: Action, stand: Stand) -> str:
     policy = hook.policy_number
     if action.kind is ActionKind.SET:
         return set_call(hook, action)
     if action.kind in (ActionKind.SIGNAL, ActionKind.NOTIFY_ENFORCER) and action.signal:
-        return f"send(&deeds, {policy}, {action.signal})"
+        sent = f"(&deeds, {policy}, {action.signal}, {severity(action.signal)})"
+        stops = action.signal == SIGKILL and stand in DENYING
+        return ("stop" if stops and hook.placement.can_deny else "send") + sent
     if action.kind is ActionKind.OVERRIDE:
         return f"deny(&deeds, {policy}, {action.error})"
     return ""

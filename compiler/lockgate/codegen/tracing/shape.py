@@ -101,6 +101,7 @@ class ShapedDimension:
     asking: str
     negated: str
     value: int = 0
+    about: int | None = None
     expression: str = ""
     room: int = 0
     steps: list[int] = field(default_factory=list)
@@ -190,6 +191,7 @@ def shape_dimension(
         asking=spell(used(dimension), words),
         negated=spell(negated(dimension), words),
         value=dimension.value or 0,
+        about=dimension.value,
         expression=_expression(dimension, site),
         room=room,
         steps=_halves(room) if kind in ("number", "namespace") else [],
