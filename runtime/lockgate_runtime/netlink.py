@@ -101,6 +101,18 @@ class Netlink:
                 found.add(ip_address(text))
         return sorted(found, key=lambda a: (a.version, int(a)))
 
+    def add_local_address(self, address: Address) -> None:
+        """Give the loopback device an address for this host alone; it may have it already."""
+        loopback = self.device("lo")
+        if loopback is None or address in self.local_addresses():
+            return
+        self._ip.addr(
+            "add",
+            index=loopback.index,
+            address=str(address),
+            prefixlen=address.max_prefixlen,
+        )
+
     def device(self, name: str) -> Device | None:
         """Find a device by its name."""
         for index in self._ip.link_lookup(ifname=name):

@@ -431,7 +431,37 @@ class Invariant:
     span: Span = field(compare=False)
 
 
-Statement = Expectation | Invariant
+class Outcome(Enum):
+    """What becomes of an operation under tracing policies."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    KILL = "kill"
+    EVENT = "event"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """``expect OUTCOME [of POLICY] when OPERATION OPERAND... [by PROGRAM] [as USER]``.
+
+    ``operands`` are paths, addresses, arguments, ports (``tcp/443``) or numbers; ``program``
+    is the path of the program that does it, ``user`` the number of its user.
+    """
+
+    outcome: Outcome
+    policy: Name | None
+    operation: Name
+    operands: tuple[Name, ...]
+    program: Name | None
+    user: Name | None
+    span: Span = field(compare=False)
+
+
+FlowStatement = Expectation | Invariant
+"""About flows: judged by the tables."""
+
+Statement = FlowStatement | Trial
 
 
 @dataclass(frozen=True, slots=True)

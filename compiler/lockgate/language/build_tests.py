@@ -11,10 +11,12 @@ from lockgate.language.ast import (
     HttpRequest,
     Invariant,
     Name,
+    Outcome,
     Quantity,
     Test,
     Text,
     Traffic,
+    Trial,
     Verdict,
 )
 from lockgate.language.build import Children, Place, first, of_type, only, token
@@ -36,13 +38,31 @@ class _By(Name):
     __slots__ = ()
 
 
+class _Of(Name):
+    """Which policy must have acted."""
+
+    __slots__ = ()
+
+
+class _User(Name):
+    """Whose process it is."""
+
+    __slots__ = ()
+
+
+class _Operand(Name):
+    """What an operation is about."""
+
+    __slots__ = ()
+
+
 class _TestTraffic(tuple[Traffic, ...]):
     __slots__ = ()
 
 
 def _test(children: Children, place: Place) -> Test:
     name = as_text(children[1], place)
-    statements = tuple(of_type(children, Expectation, Invariant))
+    statements = tuple(of_type(children, Expectation, Invariant, Trial))
     if not statements and not place.is_refused:
         message = f'the test "{name.value}" expects nothing'
         cure = "write 'expect allow app=web -> app=db tcp/5432', or take it away"
@@ -74,6 +94,48 @@ def _invariant(children: Children, place: Place) -> Invariant | None:
         return None
     quantity = Quantity(str(word))
     return Invariant(quantity, ends[0], ends[1], _traffic(children, place), place.span)
+
+
+def _trial(children: Children, place: Place) -> Trial | None:
+    word, operation = (
+        token(children, "VERDICT", "OUTCOME"),
+        token(children, "OPERATION"),
+    )
+    if word is None or operation is None:
+        return None  # it was refused
+    try:
+        outcome = Outcome(str(word))
+    except ValueError:
+        message = f"an operation is not '{word}'"
+        cure = "expect allow, deny, kill, event or nothing"
+        place.refuse("E1809", message, place.span_of(word), cure)
+        return None
+    policy, program, user = (first(children, kind) for kind in (_Of, _By, _User))
+    return Trial(
+        outcome,
+        policy and Name(policy.text, policy.span),
+        place.name(operation),
+        tuple(Name(one.text, one.span) for one in of_type(children, _Operand)),
+        program and Name(program.text, program.span),
+        user and Name(user.text, user.span),
+        place.span,
+    )
+
+
+def _of(children: Children, place: Place) -> _Of | None:
+    for name in of_type(children, Name):
+        return _Of(name.text, name.span)
+    return None
+
+
+def _user(children: Children, place: Place) -> _User:
+    name = place.name(children[-1])
+    return _User(name.text, name.span)
+
+
+def _trial_operand(children: Children, place: Place) -> _Operand:
+    name = place.name(children[0])
+    return _Operand(name.text, name.span)
 
 
 def _ends(children: Children) -> list[End]:
@@ -124,6 +186,10 @@ RULES: Rules = {
     "test_end": only,
     "expectation": _expectation,
     "invariant": _invariant,
+    "trial": _trial,
+    "of": _of,
+    "user": _user,
+    "trial_operand": _trial_operand,
     "http_request": _http_request,
     "dns_query": _dns_query,
     "by": _by,

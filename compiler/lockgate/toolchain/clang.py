@@ -114,7 +114,7 @@ def find_compiler(path: str | None = None) -> Compiler:
 def _clang_version(command: tuple[str, ...]) -> str:
     with tempfile.TemporaryDirectory(prefix="lockgate-") as folder:
         try:
-            printed = _run((*command, "--version"), Path(folder))
+            printed = run_in((*command, "--version"), Path(folder))
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CompilationError(
                 "E4002",
@@ -221,7 +221,7 @@ def _compile(name: str, sources: Mapping[str, str], compiler: Compiler) -> bytes
             (folder / file).write_text(sources[file])
         command = (*compiler.command, *FLAGS, "-I.", "-c", name, "-o", "object.o")
         try:
-            done = _run(command, folder)
+            done = run_in(command, folder)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CompilationError(
                 "E4002",
@@ -239,7 +239,7 @@ def _compile(name: str, sources: Mapping[str, str], compiler: Compiler) -> bytes
         return (folder / "object.o").read_bytes()
 
 
-def _run(command: tuple[str, ...], folder: Path) -> subprocess.CompletedProcess[str]:
+def run_in(command: tuple[str, ...], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run with nothing of the user's environment; zig keeps its caches in ``folder``."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
