@@ -15,6 +15,7 @@ from lockgate.collection import without_collection
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import parse_documents, read_documents
 from lockgate.identity_lock import IdentityLock, read_lock, write_lock
+from lockgate.ir.cluster import Cluster
 from lockgate.options import Options
 from lockgate.source import Source
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from lockgate.artifact import Bundle
     from lockgate.beside import Copy
-    from lockgate.ir.cluster import Cluster
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
     from lockgate.ir.tracing import TracingPolicy
@@ -119,8 +119,28 @@ def compile_tables(
     return compilation
 
 
+def compile_traces(
+    paths: Sequence[str | Path], options: Options, settings: Settings
+) -> Compilation:
+    """Compile the tracing policies of files alone, for a machine without the cluster's network."""
+    compilation = Compilation(options)
+    ground = _read(compilation, paths, settings, judges_network=False)
+    if ground is not None:
+        _judge(compilation, ground, settings)
+        if compilation.ok:
+            with started_beside(
+                lambda: _write_ways(ground.tables), is_long=False
+            ) as ways:
+                _build_bundle(compilation, ways, settings)
+    return compilation
+
+
 def _read(
-    compilation: Compilation, paths: Sequence[str | Path], settings: Settings
+    compilation: Compilation,
+    paths: Sequence[str | Path],
+    settings: Settings,
+    *,
+    judges_network: bool = True,
 ) -> Ground | None:
     """Read all input, and do what comes before verdicts; None where there were errors."""
     options, diagnostics = compilation.options, compilation.diagnostics
@@ -147,6 +167,8 @@ def _read(
     if not diagnostics.ok:
         return None
     settings.progress("building tables")
+    if not judges_network:
+        cluster, policies = Cluster(), ()
     ground = lay_ground(cluster, policies, lock, options, diagnostics)
     if settings.lock is not None:
         compilation.lock = write_lock(lock, ground.tables.identities)

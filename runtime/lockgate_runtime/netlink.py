@@ -30,6 +30,7 @@ _CLSACT_HANDLE = 0xFFFF0000
 _DIRECTIONS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _ETH_P_ALL = 3
 _AF_BRIDGE = 7
+_NO_DUPLICATE_DETECTION = 0x02  # IFA_F_NODAD: usable at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class Netlink:
             index=loopback.index,
             address=str(address),
             prefixlen=address.max_prefixlen,
+            flags=_NO_DUPLICATE_DETECTION if address.version == 6 else 0,
         )
 
     def device(self, name: str) -> Device | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from lockgate.cli.inputs import percentage
 from lockgate.cli.judged import (
@@ -16,6 +15,8 @@ from lockgate.cli.judged import (
     read_judged,
 )
 from lockgate.cli.messages import print_diagnostics
+from lockgate.cli.test_results import FORMS, Results
+from lockgate.expectations.coverage import Coverage
 
 if TYPE_CHECKING:
     import argparse
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
 
     from lockgate.cli.judged import Judged
     from lockgate.diagnostics import Diagnostics
-    from lockgate.expectations.coverage import Coverage
-    from lockgate.expectations.engine import Engine, Result
+    from lockgate.expectations.engine import Engine
     from lockgate.expectations.sampling import KernelSampler
-    from lockgate.expectations.telling import Teller
+    from lockgate.expectations.told import Told
     from lockgate.language.ast import Test
     from lockgate.simulation import Judge
 
@@ -38,11 +38,14 @@ EXAMPLES = """
   echo 'test "db" { never @world -> shop:app=db }' |
     lockgate test -f policies/ -f cluster.yaml -
   sudo lockgate test -f policies/ -f cluster.yaml tests/ --engine kernel
+  echo 'test "nginx" { expect kill when exec "/bin/sh" by "/usr/sbin/nginx" }' |
+    lockgate test -f tracing/ - --kernel 6.1,6.12       in virtual machines, as any user
 """
+
+_KERNEL = "6.12"
 
 FAILED = 1
 UNJUDGED = 2
-_FORMS = ("text", "json", "junit", "github")
 _POLICIES = ".gate"
 _TESTS = ".gatetest"
 """Endings of files: policies with their tests, and tests alone."""
@@ -56,7 +59,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         '`test "NAME" { ... }` blocks.  Each statement is judged over everything that its '
         "sets mean: pods and nodes of the snapshot, every kind of address outside, both "
         "families.  Where one does not hold, a flow for which it does not is shown with "
-        "the rule that decided.  A statement about nobody has failed.  Exit code: 0 all "
+        "the rule that decided.  A statement about nobody has failed.  `expect "
+        "allow|deny|kill|event|nothing [of POLICY] when OPERATION ... [by PROGRAM] [as USER]` is "
+        "about tracing policies: the operation is done in a virtual machine, without them and "
+        "under them (no root, no agent).  Exit code: 0 all "
         "hold, 1 some do not, 2 could not judge."
     )
     parser.add_argument(
@@ -83,20 +89,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="exit with 1 if fewer of the rules are exercised",
     )
-    parser.add_argument("-o", "--output", choices=_FORMS, default="text")
+    machines = parser.add_argument_group("where operations are tried")
+    machines.add_argument(
+        "--kernel",
+        default=_KERNEL,
+        metavar="LIST",
+        help=f"series or releases, each in a machine of its own (default: {_KERNEL}); from "
+        "--kernels, else Debian's packages by apt, without installing them",
+    )
+    machines.add_argument(
+        "--kernels",
+        type=Path,
+        metavar="DIR",
+        help="a folder of kernels: packages (linux-image-*.deb), or unpacked",
+    )
+    machines.add_argument(
+        "--timeout",
+        type=float,
+        default=300,
+        metavar="SECONDS",
+        help="for each kernel, with its boot (default: 300)",
+    )
+    parser.add_argument("-o", "--output", choices=FORMS, default="text")
     add_judged_files(parser)
-
-
-class _Run(NamedTuple):
-    """All that is told of."""
-
-    results: list[Result]
-    coverage: Coverage
-    teller: Teller
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read tests, judge, print."""
+    from lockgate.cli.test_results import print_results
     from lockgate.diagnostics import Diagnostics
 
     diagnostics = Diagnostics()
@@ -108,18 +128,25 @@ def run(arguments: argparse.Namespace) -> int:
         with _engine(arguments) as (engine, judged, sampler):
             tests = [*_beside_policies(judged), *alone]
             _check_there_are_tests(arguments, tests, diagnostics)
-            done = _judge(tests, engine, judged, sampler)
+            flows = _judge_flows(tests, engine, judged, sampler)
+        trials = _judge_trials(arguments, tests, judged, diagnostics)
     except RefusedError:
         return UNJUDGED
-    if not done.results:
+    results = Results(
+        [*flows.told, *trials.told],
+        Coverage((*flows.coverage.rules, *trials.coverage.rules)),
+        flows.packets,
+        flows.agrees,
+    )
+    if not results.told:
         print_diagnostics(diagnostics)
         return UNJUDGED
     if sampler is not None:
         _report_left_out(sampler, diagnostics)
-    _check_coverage(arguments, done.coverage, diagnostics)
-    _print(arguments, done)
+    _check_coverage(arguments, results.coverage, diagnostics)
+    print_results(results, arguments.output, shows_coverage=arguments.coverage)
     print_diagnostics(diagnostics)
-    return _exit_code(done.results, diagnostics)
+    return _exit_code(results, diagnostics)
 
 
 # ---------------------------------------------------------------- reading
@@ -249,26 +276,55 @@ def _build(judged: Judged) -> Engine:
     )
 
 
-def _judge(
+def _judge_flows(
     tests: list[Test],
     engine: Engine,
     judged: Judged,
     sampler: KernelSampler | None,
-) -> _Run:
+) -> Results:
     from lockgate.expectations.coverage import measure_coverage
+    from lockgate.expectations.engine import OTHERWISE
     from lockgate.expectations.telling import Teller
 
     results = []
     for test in tests:
-        for statement in test.statements:
+        for statement in test.flow_statements:
             if sampler is not None:
                 sampler.begin()
             results.append(engine.judge(test, statement))
     middle = judged.middle
     if middle is None:
         raise AssertionError("files were compiled")
-    coverage = measure_coverage(results, middle.resolution, engine.verdicts)
-    return _Run(results, coverage, Teller(engine.verdicts, middle.tables.rules))
+    teller = Teller(engine.verdicts, middle.tables.rules)
+    return Results(
+        [teller.told(result) for result in results],
+        measure_coverage(results, middle.resolution, engine.verdicts),
+        sum(result.packets for result in results),
+        all(s.opinion.why != OTHERWISE for r in results for s in r.sights),
+    )
+
+
+def _judge_trials(
+    arguments: argparse.Namespace,
+    tests: list[Test],
+    judged: Judged,
+    diagnostics: Diagnostics,
+) -> Results:
+    """Try what tests say of operations; nothing where they say nothing of any."""
+    from lockgate.trials.coverage import measure_coverage
+    from lockgate.trials.planning import plan_trials
+
+    policies = judged.compilation.tracing_policies if judged.compilation else ()
+    trials = plan_trials(tests, policies, diagnostics)
+    if not diagnostics.ok:
+        print_diagnostics(diagnostics)
+        raise RefusedError
+    told: list[Told] = []
+    if trials:
+        from lockgate.cli.trial_machines import try_in_machines
+
+        told += try_in_machines(arguments, trials, diagnostics)
+    return Results(told, measure_coverage(policies, told))
 
 
 def _report_left_out(sampler: KernelSampler, diagnostics: Diagnostics) -> None:
@@ -289,106 +345,8 @@ def _check_coverage(
         )
 
 
-def _exit_code(results: list[Result], diagnostics: Diagnostics) -> int:
-    statuses = {result.status.value for result in results}
-    if statuses & {"failed", "empty"} or not diagnostics.ok:
+def _exit_code(results: Results, diagnostics: Diagnostics) -> int:
+    counts = results.counts
+    if counts["failed"] or counts["empty"] or not diagnostics.ok:
         return FAILED
-    return UNJUDGED if "unknown" in statuses else 0
-
-
-# ---------------------------------------------------------------- printing
-
-
-def _print(arguments: argparse.Namespace, done: _Run) -> None:
-    form = arguments.output
-    if form == "json":
-        from lockgate.results import print_results
-
-        rows = [done.teller.row(result) for result in done.results]
-        print(print_results(rows, _summary(done)), end="")
-    elif form == "junit":
-        from lockgate.expectations.telling import print_junit
-
-        print(print_junit(done.results, done.teller), end="")
-    elif form == "github":
-        print(_github(done), end="")
-    else:
-        _print_text(arguments, done)
-
-
-def _summary(done: _Run) -> dict[str, Any]:
-    counts = dict.fromkeys(("passed", "failed", "empty", "unknown"), 0)
-    for result in done.results:
-        counts[result.status.value] += 1
-    rules = [
-        {"rule": rule.name, "place": rule.place, "exercised": rule.is_exercised}
-        for rule in done.coverage.rules
-    ]
-    return {
-        **counts,
-        "coverage": {"percent": round(done.coverage.percent, 1), "rules": rules},
-    }
-
-
-def _github(done: _Run) -> str:
-    from lockgate.findings.finding import of_diagnostic
-    from lockgate.findings.github import render_github
-
-    told = [done.teller.diagnostic(result) for result in done.results]
-    return render_github([of_diagnostic(d) for d in told if d is not None])
-
-
-def _print_text(arguments: argparse.Namespace, done: _Run) -> None:
-    from lockgate.renderers import render_diagnostic
-    from lockgate_runtime.terminal import has_colour
-
-    colour = has_colour(sys.stdout)
-    for result in done.results:
-        diagnostic = done.teller.diagnostic(result)
-        if diagnostic is not None:
-            name = result.test.name.value
-            print(f'test "{name}"\n{render_diagnostic(diagnostic, colour=colour)}\n')
-    if arguments.coverage:
-        _print_missed(done.coverage)
-    counts = _summary(done)
-    words = [f"{counts['passed']} passed"]
-    words += [
-        f"{counts[status]} {word}"
-        for status, word in (
-            ("failed", "failed"),
-            ("empty", "about nobody"),
-            ("unknown", "not judged"),
-        )
-        if counts[status]
-    ]
-    packets = sum(result.packets for result in done.results)
-    if packets:
-        words.append(
-            f"{packets:,} packets agree" if _agree(done) else f"{packets:,} packets"
-        )
-    rules = done.coverage.rules
-    exercised = len(rules) - len(done.coverage.missed)
-    is_fine = counts["passed"] == len(done.results)
-    paint = ("\033[32m" if is_fine else "\033[31m") if colour else ""
-    end = "\033[0m" if colour else ""
-    print(
-        f"{paint}{', '.join(words)}{end}; {exercised} of {len(rules)} rules exercised "
-        f"({done.coverage.percent:.0f} %)"
-    )
-
-
-def _agree(done: _Run) -> bool:
-    from lockgate.expectations.engine import OTHERWISE
-
-    return not any(
-        sight.opinion.why == OTHERWISE
-        for result in done.results
-        for sight in result.sights
-    )
-
-
-def _print_missed(coverage: Coverage) -> None:
-    if coverage.missed:
-        print("rules that no test exercises:")
-    for rule in coverage.missed:
-        print(f"  {rule.place}  {rule.effect}  {rule.name}")
+    return UNJUDGED if counts["unknown"] else 0

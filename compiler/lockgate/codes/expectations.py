@@ -64,4 +64,48 @@ EXPLANATIONS = (
         "and for one statement there is a limit.",
         "Nothing to do: the tables judged all of it.  Smaller sets need fewer packets.",
     ),
+    Explanation(
+        "E6206",
+        "no-such-trial",
+        "an expectation about an operation cannot be tried",
+        "`expect ... when OPERATION` is about one operation of a table, with the operands that "
+        "it takes; `by` is the absolute path of a program, `as` the number of a user, and `of` "
+        "the name of a tracing policy among the files.  Operations: exec PATH ARGUMENT...; "
+        "open, read, write, truncate, create, unlink, mkdir, rmdir, chmod, chown, mount, "
+        "load-module PATH; rename, link, symlink PATH PATH; connect, send, bind, listen ADDRESS "
+        "tcp/PORT (or udp); setuid, setgid NUMBER; unshare user (or another kind of "
+        "namespace).  Files that are not there are made, and addresses given to the machine, "
+        "where somebody listens at what `connect` and `send` are about.",
+        "Correct the word.  `lockgate explain gatetest` has the form.",
+    ),
+    Explanation(
+        "E6207",
+        "trial-does-not-hold",
+        "an operation ends otherwise than a test says",
+        "A virtual machine booted, a program stood at the path that the test names and did the "
+        "operation: first without policies, then with the tracing policies in force.  What "
+        "it did, who told of it, and with which action is in the message; a policy in "
+        "monitor mode says what it withheld.  Paths are as the kernel sees them: /bin/sh is "
+        "another file where it is a link.",
+        "Mend the policy at the place that told of it; or the test.",
+    ),
+    Explanation(
+        "E6208",
+        "trial-not-judged",
+        "an operation shows nothing of the policies",
+        "It fails or is ended without any policy, too, or its program cannot be started, or it "
+        "does not end: whatever it does under the policies proves nothing.",
+        "Ask for an operation that succeeds where no policy is in force: another path, "
+        "address or user.",
+    ),
+    Explanation(
+        "W6209",
+        "completed-all-the-same",
+        "a program was killed, and its operation had been done",
+        "A signal ends the program before its next instruction, and does not undo or stop what "
+        "the kernel is doing for it: a file that was opened with O_TRUNC is empty, a listener "
+        "has accepted.",
+        "Deny the operation (Override on a security hook, `deny` in the native language) where "
+        "it must not happen.",
+    ),
 )

@@ -75,7 +75,7 @@ class Result:
     """
 
     test: ast.Test
-    statement: ast.Statement
+    statement: ast.FlowStatement
     status: Status = Status.PASSED
     why: str = ""
     help: str = ""
@@ -126,12 +126,12 @@ class Engine:
         self._named_ports = {e.key: e.named_ports for e in cluster.endpoints}
 
     def run(self, tests: Iterable[ast.Test]) -> Iterator[Result]:
-        """Yield a result for each statement, in order."""
+        """Yield a result for each statement about flows, in order."""
         for test in tests:
-            for statement in test.statements:
+            for statement in test.flow_statements:
                 yield self.judge(test, statement)
 
-    def judge(self, test: ast.Test, statement: ast.Statement) -> Result:
+    def judge(self, test: ast.Test, statement: ast.FlowStatement) -> Result:
         """Judge one statement."""
         result = Result(test, statement)
         try:
@@ -165,7 +165,7 @@ class Engine:
         return result
 
     def _why_unknown(
-        self, statement: ast.Statement, ends: tuple[Members, Members]
+        self, statement: ast.FlowStatement, ends: tuple[Members, Members]
     ) -> str | None:
         """Say why nobody can know that nothing passes, where rules for names leave it open."""
         for spans, destinations in self._by_traffic(statement, ends[1]):
@@ -177,7 +177,7 @@ class Engine:
         return None
 
     def _by_traffic(
-        self, statement: ast.Statement, destinations: Members
+        self, statement: ast.FlowStatement, destinations: Members
     ) -> Iterator[tuple[tuple[PortSpan, ...], Members]]:
         """Yield what is asked for, by destination: each may name its ports otherwise."""
         matches = [traffic.match for traffic in statement.traffic]
@@ -193,7 +193,7 @@ class Engine:
             yield spans, replace(destinations, places=tuple(places))
 
 
-def _is_never(statement: ast.Statement) -> bool:
+def _is_never(statement: ast.FlowStatement) -> bool:
     return (
         isinstance(statement, ast.Invariant)
         and statement.quantity is ast.Quantity.NEVER
@@ -204,7 +204,7 @@ class _Hearing:
     """Judges one statement, meeting by meeting."""
 
     def __init__(
-        self, engine: Engine, statement: ast.Statement, result: Result
+        self, engine: Engine, statement: ast.FlowStatement, result: Result
     ) -> None:
         self._engine = engine
         self._statement = statement

@@ -1,17 +1,14 @@
-"""Tell what a statement comes to: as a diagnostic for people, as JSON, as JUnit XML."""
+"""Tell what a statement about flows comes to: as a diagnostic for people, as JSON."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 from lockgate.diagnostics import Diagnostic, Severity
-from lockgate.excerpt import printable
 from lockgate.expectations.engine import Status
+from lockgate.expectations.told import Told
 from lockgate.explanation import BUILT_IN
 from lockgate.language import ast
-from lockgate.renderers import render_diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,8 +29,6 @@ _WORDS = {
     "l7-allow": "allowed by L7 rules",
     "l7-deny": "denied by L7 rules",
 }
-_SPACES = re.compile(r"\s+")
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Teller:
@@ -42,6 +37,16 @@ class Teller:
     def __init__(self, verdicts: Verdicts, rules: Sequence[RuleEntry]) -> None:
         self._verdicts = verdicts
         self._rules = {rule.name: rule for rule in rules}
+
+    def told(self, result: Result) -> Told:
+        """Return a result as the printers of all forms take it."""
+        return Told(
+            result.test.name.value,
+            result.statement.span,
+            result.status.value,
+            self.diagnostic(result),
+            self.row(result),
+        )
 
     # ------------------------------------------------------------ for people
 
@@ -98,17 +103,8 @@ class Teller:
     # ------------------------------------------------------------ for machines
 
     def row(self, result: Result) -> dict[str, Any]:
-        """Return a result as ``-o json`` prints it."""
-        span = result.statement.span
-        diagnostic = self.diagnostic(result)
+        """Return what only statements about flows have in ``-o json``."""
         return {
-            "test": result.test.name.value,
-            "file": span.source.name,
-            "line": span.line,
-            "column": span.column,
-            "statement": one_line(span),
-            "status": result.status.value,
-            "message": diagnostic.message if diagnostic else "",
             "pairs": result.pairs,
             "packets": result.packets,
             "violations": result.violations,
@@ -140,7 +136,7 @@ class Teller:
         }
 
 
-def _expected(statement: ast.Statement) -> str:
+def _expected(statement: ast.FlowStatement) -> str:
     if isinstance(statement, ast.Invariant):
         return statement.quantity.value
     return statement.verdict.value
@@ -153,64 +149,3 @@ def _and_more(count: int) -> str:
 
 def _flow(sight: Sight) -> str:
     return f"{sight.source} → {sight.destination}, {sight.example}"
-
-
-def one_line(span: Span) -> str:
-    """Return what a span holds as one line."""
-    text = span.source.text[span.start : span.end]
-    return printable(_SPACES.sub(" ", text).strip())
-
-
-# ---------------------------------------------------------------- JUnit
-
-
-def print_junit(results: Sequence[Result], teller: Teller) -> str:
-    """Return JUnit XML: a suite for each test block, a case for each statement."""
-    suites: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        span = result.statement.span
-        key = span.source.name, result.test.name.value
-        suites.setdefault(key, []).append(result)
-    root = ElementTree.Element("testsuites", _counts(results))
-    for (file, name), some in suites.items():
-        attributes = {"name": _legal(name), "file": _legal(file), **_counts(some)}
-        suite = ElementTree.SubElement(root, "testsuite", attributes)
-        for result in some:
-            _case(suite, result, teller)
-    ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
-
-
-def _case(suite: ElementTree.Element, result: Result, teller: Teller) -> None:
-    span = result.statement.span
-    case = ElementTree.SubElement(
-        suite,
-        "testcase",
-        {
-            "classname": _legal(result.test.name.value),
-            "name": _legal(one_line(span)),
-            "file": _legal(span.source.name),
-            "line": str(span.line),
-        },
-    )
-    diagnostic = teller.diagnostic(result)
-    if diagnostic is not None:
-        tag = "error" if result.status is Status.UNKNOWN else "failure"
-        attributes = {"type": diagnostic.code, "message": _legal(diagnostic.message)}
-        element = ElementTree.SubElement(case, tag, attributes)
-        element.text = _legal(render_diagnostic(diagnostic))
-
-
-def _counts(results: Sequence[Result]) -> dict[str, str]:
-    failures = sum(r.status in (Status.FAILED, Status.EMPTY) for r in results)
-    errors = sum(r.status is Status.UNKNOWN for r in results)
-    return {
-        "tests": str(len(results)),
-        "failures": str(failures),
-        "errors": str(errors),
-    }
-
-
-def _legal(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)

@@ -66,7 +66,7 @@ class Verdicts:
         reason = self._packed.reasons[decision]
         return [self._packed.rules[i] for i in reason.because or (reason.rule,)]
 
-    def judge(self, statement: ast.Statement, decisions: Decisions) -> Opinion:
+    def judge(self, statement: ast.FlowStatement, decisions: Decisions) -> Opinion:
         """Say whether a statement holds where these are the decisions."""
         if isinstance(statement, ast.Invariant):
             return self._invariant(statement, decisions)

@@ -472,6 +472,11 @@ class Test:
     statements: tuple[Statement, ...]
     span: Span = field(compare=False)
 
+    @property
+    def flow_statements(self) -> tuple[FlowStatement, ...]:
+        """Those that are about flows."""
+        return tuple(s for s in self.statements if not isinstance(s, Trial))
+
 
 Block = Policy | CidrGroup | Test | Trace | Service
 

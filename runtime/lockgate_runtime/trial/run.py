@@ -27,8 +27,9 @@ class Run:
     """How an operation ended.
 
     ``end`` is ``done``, ``failed`` (``error`` is its errno), ``killed`` (by ``signal``),
-    ``hung`` (it was ended by us), or ``not-started``: the program itself could not be
-    executed (``error``) or was ended before it began (``signal``).
+    ``hung`` (it was ended by us), ``not-started``: the program itself could not be executed
+    (``error``) or was ended before it began (``signal``), or ``not-prepared``: what it needs
+    could not be made.
     """
 
     pid: int
@@ -61,7 +62,8 @@ def _execute(trial: Trial, descriptor: int, report: mmap.mmap) -> None:
         nothing = os.open("/dev/null", os.O_RDWR)
         for number in range(_DESCRIPTOR):
             os.dup2(nothing, number)
-        os.dup2(descriptor, _DESCRIPTOR, inheritable=True)
+        os.dup2(descriptor, _DESCRIPTOR)
+        os.set_inheritable(_DESCRIPTOR, True)  # dup2 leaves one that is itself alone
         os.closerange(_DESCRIPTOR + 1, 1024)
         os.setsid()
         if trial.user is not None:

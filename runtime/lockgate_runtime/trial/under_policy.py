@@ -11,14 +11,13 @@ from lockgate_runtime.apply import Request, apply
 from lockgate_runtime.pins import Pins
 from lockgate_runtime.state import State
 from lockgate_runtime.tracing.stream import EventStream
-from lockgate_runtime.trial.run import run
+from lockgate_runtime.trial.run import Run, run
 from lockgate_runtime.trial.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lockgate_runtime.trial.plan import Plan, Trial
-    from lockgate_runtime.trial.run import Run
 
 _ROOT = Path("/sys/fs/bpf/lockgate")
 _STATE = Path("/run/lockgate")
@@ -68,18 +67,24 @@ def _silent(_step: str = "") -> None:
 
 
 def _run_once(stage: Stage, trial: Trial, seconds: float) -> dict[str, Any]:
-    stage.prepare(trial)
-    with stage.acting(trial.program):
-        done = run(trial, seconds, _silent)
+    try:
+        stage.prepare(trial)
+        with stage.acting(trial.program):
+            done = run(trial, seconds, _silent)
+    except OSError as error:
+        return {**Run(0, "not-prepared", error.errno or 0).row(), "effect": None}
     return {**done.row(), "effect": stage.took_effect(trial)}
 
 
 def _run_watched(
     stage: Stage, trial: Trial, seconds: float, stream: EventStream
 ) -> dict[str, Any]:
-    stage.prepare(trial)
-    with stage.acting(trial.program):
-        done = run(trial, seconds, lambda: _drain(stream))
+    try:
+        stage.prepare(trial)
+        with stage.acting(trial.program):
+            done = run(trial, seconds, lambda: _drain(stream))
+    except OSError as error:
+        done = Run(0, "not-prepared", error.errno or 0)
     events = list(_events_of(done, stream))
     return {**done.row(), "effect": stage.took_effect(trial), "events": events}
 

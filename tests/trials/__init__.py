@@ -1,0 +1,1 @@
+"""Tests of trials: operations under tracing policies."""
