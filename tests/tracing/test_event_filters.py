@@ -72,7 +72,14 @@ KPROBE: dict[str, Any] = {
         ({"capabilities": {"effective": {"all": ["CAP_KILL", "CAP_BPF"]}}}, False),
         ({"capabilities": {"effective": {"none": ["CAP_BPF"]}}}, True),
         ({"capabilities": {"effective": {"exactly": ["CAP_KILL"]}}}, False),
+        ({"capabilities": {"effective": {"any": ["CAP_DAC_OVERRIDE"]}}}, False),
         ({"binary_regex": ["sql$"], "pid": [8]}, False),
+        ({"binaryRegex": ["sql$"], "eventSet": [1]}, True),
+        ({"ancestor_binary_regex": ["sh$"]}, False),
+        ({"namespace_regex": [".*"]}, False),
+        ({"cel_expression": ["process_exec.process.pid == 7"]}, True),
+        ({"cel_expression": ["process_exit.process.pid == 7"]}, False),
+        ({"labels": ["app=web"]}, False),
         ({}, True),
     ],
 )
@@ -92,7 +99,13 @@ def test_a_list_of_filters_is_a_choice() -> None:
     [
         '{"binary": ["x"]}',
         '{"cel_expression": ["true"]}',
-        '{"labels": ["a=b"]}',
+        '{"cel_expression": ["process_exec.process.pid = 7"]}',
+        '{"labels": ["a=b=c"]}',
+        '{"labels": "a=b"}',
+        '{"event_set": ["PROCESS_FORK"]}',
+        '{"event_set": [7]}',
+        '{"capabilities": {"effective": {"any": ["CAP_KILL"], "none": []}}}',
+        '{"capabilities": {"effective": {"any": ["CAP_KILLED"]}}}',
         '{"binary_regex": ["("]}',
         '{"binary_regex": "x"}',
         '{"in_init_tree": "yes"}',
@@ -104,6 +117,79 @@ def test_what_is_not_understood_is_refused(text: str) -> None:
     """A deny list that is passed over would show what it forbids."""
     with pytest.raises(FilterError):
         read_filters([text])
+
+
+POD: dict[str, Any] = {
+    "process_exec": {
+        "process": {
+            "pod": {
+                "namespace": "shop",
+                "name": "web-1",
+                "container": {"name": "main", "maybe_exec_probe": True},
+                "pod_labels": {"app": "web", "tier": "front"},
+            }
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ({"labels": ["app=web"]}, True),
+        ({"labels": ["app==web,tier!=back"]}, True),
+        ({"labels": ["app in (web, db), !canary"]}, True),
+        ({"labels": ["tier notin (front)"]}, False),
+        ({"labels": ["tier"]}, True),
+        ({"labels": ["canary", "tier=front"]}, True),
+        ({"labels": ["canary"]}, False),
+        ({"labels": [""]}, True),
+        ({"namespace": ["shop"], "pod_regex": ["^web-"]}, True),
+        ({"namespace_regex": ["^sho"], "container_name_regex": ["main"]}, True),
+        ({"container_name_regex": ["side"]}, False),
+        ({"health_check": True}, True),
+    ],
+)
+def test_filters_of_pods(condition: dict[str, Any], holds: bool) -> None:
+    """By what the cluster says of a process."""
+    assert read_filters([json.dumps(condition)])(POD) is holds
+
+
+def test_a_mistaken_expression_is_shown_with_its_place() -> None:
+    """A sign under the character."""
+    text = 'process_exec.process.binry == "x"'
+    with pytest.raises(FilterError) as found:
+        read_filters([json.dumps({"cel_expression": [text]})])
+    said, shown, sign = str(found.value).splitlines()
+    assert said.startswith("cel_expression, character 22: unknown field 'binry'")
+    assert shown[sign.index("^")] == "b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"fields": "process.binry"}',
+        '{"fields": "function_name", "event_set": ["PROCESS_EXEC"]}',
+        '{"fields": "process.pid", "event_set": ["EXEC"]}',
+        '{"fields": "process.pid", "action": "KEEP"}',
+        '{"field": "process.pid"}',
+    ],
+)
+def test_what_is_no_field_is_refused(text: str) -> None:
+    """A mask that is misspelt would let through what it should hide."""
+    with pytest.raises(FilterError):
+        read_field_filter(text)
+
+
+def test_fields_may_be_spelt_as_the_interface_does() -> None:
+    """In camel case, and with values of maps and lists."""
+    read = read_field_filter(
+        '{"fields": "process.parentExecId,process.pod.podLabels.a"}'
+    )
+    assert read.paths[0] == ("process", "parent_exec_id")
+    read_field_filter(
+        '{"fields": "args.bpf_map_arg.MapName", "eventSet": ["PROCESS_KPROBE"]}'
+    )
 
 
 def test_fields_stay_or_go() -> None:

@@ -9,7 +9,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lockgate_runtime.tracing.export_filters import FilterError, event_name, strings
+from lockgate_runtime.tracing.event_schema import ADDITIONS, EVENTS, MESSAGES
+from lockgate_runtime.tracing.export_filters import (
+    FilterError,
+    event_name,
+    event_names,
+    snake_case,
+    strings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +49,8 @@ class FieldFilter:
 def read_field_filter(text: str) -> FieldFilter:
     """Read one field filter; FilterError where it is none."""
     value = json.loads(text)
+    if isinstance(value, dict):
+        value = {snake_case(name): inner for name, inner in value.items()}
     known = {"event_set", "fields", "action", "invert_event_set"}
     if not isinstance(value, dict) or value.keys() - known or "fields" not in value:
         raise FilterError(f"a field filter has {', '.join(sorted(known))}")
@@ -49,12 +58,33 @@ def read_field_filter(text: str) -> FieldFilter:
         raise FilterError("action is INCLUDE or EXCLUDE")
     fields = value["fields"]
     names = fields.split(",") if isinstance(fields, str) else strings(fields)
-    return FieldFilter(
-        frozenset(name.lower() for name in strings(value.get("event_set", []))),
-        bool(value.get("invert_event_set")),
-        tuple(tuple(name.strip().split(".")) for name in names if name.strip()),
-        value.get("action", "INCLUDE") == "INCLUDE",
+    events = event_names(value.get("event_set", []))
+    is_inverted = bool(value.get("invert_event_set"))
+    paths = [_path(name.strip()) for name in names if name.strip()]
+    concerned = [e for e in EVENTS if not events or (e in events) != is_inverted]
+    for path in paths:
+        if not any(_is_field(MESSAGES["event"][event], path) for event in concerned):
+            raise FilterError(f"no such event has a field {'.'.join(path)}")
+    is_include = value.get("action", "INCLUDE") == "INCLUDE"
+    return FieldFilter(events, is_inverted, tuple(paths), is_include)
+
+
+def _path(text: str) -> tuple[str, ...]:
+    """Split a path; fields of events are spelt in snake case, but some begin with a capital."""
+    return tuple(
+        name if name[:1].isupper() else snake_case(name) for name in text.split(".")
     )
+
+
+def _is_field(message: str, path: tuple[str, ...]) -> bool:
+    """Whether there is such a field below a message, or a value of a map."""
+    if not path:
+        return True
+    fields = MESSAGES.get(message, {}) | ADDITIONS.get(message, {})
+    if message == "labels":
+        return True
+    kind = fields.get(path[0], "").rstrip("*?")
+    return bool(kind) and _is_field(kind, path[1:])
 
 
 def _include(value: object, paths: Iterable[tuple[str, ...]]) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 from functools import lru_cache
 
@@ -16,6 +17,17 @@ def timestamp(nanoseconds: int) -> str:
     """
     seconds, rest = divmod(nanoseconds, _SECOND)
     return f"{_second(seconds)}.{rest:09}Z"
+
+
+def read_timestamp(text: str) -> int:
+    """Read what :func:`timestamp` wrote, or another with a fraction of a second.
+
+    >>> read_timestamp("2023-11-14T22:13:20.000000042Z")
+    1700000000000000042
+    """
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    return seconds * _SECOND + int(fraction.ljust(9, "0")[:9] or 0)
 
 
 @lru_cache(maxsize=64)
