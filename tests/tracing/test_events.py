@@ -10,7 +10,7 @@ import pytest
 
 from lockgate_runtime.layout import ENUMERATIONS
 from lockgate_runtime.tracing import layout, process_cache
-from lockgate_runtime.tracing.compact import print_event
+from lockgate_runtime.tracing.compact import Style, print_event
 from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.process_cache import ProcessCache, join_arguments
 from lockgate_runtime.tracing.records import RecordError, decode_record
@@ -308,7 +308,7 @@ def test_short_lines() -> None:
     """With pictures, and without where the terminal has none; nothing obeys an event."""
     event = render(renderer(), exec_record(20, 2000, (10, 1000), b"cat\0\x1b[2Jx\0"))
     assert print_event(event).startswith("🚀 process node /usr/bin/cat \\x1b[2Jx")
-    plain = print_event(event, pictures=False)
+    plain = print_event(event, Style(pictures=False))
     assert plain.isascii()
     assert plain.startswith("process node /usr/bin/cat")
     lost = json.loads(losses_line("node", CLOCK, {"lost": 3, "nested": 0}))

@@ -6,10 +6,11 @@ word.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _WIDTH = 120
 """Columns after which the mark of capabilities stands."""
@@ -18,6 +19,18 @@ _COLOURS = {"event": "\033[34m", "node": "\033[32m", "binary": "\033[35m"}
 _COLOURS |= {"what": "\033[36m", "end": "\033[31m"}
 _SYSCALL_PREFIXES = ("__x64_", "__arm64_", "__ia32_")
 _MODES = {2: ("📝", "write"), 4: ("📚", "read")}
+_CLONE_FLAGS = {
+    0: "any",
+    0x80: "time",
+    0x20000: "mnt",
+    0x2000000: "cgroup",
+    0x4000000: "uts",
+    0x8000000: "ipc",
+    0x10000000: "user",
+    0x20000000: "pid",
+    0x40000000: "net",
+}
+"""Namespaces by their flags (include/uapi/linux/sched.h)."""
 _FUNCTIONS = {
     "sys_write": ("📝", "write"),
     "sys_read": ("📚", "read"),
@@ -43,43 +56,94 @@ _FUNCTIONS = {
 }
 
 
-def print_event(
-    event: Mapping[str, Any], *, pictures: bool = True, colour: bool = False
-) -> str:
-    """Return the line of an event as :mod:`lockgate_runtime.tracing.render` makes it."""
-    name = next((key for key in event if key.startswith("process_")), None)
-    if name is None:
-        return _print_other(event)
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How lines look: what the terminal can, what the user asks for."""
+
+    pictures: bool = True
+    colour: bool = False
+    times: bool = False
+    stacks: bool = False
+    hashes: bool = False
+
+    def paint(self, name: str, text: str) -> str:
+        """Colour a text, where there are colours."""
+        return f"{_COLOURS[name]}{text}{_RESET}" if self.colour and text else text
+
+
+PLAIN = Style()
+
+
+def print_event(event: Mapping[str, Any], style: Style = PLAIN) -> str:
+    """Return the line of an event as :mod:`lockgate_runtime.tracing.render` makes it.
+
+    Stacks and hashes stand in lines of their own below.
+    """
+    name = next((key for key in event if key in _KINDS), None)
+    line = _print_other(event, style) if name is None else _print(event, name, style)
+    if style.times and event.get("time"):
+        line = f"{event['time']} {line}"
+    body = event[name] if name else {}
+    below = [*_stacks(body, style), *_hashes(body, style)]
+    return "\n".join([line, *below])
+
+
+def _print(event: Mapping[str, Any], name: str, style: Style) -> str:
     body = event[name]
-    picture, word, *rest = _KINDS[name](body) if name in _KINDS else ("❓", name)
+    picture, word, *rest = _KINDS[name](body)
     process = body.get("process", {})
-
-    def paint(style: str, text: str) -> str:
-        return f"{_COLOURS[style]}{text}{_RESET}" if colour and text else text
-
-    pod = process.get("pod") or {}
-    where = pod.get("uid") or event.get("node_name", "")
     head = f"{word:<7}"
-    parts = [
-        paint("event", f"{picture} {head}" if pictures else head),
-        paint("node", where),
-        paint("binary", _quoted(process.get("binary", f"pid {process.get('pid')}"))),
-    ]
-    style = "end" if name == "process_exit" else "what"
-    parts += [
-        paint(style if i == len(rest) - 1 else "what", t) for i, t in enumerate(rest)
-    ]
+    parts = [style.paint("event", f"{picture} {head}" if style.pictures else head)]
+    if name != "process_throttle":
+        binary = _quoted(process.get("binary", f"pid {process.get('pid')}"))
+        parts += [
+            style.paint("node", _where(event, process)),
+            style.paint("binary", binary),
+        ]
+    last = "end" if name == "process_exit" else "what"
+    parts += [style.paint("what", text) for text in rest[:-1]]
+    parts += [style.paint(last, text) for text in rest[-1:]]
     line = " ".join(part for part in parts if part)
     if "CAP_SYS_ADMIN" in process.get("cap", {}).get("effective", ()):
-        mark = "🛑 CAP_SYS_ADMIN" if pictures else "CAP_SYS_ADMIN"
+        mark = "🛑 CAP_SYS_ADMIN" if style.pictures else "CAP_SYS_ADMIN"
         line = f"{line} {' ' * max(0, _WIDTH - len(line) - len(mark))}{mark}"
     return line
 
 
-def _print_other(event: Mapping[str, Any]) -> str:
-    if "losses" in event:
-        text = ", ".join(f"{count} {name}" for name, count in event["losses"].items())
-        return f"lost events: {text}"
+def _where(event: Mapping[str, Any], process: Mapping[str, Any]) -> str:
+    """Name the pod, or else the node."""
+    pod = process.get("pod") or {}
+    if pod.get("name"):
+        return _quoted(f"{pod.get('namespace', '')}/{pod['name']}")
+    return _quoted(pod.get("uid") or event.get("node_name", ""))
+
+
+def _stacks(body: Mapping[str, Any], style: Style) -> Iterator[str]:
+    if not style.stacks:
+        return
+    for name in ("kernel_stack_trace", "user_stack_trace"):
+        entries = body.get(name) or ()
+        if entries:
+            yield f"  {name.partition('_')[0]}:"
+        for entry in entries:
+            where = _quoted(entry.get("symbol", "") or entry.get("address", "?"))
+            offset = int(entry.get("offset", 0))
+            module = f" ({_quoted(entry['module'])})" if entry.get("module") else ""
+            yield f"    {where}+0x{offset:x}{module}"
+
+
+def _hashes(body: Mapping[str, Any], style: Style) -> Iterator[str]:
+    if style.hashes and body.get("ima_hash"):
+        path = next(iter(_texts(list(body.get("args", ())))), "")
+        yield f"   {path} {body['ima_hash']}"
+
+
+def _print_other(event: Mapping[str, Any], style: Style) -> str:
+    if "rate_limit_info" in event:
+        told = event["rate_limit_info"].get("number_of_dropped_process_events", "0")
+        reasons = event.get("losses") or {"lost": told}
+        text = ", ".join(f"{count} {name}" for name, count in reasons.items())
+        return style.paint("end", f"lost events: {text}")
     flow = event.get("flow")
     if flow:
         ends = (flow["source"], flow["destination"])
@@ -110,7 +174,8 @@ def _kprobe(body: Mapping[str, Any]) -> tuple[str, ...]:
         return picture, word, *_texts(arguments[:1])
     if function in _FUNCTIONS:
         picture, word = _FUNCTIONS[function]
-        return picture, word, *_texts(arguments)
+        tell = _TELL.get(function)
+        return picture, word, *(tell(arguments) if tell else _texts(arguments))
     return "❓", "syscall", function
 
 
@@ -122,8 +187,42 @@ def _file_access(function: str, argument: Mapping[str, Any]) -> tuple[str, str]:
     return "📝", f"mmap-{letters}"
 
 
+def _sent(arguments: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    count = arguments[1] if len(arguments) > 1 else {}
+    size = count.get("int_arg", count.get("size_arg", 0))
+    return (*_texts(arguments[:1]), f"bytes {size}")
+
+
+def _namespace(arguments: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    kind = arguments[1].get("int_arg", 0) if len(arguments) > 1 else 0
+    return (_CLONE_FLAGS.get(kind, str(kind)),)
+
+
+_TELL: dict[str, Callable[[list[Mapping[str, Any]]], tuple[str, ...]]] = {
+    "tcp_sendmsg": _sent,
+    "sys_setns": _namespace,
+}
+
+
+def _throttle(body: Mapping[str, Any]) -> tuple[str, ...]:
+    kind = str(body.get("type", "")).removeprefix("THROTTLE_")
+    return "🧬", "throttle", kind, _quoted(body.get("cgroup", ""))
+
+
 def _tracepoint(body: Mapping[str, Any]) -> tuple[str, ...]:
+    if (body.get("subsys"), body.get("event")) == ("raw_syscalls", "sys_enter"):
+        number = next(iter(_system_calls(body)), None)
+        return "☎ ", "syscall", *([] if number is None else [str(number)])
     return "⁉️", "tracepoint", f"{body.get('subsys')} {body.get('event')}"
+
+
+def _system_calls(body: Mapping[str, Any]) -> Iterator[int]:
+    """Give the numbers of calls that the arguments of an event say."""
+    for argument in body.get("args", ()):
+        if "syscall_id" in argument:
+            yield int(argument["syscall_id"].get("id", 0))
+        elif "long_arg" in argument:
+            yield int(argument["long_arg"])
 
 
 def _lsm(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -152,6 +251,7 @@ _KINDS = {
     "process_uprobe": _uprobe,
     "process_usdt": _usdt,
     "process_loader": _loader,
+    "process_throttle": _throttle,
 }
 
 
@@ -173,7 +273,16 @@ def _argument(argument: Mapping[str, Any]) -> str:
         if name in ("string_arg", "int_arg", "uint_arg", "long_arg"):
             return _line(str(value))
         if name == "bpf_map_arg":
-            return f"{value.get('MapType')} {value.get('MapName')}"
+            numbers = ("KeySize", "key size"), ("ValueSize", "value size")
+            sizes = (*numbers, ("MaxEntries", "max entries"))
+            told = (f"{word} {value.get(field, 0)}" for field, word in sizes)
+            who = f"{value.get('MapType', '')} {value.get('MapName', '')}"
+            return _line(" ".join((who, *told)))
+        if name in ("bpf_attr_arg", "bpf_prog_arg"):
+            who = f"{value.get('ProgType', '')} {value.get('ProgName', '')}"
+            return _line(f"{who} instruction count {value.get('InsnCnt', 0)}")
+        if name == "perf_event_arg":
+            return _line(f"{value.get('Type', '')} {value.get('KprobeFunc', '')}")
     return ""
 
 

@@ -10,6 +10,8 @@ of JSON where they are zero or empty, as the JSON form of protocol buffers does.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lockgate_runtime.tracing import words
 
 NUMBERS = {
@@ -166,3 +168,22 @@ ADDITIONS: dict[str, dict[str, str]] = {
     ),
 }
 """Fields that are ours: the reference's readers ignore or refuse them."""
+
+
+def without_additions(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event with the fields of the reference's interface alone."""
+    found: dict[str, Any] = _only_known(event, "event")
+    return found
+
+
+def _only_known(value: Any, kind: str) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return [_only_known(item, kind) for item in value]
+    fields = MESSAGES.get(kind.rstrip("*?"))
+    if not isinstance(value, dict) or fields is None:
+        return value
+    return {
+        name: _only_known(inner, fields[name])
+        for name, inner in value.items()
+        if name in fields
+    }

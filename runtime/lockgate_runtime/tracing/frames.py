@@ -77,6 +77,8 @@ class Frame:
     before: str
     after: str
     hook: Row
+    kind: tuple[str, str, str] = ("process_kprobe", "", "")
+    """Event, policy and action, by which it is counted."""
 
     def values(self, record: Record) -> str:
         """Return the texts of a record's values."""
@@ -114,8 +116,10 @@ def make_frame(record: Record, hooks: Hooks, symbol: str) -> Frame:
         return Frame("process_kprobe", _fields({"message": message}), "", unknown)
     number, site = hooks.site(record.hook, symbol)
     kind: str = hook["kind"]
+    name = _KINDS.get(kind, "process_kprobe")
+    action = words.ACTIONS[_ACTIONS[record.action]]
     return Frame(
-        _KINDS.get(kind, "process_kprobe"),
+        name,
         _fields(_place(kind, hook, site, symbol)),
         _fields(
             _policy(
@@ -123,6 +127,7 @@ def make_frame(record: Record, hooks: Hooks, symbol: str) -> Frame:
             )
         ),
         hook,
+        (name, hook["name"], action),
     )
 
 

@@ -9,7 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lockgate_runtime.tracing.compact import print_event
+from lockgate_runtime.tracing.compact import PLAIN, Style, print_event
+from lockgate_runtime.tracing.event_schema import without_additions
 from lockgate_runtime.tracing.export_filters import event_name
 from lockgate_runtime.tracing.json_text import dumps
 
@@ -26,16 +27,17 @@ if TYPE_CHECKING:
 class Pipeline:
     """The stages, in their order; ``conditions`` must all hold.
 
-    ``hides_ancestors_of`` has the events whose ancestors only the conditions needed.
+    ``hides_ancestors_of`` has the events whose ancestors only the conditions needed;
+    ``is_strict`` leaves out what the reference's interface does not have.
     """
 
     redactions: tuple[Redaction, ...] = ()
     conditions: tuple[Holds, ...] = ()
     fields: tuple[FieldFilter, ...] = ()
     hides_ancestors_of: frozenset[str] = frozenset()
+    is_strict: bool = False
     is_compact: bool = False
-    has_pictures: bool = True
-    has_colour: bool = False
+    style: Style = PLAIN
 
     @property
     def is_plain(self) -> bool:
@@ -45,6 +47,7 @@ class Pipeline:
             or self.conditions
             or self.fields
             or self.hides_ancestors_of
+            or self.is_strict
             or self.is_compact
         )
 
@@ -69,7 +72,7 @@ class Pipeline:
         for field_filter in self.fields:
             event = field_filter.apply(event)
         if self.is_compact:
-            return print_event(
-                event, pictures=self.has_pictures, colour=self.has_colour
-            )
+            return print_event(event, self.style)
+        if self.is_strict:
+            return dumps(without_additions(event)) if name else None
         return dumps(event)

@@ -46,14 +46,21 @@ class Renderer:
     symbol: Callable[[int], str] = lambda _address: ""
     stack: Callable[[int], list[dict[str, Any]]] = lambda _number: []
     ancestry: frozenset[str] = frozenset()
+    count: Callable[[tuple[str, str, str]], None] = lambda _kind: None
+    cluster: str = ""
     frames: dict[tuple[int, ...], Frame] = field(default_factory=dict)
     node_text: str = field(init=False)
+    end: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.node_text = dumps(self.node)
+        self.end = f',"cluster_name":{dumps(self.cluster)}' if self.cluster else ""
 
     def render(self, record: Record) -> str | None:
-        """Return the line of a record; None where it only tells of a process."""
+        """Return the line of a record; None where it only tells of a process.
+
+        What is shown is counted by event, policy and action.
+        """
         kind = record.kind
         if kind == "hook":
             return self._render_hook(record)
@@ -64,6 +71,7 @@ class Renderer:
             process = ended or unknown_process(record.tgid, record.start)
             text = self._end(record)
             who = self.process_text(process)
+            self.count(("process_exit", "", ""))
             return self._line("process_exit", who, process, record, text)
         if kind == "fork":
             self.cache.begin(record)
@@ -92,6 +100,7 @@ class Renderer:
 
     def _execute(self, record: Record) -> str:
         process = self.cache.execute(record)
+        self.count(("process_exec", "", ""))
         who = self.process_text(process)
         if process.properties:
             who = f'{who[:-1]},"binary_properties":{dumps(process.properties)}}}'
@@ -119,7 +128,7 @@ class Renderer:
             if above:
                 parts.append(f',"ancestors":[{above}]')
         time = timestamp(self.clock + record.time)
-        parts.append(f'}},"node_name":{self.node_text},"time":"{time}"}}')
+        parts.append(f'}},"node_name":{self.node_text},"time":"{time}"{self.end}}}')
         return "".join(parts)
 
     def _end(self, record: Record) -> str:
@@ -138,6 +147,7 @@ class Renderer:
             process = unknown_process(record.tgid, record.start)
         frame = self._frame(record)
         name = frame.name
+        self.count(frame.kind)
         text = frame.before + frame.values(record) + frame.after
         if record.kernel_stack:
             stack = self.stack(record.kernel_stack - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import struct
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import BpfError
+from lockgate_runtime.layout import EVENT_BUDGET
 from lockgate_runtime.observe.events import EventError, decode_event
 from lockgate_runtime.observe.flows import name_flow
 from lockgate_runtime.observe.names import Names
@@ -22,6 +24,12 @@ from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.json_text import dumps
 from lockgate_runtime.tracing.proc import PROC, read_command
 from lockgate_runtime.tracing.process_cache import ProcessCache
+from lockgate_runtime.tracing.reader_state import (
+    LOSSES,
+    ReaderState,
+    read_state,
+    write_state,
+)
 from lockgate_runtime.tracing.records import RecordError, decode_record, is_tracing
 from lockgate_runtime.tracing.render import Renderer, losses_line
 from lockgate_runtime.tracing.sites import SITES
@@ -34,17 +42,22 @@ if TYPE_CHECKING:
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
 
+_SETTLED = 100_000_000
+"""Nanoseconds after which no record comes late: CPUs write them side by side."""
 _HOOKS_AGE = 2.0
 """Seconds after which a generation's names are looked for again."""
-_LOSSES = ("lost", "nested")
-"""Counters of events that nobody will see."""
 
 
 class EventStream:
     """The events of this node; a context manager with one reader's right to the ring."""
 
     def __init__(
-        self, pins: Pins, state: State, node: str, ancestry: frozenset[str]
+        self,
+        pins: Pins,
+        state: State,
+        node: str,
+        ancestry: frozenset[str],
+        cluster: str = "",
     ) -> None:
         self._ring = Ring(pins.map("events"))
         self._processes = _open(pins, "processes")
@@ -55,8 +68,11 @@ class EventStream:
         self._hooks: dict[int, tuple[float, Hooks]] = {}
         self._node = node
         self._clock = time.time_ns() - boot_time()
-        self._lost = self._count_lost()
+        self._budget = _open(pins, "event_budget")
+        self._state_left = self._take_over()
         self.counts = {"events": 0, "lost": 0}
+        self.is_drained = False
+        """Whether the last :meth:`take` found nothing, or only what began after we did."""
         self.cache = ProcessCache(self._look_up, read_command)
         self.renderer = Renderer(
             self.cache,
@@ -68,6 +84,8 @@ class EventStream:
             symbol=lambda address: self._symbols.find(address)[0],
             stack=self._stack,
             ancestry=ancestry,
+            cluster=cluster,
+            count=self._state_left.count,
         )
         if self._processes:
             for _, record in sorted(
@@ -79,32 +97,38 @@ class EventStream:
         """Wait for events, at most so long; what was lost since the last call comes last."""
         lines = []
         unreadable = 0
-        for data in self._ring.take(milliseconds):
+        records = self._ring.take(milliseconds)
+        self.is_drained = not records
+        for data in records:
             try:
-                line = (
-                    self.renderer.render(decode_record(data))
-                    if is_tracing(data)
-                    else self._flow(data)
-                )
+                if is_tracing(data):
+                    self._state_left.read += 1
+                    record = decode_record(data)
+                    self._note(record.time)
+                    line = self.renderer.render(record)
+                else:
+                    line = self._flow(data)
             except (RecordError, EventError, struct.error, IndexError):
                 unreadable += 1
             else:
                 if line is not None:
                     lines.append(line)
         self.counts["events"] += len(lines)
-        total = self._count_lost()
-        lost = {name: total[name] - self._lost[name] for name in _LOSSES}
+        lost = self._count_losses()
         lost["unreadable"] = unreadable
-        self._lost = total
         if count := sum(lost.values()):
             self.counts["lost"] += count
             lines.append(losses_line(self._node, time.time_ns(), lost))
         return lines
 
+    def confirm(self) -> None:
+        """Say that all that was taken is written: the next reader need not look for it."""
+        write_state(self._state.folder, self._state_left)
+
     def close(self) -> None:
         """Leave the ring to the next reader."""
         self._ring.close()
-        for opened in (self._processes, self._counters, self._stacks):
+        for opened in (self._processes, self._counters, self._stacks, self._budget):
             if opened:
                 opened.close()
 
@@ -163,10 +187,50 @@ class EventStream:
             found.append(entry)
         return found
 
-    def _count_lost(self) -> dict[str, int]:
-        """Sum the counters over all CPUs."""
+    def _take_over(self) -> ReaderState:
+        """Go on where the reader before ended; what it took and did not write is to be told."""
+        number = self._counters.info.id if self._counters else 0
+        left = read_state(self._state.folder, number)
+        self._began = boot_time()
+        total = read_counters(self._counters)["events"] if self._counters else 0
+        # Less what we find in the ring, of those that were there when we began.
+        self._missing = total - left.read - left.unseen
+        self._is_continued, left.is_known = left.is_known, True
+        with contextlib.suppress(OSError):  # then the next reader knows less
+            self._state.folder.mkdir(parents=True, exist_ok=True)
+        write_state(self._state.folder, left)
+        return left
+
+    def _note(self, time: int) -> None:
+        """Take a record's time down: it was waiting for us, or all that did is read."""
+        if time <= self._began:
+            self._missing -= 1
+        elif time > self._began + _SETTLED:
+            self.is_drained = True
+
+    def _count_losses(self) -> dict[str, int]:
+        """Return what was lost since it was told last, by counter."""
+        left = self._state_left
         totals = read_counters(self._counters) if self._counters else {}
-        return {name: totals.get(name, 0) for name in _LOSSES}
+        totals["flows"] = read_budget_lost(self._budget) if self._budget else 0
+        lost = {name: totals.get(name, 0) - left.told.get(name, 0) for name in LOSSES}
+        left.told = {name: totals.get(name, 0) for name in LOSSES}
+        lost["unseen"] = 0
+        if self.is_drained and self._missing > 0:
+            lost["unseen"] = self._missing if self._is_continued else 0
+            left.unseen += self._missing
+            self._missing = 0
+        return lost
+
+
+def read_budget_lost(budget: Map) -> int:
+    """Return how many events of the network found no room, over all CPUs."""
+    values = budget.get(bytes(4)) or b""
+    size = (EVENT_BUDGET.size + 7) // 8 * 8
+    return sum(
+        int(EVENT_BUDGET.unpack(values[at:])["lost"])
+        for at in range(0, len(values), size)
+    )
 
 
 def read_counters(counters: Map) -> dict[str, int]:

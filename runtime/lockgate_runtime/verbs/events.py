@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import json
+import signal
 import sys
-import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.verbs import add_place, faults_to_exit_codes
+from lockgate_runtime.verbs.event_options import (
+    read_kinds,
+    read_pipeline,
+    text_or_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from lockgate_runtime.tracing.pipeline import Pipeline
     from lockgate_runtime.tracing.sink import Sink
+    from lockgate_runtime.tracing.stream import EventStream
 
 EXAMPLES = """
   lockgate events                                  what happened since somebody looked
   lockgate events --follow -o compact              and what happens, in short lines
   lockgate events --follow --out events.json --rotate-size 100000000 --keep 5
   lockgate events --from events.json --allow '{"event_set": ["PROCESS_EXIT"]}'
-  lockgate events --follow --ancestors exec --redact '{"redact": ["--password[ =](\\\\S+)"]}'
+  lockgate events --from events.json --follow -o compact --timestamps      beside the first
+  lockgate events --follow --ancestors base,kprobe --redact '{"redact": ["--password[ =](\\\\S+)"]}'
+  lockgate events --allow '{"cel_expression": ["process_exec.process.cwd != '/'"]}'
+  lockgate events --fields '{"fields": "process.binary,process.pid,args", "action": "INCLUDE"}'
+  lockgate events --follow --strict --rate 10000 --aggregate 15            for other programs
 """
 
 _WAIT = 100
 """Milliseconds between two looks at the ring: programs seldom wake who reads it."""
-_TAIL = 0.2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ancestors",
         default="",
         metavar="KINDS",
-        help="show all ancestors of these events: exec,exit,kprobe,tracepoint,lsm,... or all",
+        help="show all ancestors of these events: base (exec and exit), kprobe, tracepoint, lsm,"
+        " uprobe, usdt, loader, several with commas, or all",
     )
     chosen = parser.add_argument_group(
         "which events", "filters of the reference's export, in JSON; @FILE reads a file"
@@ -63,7 +72,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("--redact", "what is hidden in arguments: redact, binary_regex"),
     ):
         chosen.add_argument(
-            option, action="append", default=[], type=_text, metavar="JSON", help=text
+            option,
+            action="append",
+            default=[],
+            type=text_or_file,
+            metavar="JSON",
+            help=text,
         )
     chosen.add_argument(
         "--predicate",
@@ -88,68 +102,203 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rate",
         type=_count,
         metavar="N",
-        help="at most N events a minute; others are counted",
+        help="at most N events a minute; others are counted, and told in rate_limit_info",
     )
-    parser.add_argument(
+    written.add_argument(
+        "--aggregate",
+        type=_seconds,
+        metavar="SECONDS",
+        help="tell events that differ in nothing but their time once in so long, with a count",
+    )
+    shown = parser.add_argument_group("how they look")
+    shown.add_argument(
         "-o",
         "--output",
         choices=("json", "compact"),
         default=None,
         help="default: json, but compact on a terminal",
     )
-    parser.add_argument("--node-name", metavar="NAME", help="default: this host's name")
+    shown.add_argument(
+        "--strict",
+        action="store_true",
+        help="only fields of the reference's export, for programs that refuse others: without"
+        " because, policy_names, withheld_action, lost_values, losses, systemd_unit and flows",
+    )
+    for option, text in (
+        ("--timestamps", "short lines begin with the time"),
+        ("--stack-traces", "short lines have the stacks below them"),
+        ("--ima-hash", "short lines have the hash of the file below them"),
+    ):
+        shown.add_argument(option, action="store_true", help=text)
+    shown.add_argument("--node-name", metavar="NAME", help="default: this host's name")
+    shown.add_argument(
+        "--cluster-name", metavar="NAME", default="", help="default: none"
+    )
     add_place(parser)
 
 
 @faults_to_exit_codes
 def run(arguments: argparse.Namespace) -> int:
-    """Print events until there are no more, or forever."""
+    """Print events until there are no more, or forever; 2 where some could not be written."""
     from lockgate_runtime.terminal import is_terminal
-    from lockgate_runtime.tracing.sink import RotatingFile, Sink
 
     if arguments.output is None:
         is_person = arguments.out is None and is_terminal(sys.stdout)
         arguments.output = "compact" if is_person else "json"
-    kinds = _kinds(arguments.ancestors)
-    pipeline, needs_ancestors = _pipeline(arguments, kinds)
+    kinds = read_kinds(arguments.ancestors)
+    pipeline, needed = read_pipeline(arguments, kinds)
+    with (
+        _open_sink(arguments) as sink,
+        _stoppable(is_patient=not arguments.recording) as is_stopped,
+    ):
+        writer = _Writer(pipeline, sink, arguments)
+        try:
+            if arguments.recording:
+                _run_recording(arguments, writer, is_stopped)
+            else:
+                _run_node(arguments, writer, needed | kinds, is_stopped)
+        except BrokenPipeError:
+            sys.stderr.close()
+            return 0
+    return writer.report()
+
+
+def _open_sink(arguments: argparse.Namespace) -> Sink:
+    from lockgate_runtime.tracing.sink import RotatingFile, Sink
+
+    if not arguments.out:
+        return Sink()
     try:
-        sink = (
-            RotatingFile(arguments.out, arguments.rotate_size, arguments.keep)
-            if arguments.out
-            else Sink()
-        )
+        return RotatingFile(arguments.out, arguments.rotate_size, arguments.keep)
     except OSError as error:
         raise NodeError(
             "E5101",
             f"cannot write {arguments.out}: {error.strerror}",
             "name another file",
         ) from None
-    with sink:
-        try:
-            if arguments.recording:
-                _print(
-                    _recorded(arguments.recording, arguments.follow),
-                    pipeline,
-                    sink,
-                    arguments,
-                )
+
+
+@contextmanager
+def _stoppable(*, is_patient: bool) -> Iterator[Callable[[], bool]]:
+    """Let SIGINT and SIGTERM end the reading; of a node between two batches: none is lost."""
+    signals: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if signals or not is_patient:  # asked twice: wait for nothing
+            raise KeyboardInterrupt
+        signals.append(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    try:
+        before = {number: signal.signal(number, note) for number in numbers}
+    except ValueError:  # not the main thread, which alone has handlers
+        before = {}
+    try:
+        yield lambda: bool(signals)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Writer:
+    """What happens to batches of lines until they are written, and what is counted by the way."""
+
+    def __init__(
+        self, pipeline: Pipeline, sink: Sink, arguments: argparse.Namespace
+    ) -> None:
+        from lockgate_runtime.tracing.aggregation import Aggregator
+        from lockgate_runtime.tracing.sink import RateLimit
+
+        self._pipeline, self._sink = pipeline, sink
+        self._limit = RateLimit(arguments.rate) if arguments.rate else None
+        seconds = arguments.aggregate
+        self._aggregator = Aggregator(seconds) if seconds else None
+        self._left: int | None = arguments.count
+        self._node = node_name(arguments)
+        self._unwritten = 0
+
+    def write(self, batch: list[str]) -> bool:
+        """Write what is wanted of a batch; whether more is."""
+        return self._put(self._aggregator.add(batch) if self._aggregator else batch)
+
+    def finish(self) -> None:
+        """Write what waits."""
+        if self._aggregator and self._left != 0:
+            self._put(self._aggregator.flush())
+        self._tell(at_end=True)
+
+    def report(self) -> int:
+        """Say what was held back or found no room; return the exit code."""
+        if self._limit and self._limit.withheld:
+            print(f"{self._limit.withheld} events were over the rate", file=sys.stderr)
+        if self._sink.fault:
+            count, fault = self._sink.unwritten, self._sink.fault
+            print(f"{count} lines could not be written: {fault}", file=sys.stderr)
+            return 2
+        return 0
+
+    def _put(self, batch: list[str]) -> bool:
+        lines = self._pipeline.run(batch)
+        if self._limit:
+            lines = self._limit.admit(lines)
+        if self._left is not None:
+            lines = lines[: self._left]
+            self._left -= len(lines)
+        self._sink.write(lines)
+        self._tell(at_end=False)
+        return self._left != 0
+
+    def _tell(self, *, at_end: bool) -> None:
+        """Tell, besides, what the rate held back and what found no room since the last time."""
+        import time
+
+        from lockgate_runtime.tracing.render import losses_line
+
+        lost = {"over_rate": self._limit.tell(at_end=at_end) if self._limit else 0}
+        lost["unwritten"] = self._sink.unwritten - self._unwritten
+        if any(lost.values()):
+            line = losses_line(self._node, time.time_ns(), lost)
+            before = self._sink.unwritten
+            self._sink.write(self._pipeline.run([line]))
+            if self._sink.unwritten == before:
+                self._unwritten = before
             else:
-                _run_node(arguments, pipeline, sink, needs_ancestors or kinds)
-        except KeyboardInterrupt:
-            pass
-        except BrokenPipeError:
-            sys.stderr.close()
-    return 0
+                self._sink.unwritten = before  # it tells of lines and is none of them
+
+
+def node_name(arguments: argparse.Namespace) -> str:
+    """Return what events say of where they are."""
+    import socket
+
+    name: str = arguments.node_name or socket.gethostname()
+    return name
+
+
+def _run_recording(
+    arguments: argparse.Namespace, writer: _Writer, is_stopped: Callable[[], bool]
+) -> None:
+    from lockgate_runtime.tracing.recording import Recording
+
+    recording = Recording(arguments.recording, follow=arguments.follow)
+    try:
+        for batch in recording.batches():
+            if is_stopped() or not writer.write(batch):
+                break
+    except (AttributeError, TypeError, KeyError, IndexError, ValueError):
+        # An object, but of another form than events have.
+        raise recording.fault() from None
+    finally:
+        writer.finish()
 
 
 def _run_node(
     arguments: argparse.Namespace,
-    pipeline: Pipeline,
-    sink: Sink,
+    writer: _Writer,
     ancestry: frozenset[str],
+    is_stopped: Callable[[], bool],
 ) -> None:
-    import socket
-
     from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
@@ -157,180 +306,46 @@ def _run_node(
 
     check_capabilities()
     check_bpffs(arguments.root)
-    node = arguments.node_name or socket.gethostname()
     state = State(arguments.root, arguments.state)
-    with EventStream(Pins(arguments.root), state, node, ancestry) as stream:
-
-        def batches() -> Iterator[list[str]]:
-            while True:
-                lines = stream.take(_WAIT if arguments.follow else 0)
-                if not lines and not arguments.follow:
-                    return
-                yield lines
-
+    names = node_name(arguments), arguments.cluster_name
+    with EventStream(
+        Pins(arguments.root), state, names[0], ancestry, names[1]
+    ) as stream:
         try:
-            _print(batches(), pipeline, sink, arguments)
+            _read_node(stream, writer, arguments, is_stopped)
+            writer.finish()
+            stream.confirm()
         finally:
-            if arguments.follow or stream.counts["lost"]:
-                counts = stream.counts
-                print(
-                    f"{counts['events']} events; {counts['lost']} were lost",
-                    file=sys.stderr,
-                )
+            counts = stream.counts
+            if arguments.follow or counts["lost"]:
+                text = f"{counts['events']} events; {counts['lost']} were lost"
+                print(text, file=sys.stderr)
 
 
-def _print(
-    batches: Iterator[list[str]],
-    pipeline: Pipeline,
-    sink: Sink,
+def _read_node(
+    stream: EventStream,
+    writer: _Writer,
     arguments: argparse.Namespace,
+    is_stopped: Callable[[], bool],
 ) -> None:
-    from lockgate_runtime.tracing.sink import RateLimit
-
-    limit = RateLimit(arguments.rate) if arguments.rate else None
-    left = arguments.count
-    for batch in batches:
-        lines = pipeline.run(batch)
-        if limit:
-            lines = limit.admit(lines)
-        if left is not None:
-            lines = lines[:left]
-            left -= len(lines)
-        sink.write(lines)
-        if left == 0:
-            break
-    if limit and limit.withheld:
-        print(f"{limit.withheld} events were over the rate", file=sys.stderr)
-
-
-def _recorded(path: Path, follow: bool) -> Iterator[list[str]]:
-    """Give lines of a file; E5100 where one is no event."""
-    number = 0
-    try:
-        with (
-            sys.stdin
-            if str(path) == "-"
-            else path.open(encoding="utf-8", errors="surrogateescape")
-        ) as lines:
-            rest = ""
-            while True:
-                text = lines.readline()
-                if text.endswith("\n") or (text and not follow):
-                    number += 1
-                    yield (
-                        [_checked(path, number, rest + text)]
-                        if (rest + text).strip()
-                        else []
-                    )
-                    rest = ""
-                elif text:
-                    rest += text  # the writer is in the middle of a line
-                elif not follow:
-                    return
-                else:
-                    time.sleep(_TAIL)
-    except OSError as error:
-        raise NodeError(
-            "E5100", f"cannot read {path}: {error.strerror}", "name a file of events"
-        ) from None
-
-
-def _checked(path: Path, number: int, text: str) -> str:
-    try:
-        if isinstance(json.loads(text), dict):
-            return text.strip()
-    except ValueError:
-        pass
-    raise NodeError(
-        "E5100",
-        f"{path}:{number}: not an event",
-        "record with `lockgate events -o json --out FILE`",
-    )
-
-
-def _pipeline(
-    arguments: argparse.Namespace, kinds: frozenset[str]
-) -> tuple[Pipeline, frozenset[str]]:
-    """Return the stages, and the kinds that need ancestors for them; E5102."""
-    from lockgate_runtime.terminal import has_colour, has_utf8
-    from lockgate_runtime.tracing.event_predicates import read_predicate
-    from lockgate_runtime.tracing.export_filters import (
-        NEED_ANCESTORS,
-        FilterError,
-        read_filters,
-    )
-    from lockgate_runtime.tracing.field_filters import read_field_filter
-    from lockgate_runtime.tracing.pipeline import Pipeline
-    from lockgate_runtime.tracing.redaction import read_redaction
-    from lockgate_runtime.tracing.render import ANCESTRY
-
-    conditions: list[Callable[[dict[str, Any]], bool]] = []
-    try:
-        if arguments.allow:
-            conditions.append(read_filters(arguments.allow))
-        if arguments.deny:
-            denied = read_filters(arguments.deny)
-            conditions.append(lambda event: not denied(event))
-        if arguments.predicate:
-            conditions.append(
-                read_predicate(json.loads(_text_or_file(arguments.predicate)))
-            )
-        fields = tuple(map(read_field_filter, arguments.fields))
-        redactions = tuple(map(read_redaction, arguments.redact))
-    except FilterError as error:
-        raise NodeError(
-            "E5102", f"a filter: {error}", "see `lockgate events --help`"
-        ) from None
-    except (ValueError, TypeError) as error:
-        raise NodeError(
-            "E5102", f"a filter is no JSON: {error}", "see `lockgate events --help`"
-        ) from None
-    asked = " ".join([*arguments.allow, *arguments.deny, arguments.predicate or ""])
-    needs = any(name in asked for name in (*NEED_ANCESTORS, "ancestor"))
-    return (
-        Pipeline(
-            redactions,
-            tuple(conditions),
-            fields,
-            frozenset(ANCESTRY) - kinds if needs else frozenset(),
-            arguments.output == "compact",
-            has_pictures=arguments.out is not None or has_utf8(),
-            has_colour=not arguments.out and has_colour(sys.stdout),
-        ),
-        frozenset(ANCESTRY) if needs else frozenset(),
-    )
-
-
-def _kinds(text: str) -> frozenset[str]:
-    from lockgate_runtime.tracing.render import ANCESTRY
-
-    kinds = {kind for kind in text.replace("base", "exec,exit").split(",") if kind}
-    if kinds == {"all"}:
-        return frozenset(ANCESTRY)
-    if unknown := kinds - set(ANCESTRY):
-        raise NodeError(
-            "E5102",
-            f"--ancestors: no such events: {', '.join(sorted(unknown))}",
-            f"one or several of {', '.join(ANCESTRY)}, or all",
-        )
-    return frozenset(kinds)
-
-
-def _text(text: str) -> str:
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text[1:]}: {error.strerror}") from None
-
-
-def _text_or_file(text: str) -> str:
-    return text if text.lstrip().startswith("{") else Path(text).read_text()
+    """Read until it is enough; what came after we began is for the next, if nobody follows."""
+    while not is_stopped():
+        lines = stream.take(_WAIT if arguments.follow else 0)
+        is_wanted = writer.write(lines)
+        stream.confirm()
+        if not is_wanted or (stream.is_drained and not arguments.follow):
+            return
 
 
 def _count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError("must be more than 0 seconds")
     return number

@@ -20,11 +20,13 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.toolchain.clang import compile_c
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.bpf_object import Object
+from lockgate_runtime.observe.ring import Ring
 from lockgate_runtime.pins import Pins, remove_tree
 from lockgate_runtime.state import State
 from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.attach import attach_site
 from lockgate_runtime.tracing.proc import cgroup_root
+from lockgate_runtime.tracing.records import is_tracing
 from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
 from lockgate_runtime.tracing.sites import Site
 from lockgate_runtime.tracing.stream import EventStream, read_counters
@@ -388,6 +390,29 @@ def test_a_reader_that_is_killed_leaves_all_to_the_next(
     with EventStream(pins, State(pins.root, tmp_path), "node-1", ALL) as stream:
         (body,) = Events(stream).of("process_exec", pid)
     assert body["process"]["arguments"] == "unseen"
+
+
+def test_what_a_reader_took_and_never_wrote_is_counted(
+    pins: Pins, tmp_path: Path
+) -> None:
+    """The next one tells how many, once: events, forks and all."""
+    state = State(pins.root, tmp_path)
+
+    def unseen() -> list[int]:
+        with EventStream(pins, state, "node-1", ALL) as stream:
+            found = Events(stream).read()
+            stream.confirm()
+        return [event["losses"]["unseen"] for event in found if "losses" in event]
+
+    spawn("/bin/true", "first")
+    assert unseen() == []
+    spawn("/bin/true", "second")
+    with Ring(pins.map("events")) as ring:
+        taken = [data for data in ring.take(0) if is_tracing(data)]
+    assert len(taken) >= 3
+    spawn("/bin/true", "third")
+    assert unseen() == [len(taken)]
+    assert unseen() == []
 
 
 def test_a_new_cgroup_is_of_its_parents_workload(pins: Pins) -> None:

@@ -1,6 +1,6 @@
 """Make a test of events from an expression of CEL: types are checked once, then it runs.
 
-As in the reference, an expression is asked of the events that it names (``process_exec.process...``)
+As in the reference, an expression is asked of the events that it names (``process_exec.process``)
 and holds for no others; what an event does not have is zero or empty.
 """
 
@@ -217,8 +217,9 @@ class _Compiler:
             try:
                 found = bool(first(variables))
             except _FAULTS:
-                if second(variables) is settles:
-                    return settles
+                found = bool(second(variables))
+                if found is settles:
+                    return found
                 raise
             return found if found is settles else bool(second(variables))
 
