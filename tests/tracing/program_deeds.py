@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 from pathlib import Path
-
-_SET_NAME = 15
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def execute(*command: str) -> None:
@@ -26,8 +22,3 @@ def change_mode(path: str) -> None:
     """Give an open file the mode that it has."""
     with Path(path).open("rb") as file, contextlib.suppress(OSError):
         os.fchmod(file.fileno(), os.fstat(file.fileno()).st_mode & 0o7777)
-
-
-def rename(name: str) -> None:
-    """Take another name for this task."""
-    _libc.prctl(_SET_NAME, name.encode(), 0, 0, 0)

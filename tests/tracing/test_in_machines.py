@@ -19,6 +19,7 @@ from lockgate.options import Options
 from lockgate.toolchain.clang import compile_c
 from lockgate.vm.kernels import SERIES, cache_folders, missing
 from lockgate.vm.machine import Machine
+from lockgate_runtime.tracing.layout import SUPPLEMENTS, TRACING_ENUMERATIONS
 from tests.targets.recorded import recorded
 from tests.tracing.cases import BY_HOOKS, BY_PROBES, GROUPS
 
@@ -106,5 +107,11 @@ def test_case(series: str, group: str, case: Case, folders: dict[str, Path]) -> 
             for value in event["values"]
         ]
         assert any(case.shows in text for text in texts), texts
+    kinds = TRACING_ENUMERATIONS["tracing_type"]
+    for event in fires["events"] if case.supplements else ():
+        found_kinds = {
+            kinds[value["type"]] for value in event["values"] if value["bytes"]
+        }
+        assert set(case.supplements) == found_kinds & SUPPLEMENTS
     assert silent["ends"] == 0
     assert silent["events"] == [], "it fired where it must not"

@@ -36,6 +36,10 @@ class ActionKind(Enum):
     SET = "Set"
 
 
+REQUESTS = frozenset({ActionKind.GET_URL, ActionKind.DNS_LOOKUP})
+"""What the kernel cannot do: an event asks whoever reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One action of 'matchActions' or 'matchReturnActions'.

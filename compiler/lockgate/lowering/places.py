@@ -27,6 +27,7 @@ from lockgate.lowering.place_programs import place_program
 from lockgate.lowering.place_tracepoints import place_tracepoint
 from lockgate.lowering.readings import ReadingError
 from lockgate.lowering.refusal import RefusalError
+from lockgate.lowering.supplements import check_supplements
 from lockgate.lowering.unsupported import refuse_unsupported
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _place(
             placements = [_find_place(policy, hook, target, function, asked)]
         for placement in placements:
             refuse_unsupported(placement)
+            check_supplements(placement, target)
     except RefusalError as refusal:
         return [_refused(policy, hook, target, asked, refusal)]
     except ReadingError as error:

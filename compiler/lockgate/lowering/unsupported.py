@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.ir.placement import Stand
-from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.tracing_actions import REQUESTS, ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.ir.tracing_selectors import Comparison
 from lockgate.lowering.readings import SIZES
@@ -84,6 +84,7 @@ ACTIONS = frozenset(
         ActionKind.SIGNAL,
         ActionKind.OVERRIDE,
         ActionKind.SET,
+        *REQUESTS,
     }
 )
 
@@ -163,7 +164,3 @@ def _match(match: ValueMatch) -> Iterator[str]:
 def _action(action: Action) -> Iterator[str]:
     if action.kind not in ACTIONS:
         yield f"the action {action.kind.value}"
-    if action.has_kernel_stack or action.has_user_stack:
-        yield "'kernelStackTrace' and 'userStackTrace'"
-    if action.has_hash:
-        yield "'imaHash'"

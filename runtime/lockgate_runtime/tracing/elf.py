@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Iterator
 
 _LOAD = 1
@@ -53,7 +54,7 @@ class _Section(NamedTuple):
 class Binary:
     """A little-endian 64-bit ELF file, in memory."""
 
-    content: bytes
+    content: bytes | mmap.mmap
 
     def __post_init__(self) -> None:
         if self.content[:6] != b"\x7fELF\x02\x01":
@@ -62,14 +63,22 @@ class Binary:
     def function(self, symbol: str) -> int:
         """Return where a function begins in the file; ElfError where it is not."""
         wanted = symbol.encode()
-        for name, value in self._functions():
+        for name, value, _ in self._functions():
             if name == wanted:
                 return self.file_offset(value)
         raise ElfError(f"it has no function {symbol}")
 
     def functions(self) -> Iterator[bytes]:
         """Yield the names of its functions."""
-        return (name for name, _ in self._functions())
+        return (name for name, _, _ in self._functions())
+
+    def placed_functions(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (place in the file, size, name) of its functions."""
+        segments = list(self._segments())
+        for name, value, size in self._functions():
+            for mapped, length, offset in segments:
+                if mapped <= value < mapped + length:
+                    yield value - mapped + offset, size, name
 
     def probes(self) -> Iterator[UserProbe]:
         """Yield the statically defined probes, in the order of the notes."""
@@ -93,14 +102,20 @@ class Binary:
 
     def file_offset(self, address: int) -> int:
         """Turn an address into a place in the file; ElfError where nothing is mapped."""
+        for mapped, length, offset in self._segments():
+            if mapped <= address < mapped + length:
+                return address - mapped + offset
+        raise ElfError(f"no part of it is mapped at {address:#x}")
+
+    def _segments(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (address, length, place in the file) of what is mapped."""
         (start,) = struct.unpack_from("=Q", self.content, 32)
         size, count = struct.unpack_from("=HH", self.content, 54)
         for number in range(count):
             header = struct.unpack_from("=IIQQQQ", self.content, start + number * size)
             kind, _flags, offset, mapped, _physical, length = header
-            if kind == _LOAD and mapped <= address < mapped + length:
-                return int(address - mapped + offset)
-        raise ElfError(f"no part of it is mapped at {address:#x}")
+            if kind == _LOAD:
+                yield mapped, length, offset
 
     def _sections(self) -> Iterator[_Section]:
         (start,) = struct.unpack_from("=Q", self.content, 40)
@@ -116,7 +131,7 @@ class Binary:
             text = _text(self.content, texts + name).decode(errors="replace")
             yield _Section(text, kind, address, offset, length, link)
 
-    def _functions(self) -> Iterator[tuple[bytes, int]]:
+    def _functions(self) -> Iterator[tuple[bytes, int, int]]:
         sections = list(self._sections())
         for section in sections:
             if section.type not in (_SYMBOLS, _DYNAMIC_SYMBOLS):
@@ -124,11 +139,11 @@ class Binary:
             texts = sections[section.link].offset
             end = section.offset + section.size
             for at in range(section.offset, end, 24):
-                name, info, _, index, value = struct.unpack_from(
-                    "=IBBHQ", self.content, at
+                name, info, _, index, value, size = struct.unpack_from(
+                    "=IBBHQQ", self.content, at
                 )
                 if index and info & 15 in (_FUNCTION, _INDIRECT_FUNCTION):
-                    yield _text(self.content, texts + name), value
+                    yield _text(self.content, texts + name), value, size
 
     def _read_notes(self, notes: bytes, base: int) -> Iterator[UserProbe]:
         at = 0
@@ -152,8 +167,8 @@ class Binary:
             at = body + _padded(size)
 
 
-def _text(content: bytes, at: int) -> bytes:
-    return content[at : content.index(b"\0", at)]
+def _text(content: bytes | mmap.mmap, at: int) -> bytes:
+    return content[at : content.find(b"\0", at)]
 
 
 def _padded(size: int) -> int:

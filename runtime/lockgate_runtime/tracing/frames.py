@@ -85,9 +85,9 @@ class Frame:
         arguments, data, rest = [], [], ""
         for value in record.values:
             place = value.place
-            if value.type == "hash":
-                rest += f',"ima_hash":"{value.data.hex()}"'
-            elif place >= layout.VALUE_RETURN:
+            if value.type in layout.SUPPLEMENTS:
+                continue
+            if place >= layout.VALUE_RETURN:
                 rest += f',"return":{_text(value, self.hook.get("returned"))}'
             elif place >= layout.VALUE_DATA:
                 rows = self.hook["data"]

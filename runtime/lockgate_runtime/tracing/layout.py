@@ -133,8 +133,6 @@ TRACING_EVENT = Structure(
         Field("action", "u8", "enum tracing_action: the heaviest that was taken"),
         Field("withheld", "u8", "the heaviest that monitor mode held back"),
         Field("error", "u32", "errno that was returned to the caller, as s32"),
-        Field("kernel_stack", "u32", "id in the map stacks plus one; 0 is none"),
-        Field("user_stack", "u32", ""),
     ),
 )
 TRACING_EVENT_VERSION = 1
@@ -229,9 +227,20 @@ TRACING_ENUMERATIONS: dict[str, tuple[str, ...]] = {
         "binary_program",
         "hash",
         "process",
+        "kernel_stack",
+        "user_stack",
+        "request",
     ),
 }
 """Enumerations; a value is its place.  New values are added at the end."""
+
+SUPPLEMENTS = frozenset({"hash", "kernel_stack", "user_stack", "request"})
+"""Types of values that an event has besides arguments, data and returns; they have no place.
+
+A stack is its addresses (u64), the innermost first; it is unreadable where there is none.  A
+hash is a s64, the number of its algorithm (enum hash_algo) or minus an errno, and 64 bytes with
+the digest at their beginning.  A request (u64) names the selector whose GetUrl and DnsLookup are
+asked for: the number of its site times 65,536 and its own."""
 
 EVENT_KINDS = ("exec", "fork", "exit", "credentials", "hook", "library", "throttle")
 """Kinds of tracing events: they follow the kinds of :mod:`lockgate_runtime.layout`, in order."""

@@ -35,7 +35,6 @@ SHARED = frozenset(
         "event_rooms",
         "event_rooms_taken",
         "text_rooms",
-        "stacks",
         "sockets",
     )
 )

@@ -11,7 +11,7 @@ from lockgate_runtime.tracing import layout
 FIRST_KIND = len(ENUMERATIONS["event_kind"])
 KINDS = layout.EVENT_KINDS
 TYPES = layout.TRACING_ENUMERATIONS["tracing_type"]
-_HEAD = struct.Struct("<BBHIQQIIIIQQQHBBIII")
+_HEAD = struct.Struct("<BBHIQQIIIIQQQHBBI")
 _VALUE = struct.Struct("<BBHI")
 if _HEAD.size != layout.TRACING_EVENT.size or _VALUE.size != layout.TRACING_VALUE.size:
     raise AssertionError("the layout changed")
@@ -47,8 +47,6 @@ class Record(NamedTuple):
     action: int
     withheld: int
     error: int
-    kernel_stack: int
-    user_stack: int
     values: list[Value]
 
 
@@ -78,8 +76,6 @@ def decode_record(data: bytes) -> Record:
             action,
             withheld,
             error,
-            kernel_stack,
-            user_stack,
         ) = _HEAD.unpack_from(data)
         if version != layout.TRACING_EVENT_VERSION or size > len(data):
             raise RecordError(f"a record has version {version} and size {size}")
@@ -109,8 +105,6 @@ def decode_record(data: bytes) -> Record:
             action,
             withheld,
             error,
-            kernel_stack,
-            user_stack,
             values,
         )
     except (struct.error, IndexError) as fault:

@@ -44,7 +44,7 @@ class Renderer:
     hooks_of: Callable[[int], Hooks] = lambda _generation: Hooks()
     cgroup: Callable[[int], dict[str, Any]] = lambda _number: {}
     symbol: Callable[[int], str] = lambda _address: ""
-    stack: Callable[[int], list[dict[str, Any]]] = lambda _number: []
+    supplements: Callable[[Record], str] = lambda _record: ""
     ancestry: frozenset[str] = frozenset()
     count: Callable[[tuple[str, str, str]], None] = lambda _kind: None
     cluster: str = ""
@@ -149,9 +149,7 @@ class Renderer:
         name = frame.name
         self.count(frame.kind)
         text = frame.before + frame.values(record) + frame.after
-        if record.kernel_stack:
-            stack = self.stack(record.kernel_stack - 1)
-            text += f',"kernel_stack_trace":{dumps(stack)}'
+        text += self.supplements(record)
         who = self._acting_text(process, record.tid or record.tgid)
         return self._line(name, who, process, record, text)
 

@@ -32,9 +32,12 @@ from lockgate_runtime.tracing.reader_state import (
 )
 from lockgate_runtime.tracing.records import RecordError, decode_record, is_tracing
 from lockgate_runtime.tracing.render import Renderer, losses_line
+from lockgate_runtime.tracing.requests import Requests
 from lockgate_runtime.tracing.sites import SITES
+from lockgate_runtime.tracing.supplements import Supplements
 from lockgate_runtime.tracing.symbols import Symbols
 from lockgate_runtime.tracing.times import timestamp
+from lockgate_runtime.tracing.user_symbols import UserSymbols
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -58,13 +61,16 @@ class EventStream:
         node: str,
         ancestry: frozenset[str],
         cluster: str = "",
+        requests: Requests | None = None,
+        *,
+        shows_addresses: bool = False,
     ) -> None:
         self._ring = Ring(pins.map("events"))
         self._processes = _open(pins, "processes")
         self._counters = _open(pins, "tracing_counters")
-        self._stacks = _open(pins, "stacks")
         self._state = state
         self._symbols = Symbols()
+        self._requests = requests or Requests()
         self._hooks: dict[int, tuple[float, Hooks]] = {}
         self._node = node
         self._clock = time.time_ns() - boot_time()
@@ -82,7 +88,13 @@ class EventStream:
             hooks_of=self._hooks_of,
             cgroup=CgroupNames().find,
             symbol=lambda address: self._symbols.find(address)[0],
-            stack=self._stack,
+            supplements=Supplements(
+                self._hooks_of,
+                self._symbols,
+                UserSymbols(self._is_running),
+                self._requests,
+                shows_addresses=shows_addresses,
+            ).show,
             ancestry=ancestry,
             cluster=cluster,
             count=self._state_left.count,
@@ -114,6 +126,7 @@ class EventStream:
                 if line is not None:
                     lines.append(line)
         self.counts["events"] += len(lines)
+        lines += map(self._answer, self._requests.take())
         lost = self._count_losses()
         lost["unreadable"] = unreadable
         if count := sum(lost.values()):
@@ -125,10 +138,14 @@ class EventStream:
         """Say that all that was taken is written: the next reader need not look for it."""
         write_state(self._state.folder, self._state_left)
 
+    def finish(self) -> list[str]:
+        """Return the last lines: what was asked for is waited for, some seconds."""
+        return list(map(self._answer, self._requests.finish()))
+
     def close(self) -> None:
         """Leave the ring to the next reader."""
         self._ring.close()
-        for opened in (self._processes, self._counters, self._stacks, self._budget):
+        for opened in (self._processes, self._counters, self._budget):
             if opened:
                 opened.close()
 
@@ -170,22 +187,20 @@ class EventStream:
             self._hooks[generation] = now, hooks
         return hooks
 
-    def _stack(self, number: int) -> list[dict[str, Any]]:
-        value = self._stacks.get(struct.pack("=I", number)) if self._stacks else None
-        found = []
-        for (address,) in struct.iter_unpack("<Q", value or b""):
-            if not address:
-                break
-            name, offset, module = self._symbols.find(address)
-            entry: dict[str, Any] = {}
-            if offset:
-                entry["offset"] = str(offset)
-            if name:
-                entry["symbol"] = name
-            if module:
-                entry["module"] = module.strip("[]")
-            found.append(entry)
-        return found
+    def _is_running(self, tgid: int, start: int) -> bool:
+        """Whether a process still runs the program that it ran at ``start``."""
+        record = self._look_up(tgid)
+        return record is not None and struct.unpack_from("<Q", record)[0] == start
+
+    def _answer(self, answer: dict[str, Any]) -> str:
+        """Return the line of what came of a request."""
+        return dumps(
+            {
+                "request": answer,
+                "node_name": self._node,
+                "time": timestamp(time.time_ns()),
+            }
+        )
 
     def _take_over(self) -> ReaderState:
         """Go on where the reader before ended; what it took and did not write is to be told."""

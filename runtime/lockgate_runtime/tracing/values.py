@@ -180,10 +180,6 @@ def _show_user_namespace(value: Value, declared: str) -> dict[str, Any]:
     }
 
 
-def _show_hash(value: Value, declared: str) -> dict[str, Any]:
-    return {"string_arg": value.data.hex()}
-
-
 def show_capabilities(
     permitted: int, effective: int, inheritable: int
 ) -> dict[str, list[str]]:
@@ -232,5 +228,4 @@ _SHOWN: dict[str, Callable[[Value, str], dict[str, Any]]] = {
     "module": lambda value, _: _show_string(value, "module"),
     "system_call": lambda value, _: _show_unsigned(value, "syscall64"),
     "binary_program": lambda value, _: _show_path(value, "linux_binprm"),
-    "hash": _show_hash,
 }

@@ -34,6 +34,7 @@ EXAMPLES = """
   lockgate events --allow '{"cel_expression": ["process_exec.process.cwd != '/'"]}'
   lockgate events --fields '{"fields": "process.binary,process.pid,args", "action": "INCLUDE"}'
   lockgate events --follow --strict --rate 10000 --aggregate 15            for other programs
+  lockgate events --follow --allow-requests ebpf.io --allow-requests '*.example.org'
 """
 
 _WAIT = 100
@@ -133,6 +134,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--node-name", metavar="NAME", help="default: this host's name")
     shown.add_argument(
         "--cluster-name", metavar="NAME", default="", help="default: none"
+    )
+    shown.add_argument(
+        "--expose-stack-addresses",
+        action="store_true",
+        help="stack traces say addresses, too, which tell where a kernel has its functions",
+    )
+    shown.add_argument(
+        "--allow-requests",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="let GetUrl and DnsLookup of policies ask for this host, or with *.DOMAIN for those "
+        "below it; default: nobody is asked, and events say so",
     )
     add_place(parser)
 
@@ -302,17 +316,24 @@ def _run_node(
     from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
+    from lockgate_runtime.tracing.requests import Requests
     from lockgate_runtime.tracing.stream import EventStream
 
     check_capabilities()
     check_bpffs(arguments.root)
     state = State(arguments.root, arguments.state)
-    names = node_name(arguments), arguments.cluster_name
     with EventStream(
-        Pins(arguments.root), state, names[0], ancestry, names[1]
+        Pins(arguments.root),
+        state,
+        node_name(arguments),
+        ancestry,
+        arguments.cluster_name,
+        Requests(arguments.allow_requests),
+        shows_addresses=arguments.expose_stack_addresses,
     ) as stream:
         try:
             _read_node(stream, writer, arguments, is_stopped)
+            writer.write(stream.finish())
             writer.finish()
             stream.confirm()
         finally:

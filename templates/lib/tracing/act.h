@@ -85,3 +85,11 @@ static __always_inline void report(struct event_room *event, const struct deeds 
 	event->head.withheld = deeds->withheld;
 	event->head.error = -deeds->error;
 }
+
+/* What the kernel does not do itself: whoever reads the event is asked, by a selector's number. */
+static __always_inline void request(struct event_room *event, const u8 action, const u64 selector)
+{
+	if (event->head.action < action)
+		event->head.action = action;
+	add_number(event, TRACING_TYPE_REQUEST, 0, selector);
+}

@@ -16,6 +16,7 @@ from tests.tracing.cases.returns import (
     RETURNS_BY_PROBES,
 )
 from tests.tracing.cases.sockets import SOCKETS
+from tests.tracing.cases.stacks import STACKS
 from tests.tracing.cases.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "returns": RETURNS,
     "returns-by-hooks": RETURNS_BY_HOOKS,
     "returns-by-probes": RETURNS_BY_PROBES,
+    "stacks": STACKS,
 }
 """Cases whose policies are one generation together, so that they are merged at their hooks."""
 

@@ -17,7 +17,7 @@ class Case:
     ``fires`` and ``silent`` are workloads; ``shows`` is in the values of an event of the first.
     ``ends`` is how the child ends when it fires: an exit status, or minus a signal.
     ``kernels`` are those that can do it; ``many`` is how many events there are, 0 for any
-    number but none.
+    number but none.  ``supplements`` are types of values that an event has besides.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Case:
     many: int = 0
     kernels: tuple[str, ...] = ("6.1", "6.12")
     rest: str = ""
+    supplements: tuple[str, ...] = ()
 
     @property
     def policy(self) -> str:

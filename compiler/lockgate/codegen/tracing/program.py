@@ -25,6 +25,7 @@ from lockgate.codegen.tracing.shape import (
 )
 from lockgate.codegen.tracing.signals import SIGKILL, severity
 from lockgate.codegen.tracing.strings import read_call, read_socket_call
+from lockgate.codegen.tracing.supplements import hashed, supplements_of
 from lockgate.ir.placement import DENYING, Stand
 from lockgate.ir.site import Facet, Origin
 from lockgate.ir.tracing_actions import ActionKind, RateLimitScope
@@ -152,6 +153,8 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
         silent=spell(everyone(len(site.selectors)) & ~posting, words),
         posts=spell(posting, words) if posting else "",
         events=events,
+        hashed=hashed(site),
+        supplements=supplements_of(site),
         shown=sorted(
             (h for g in events for h in g.hooks), key=lambda hook: hook.number
         ),
@@ -202,7 +205,9 @@ def _names(site: Site) -> str:
 
 def _section(stand: Stand, site: Site) -> str:
     function = site.functions[0]
-    return SECTIONS[stand].format(function, function.rpartition("/")[2])
+    section = SECTIONS[stand].format(function, function.rpartition("/")[2])
+    # A program that has files hashed may have to wait for them.
+    return section.replace("lsm/", "lsm.s/") if hashed(site) else section
 
 
 def _posts(selector: SiteSelector) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lockgate.diagnostics import Diagnostics, quote
 from lockgate.frontend.schema import Fields
@@ -67,6 +68,9 @@ _OWNERS: dict[str, tuple[str, ...]] = {
 
 _FIELDS = ("action", *_OWNERS)
 _RATE = re.compile(r"([0-9]{1,10})([smhSMH]?)")
+_LABEL = "[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
+_NAME = re.compile(rf"(?=.{{1,254}}$){_LABEL}(?:\.{_LABEL})*\.?")
+"""A name of the DNS."""
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -100,8 +104,7 @@ def _parse_action(
     if kind is ActionKind.OVERRIDE:
         kind, text = _read_override(fields, attachment, diagnostics)
     elif kind in (ActionKind.GET_URL, ActionKind.DNS_LOOKUP):
-        name = "argUrl" if kind is ActionKind.GET_URL else "argFqdn"
-        text = fields.string(name, required=True) or ""
+        text = _read_request(fields, kind, diagnostics)
     return Action(
         kind=kind,
         span=fields.node.span,
@@ -116,6 +119,31 @@ def _parse_action(
         has_user_stack=bool(fields.boolean("userStackTrace")),
         has_hash=bool(fields.boolean("imaHash")),
     )
+
+
+def _read_request(fields: Fields, kind: ActionKind, diagnostics: Diagnostics) -> str:
+    """Return the URL or the name that somebody shall ask for."""
+    is_url = kind is ActionKind.GET_URL
+    name = "argUrl" if is_url else "argFqdn"
+    text = fields.string(name, required=True) or ""
+    if text and is_url and not _is_url(text):
+        message = f"{quote(text)} is no URL of the web"
+        cure = "write one such as https://host.example/path"
+        diagnostics.error("E1102", message, fields.span(name), help=cure)
+    if text and not is_url and not _NAME.fullmatch(text):
+        message = f"{quote(text)} is no name of the DNS"
+        cure = "write one such as host.example"
+        diagnostics.error("E1102", message, fields.span(name), help=cure)
+    return text
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port != 0  # ValueError where it is no number
+    except ValueError:
+        return False
+    return has_port and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _read_word(fields: Fields, diagnostics: Diagnostics) -> str | None:
