@@ -127,9 +127,9 @@ def test_different_denials_are_told(target: Target) -> None:
 
 def test_what_no_program_does_is_refused(target: Target) -> None:
     """With the place, the reason, and the code that attach-report has, too."""
-    action = files("/a", "{action: GetUrl, argUrl: 'http://example.com'}")
+    action = files("/a", "{action: Post, imaHash: true}")
     generation, diagnostics = lowered(target, policy("a", action))
     assert generation.sites == ()
-    (found,) = (d for d in diagnostics.found if d.code == "E3131")
-    assert "GetUrl" in found.message
+    (found,) = (d for d in diagnostics.found if d.code == "E3170")
+    assert "imaHash" in found.message
     assert found.span is not None

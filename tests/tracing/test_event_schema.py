@@ -12,6 +12,7 @@ from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.render import losses_line
+from lockgate_runtime.tracing.supplements import Supplements
 from lockgate_runtime.tracing.values import show_value
 from tests.tracing.test_events import (
     ACTIONS,
@@ -74,7 +75,7 @@ Whoever adds a type adds a line: without it the test below says so.
 
 WITHOUT_SAMPLE = {
     "none",
-    "hash",  # no value among arguments: it is a field of its own
+    *layout.SUPPLEMENTS,  # no values among arguments: they are fields of their own
     "process",  # of exec and fork alone
     *("bpf_map", "bpf_program", "bpf_attr", "bpf_command", "perf_event"),
 }
@@ -112,7 +113,14 @@ def _hook(kind: str, values: list[tuple[str, str, bytes, int]]) -> dict[str, Any
         "arguments": [{"type": t, "label": "l"} for _, t, _, _ in values],
         "data": [{"type": "int", "label": ""}],
         "returned": {"type": "int", "label": ""},
-        "selectors": [{"number": 0, "site": 0, "span": "p.yaml:1:1"}],
+        "selectors": [
+            {
+                "number": 0,
+                "site": 0,
+                "span": "p.yaml:1:1",
+                "actions": [{"kind": "GetUrl", "text": "http://host.example/"}],
+            }
+        ],
     }
     site = {"functions": ["provider:f" if kind == "usdt" else "f"], "hooks": [0]}
     if kind in ("uprobe", "usdt"):
@@ -122,12 +130,16 @@ def _hook(kind: str, values: list[tuple[str, str, bytes, int]]) -> dict[str, Any
     found = renderer(
         hooks_of=lambda _: Hooks.of(sites),
         ancestry=frozenset({kind}),
-        stack=lambda _: [{"offset": "16", "symbol": "do_sys_open"}],
+        supplements=Supplements(lambda _: Hooks.of(sites), shows_addresses=True).show,
     )
     packed = [value(k, n, data, flags) for n, (k, _, data, flags) in enumerate(values)]
     if kind == "kprobe":
         packed.append(value("signed", layout.VALUE_DATA, bytes(8)))
         packed.append(value("signed", layout.VALUE_RETURN, bytes(8)))
+    packed.append(value("kernel_stack", 0, struct.pack("<QQ", 16, 1 << 63)))
+    packed.append(value("user_stack", 0, struct.pack("<Q", 32)))
+    packed.append(value("hash", 0, struct.pack("<q64x", 4 if kind == "lsm" else -95)))
+    packed.append(value("request", 0, bytes(8)))
     render(found, exec_record(20, 2000, (10, 1000), b"a\0"))
     return render(
         found,
@@ -141,7 +153,6 @@ def _hook(kind: str, values: list[tuple[str, str, bytes, int]]) -> dict[str, Any
             action=ACTIONS.index("deny"),
             withheld=ACTIONS.index("kill"),
             flags=layout.EVENT_IS_RETURN if kind == "kprobe" else 0,
-            kernel_stack=1 if kind == "kprobe" else 0,
         ),
     )
 

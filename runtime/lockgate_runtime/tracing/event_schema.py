@@ -143,6 +143,10 @@ MESSAGES: dict[str, dict[str, str]] = {
     "address": _fields("string: family addr; uint32: port"),
     "unix_address": _fields("string: family path"),
     "fault": _fields("string: Message"),
+    # This one is ours: what GetUrl and DnsLookup asked for, and what came of it.
+    "request": _fields(
+        "string: action url fqdn state cure policy_name error; string*: addresses; int32: status"
+    ),
 }
 """Messages: their fields by name.  ``labels`` is a map of strings."""
 
@@ -153,18 +157,25 @@ EVENTS = tuple(
 )
 """Events, of which a line has one."""
 
+_SUPPLEMENTS = (
+    "request*: requests; stack*: kernel_stack_trace user_stack_trace; "
+    "string: ima_hash ima_hash_error"
+)
+"""What the reference has at some kinds of hooks, and we at all."""
+
 ADDITIONS: dict[str, dict[str, str]] = {
-    "event": {"losses": "labels"},
+    "event": {"losses": "labels", "request": "request"},
     "process": {"systemd_unit": "string"},
     **{
         name: _fields(
-            "string*: policy_names because; action: withheld_action; bool: lost_values"
+            "string*: policy_names because; action: withheld_action; bool: lost_values; "
+            + _SUPPLEMENTS
         )
         for name in ("kprobe", "tracepoint", "uprobe", "usdt", "lsm")
     },
     "loader": _fields(
         "string: policy_name message; string*: tags policy_names because; "
-        "action: withheld_action; bool: lost_values"
+        "action: withheld_action; bool: lost_values; " + _SUPPLEMENTS
     ),
 }
 """Fields that are ours: the reference's readers ignore or refuse them."""

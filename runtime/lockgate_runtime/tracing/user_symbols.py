@@ -132,7 +132,7 @@ def _read_functions(path: Path) -> _Functions | None:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
             return _Functions(list(islice(Binary(content).placed_functions(), _MOST)))
-    except (ElfError, ValueError, IndexError, struct.error):
+    except (ElfError, ValueError, IndexError, OverflowError, struct.error):
         return (
             _NO_FUNCTIONS  # no ELF file, or one that is broken: it has no names for us
         )
