@@ -11,6 +11,7 @@ import queue
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -139,8 +140,9 @@ def _get(url: str, seconds: float) -> dict[str, Any]:
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
-    if connection.sock is not None:
-        connection.sock.shutdown(socket.SHUT_RDWR)
+    if (connected := connection.sock) is not None:
+        with suppress(OSError):  # it ended by itself
+            connected.shutdown(socket.SHUT_RDWR)
 
 
 def _look_up(name: str) -> dict[str, Any]:
