@@ -39,7 +39,7 @@ from lockgate_runtime.recovery import (
     recover,
     settle,
 )
-from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
+from lockgate_runtime.slot import PLACES, Slot, read_slot
 from lockgate_runtime.state import State
 from lockgate_runtime.survey import Choice, Survey, survey
 from lockgate_runtime.tracing.apply_plane import (
@@ -47,6 +47,7 @@ from lockgate_runtime.tracing.apply_plane import (
     refuse_dropped,
     undo_tracing,
 )
+from lockgate_runtime.tracing.hand_over import switch
 from lockgate_runtime.tracing.plane import open_plane
 from lockgate_runtime.unload import remove_everything, remove_pins
 
@@ -259,7 +260,7 @@ class _Application:
             step("switch")
             within = self._request.confirm_within
             deadline = boot_time() + int(within * 1e9) if within else 0
-            write_slot(pins, slot.other, deadline)
+            switch(pins, Slot(slot.other, deadline, newest=slot.other))
         except BaseException:
             self._undo(number, previous, slot, made)
             raise

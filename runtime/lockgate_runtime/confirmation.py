@@ -15,8 +15,9 @@ from lockgate_runtime.generation import BEFORE, generation_in
 from lockgate_runtime.link_header import device_stub
 from lockgate_runtime.loader import Loader
 from lockgate_runtime.recovery import is_attached, recover, settle
-from lockgate_runtime.slot import write_slot
+from lockgate_runtime.slot import Slot, write_slot
 from lockgate_runtime.tracing.apply_plane import arm_again
+from lockgate_runtime.tracing.hand_over import switch
 
 if TYPE_CHECKING:
     from lockgate_runtime.bpf import Program
@@ -49,7 +50,7 @@ def confirm(pins: Pins, state: State, netlink: Netlink) -> tuple[int, list[str]]
             f"no generation is waiting for its confirmation (in force: {number})",
             "if its deadline has passed, apply it again",
         )
-    write_slot(pins, slot.active)
+    write_slot(pins, Slot(slot.active))
     _, warnings = settle(pins, state, netlink)
     return number, warnings
 
@@ -72,7 +73,9 @@ def rollback(pins: Pins, state: State, netlink: Netlink) -> tuple[int, int, list
         )
     arm_again(pins, state, previous, slot.other)
     warnings = _attach_again(pins, state, netlink, previous)
-    write_slot(pins, slot.other)
+    # While both generations act, the one that waits for its confirmation is the newer.
+    newest = slot.newest if slot.is_pending else slot.other
+    switch(pins, Slot(slot.other, newest=newest))
     warnings += settle(pins, state, netlink)[1]
     return current or BEFORE, previous, warnings
 

@@ -438,16 +438,23 @@ def value_of(enumeration: str, name: str) -> int:
 
 
 # The slot: one u64 in a pinned array map, written at once.
-# Bit 0 is the active place (0 or 1) in the program arrays; the rest is a deadline in
-# nanoseconds of boot time, 0 for none.  After the deadline the other place is active.
+# Bit 0 is the active place (0 or 1) in the program arrays; bits 1 to 61 are a deadline in
+# nanoseconds of boot time, 0 for none.  After the deadline the other place is active.  Bit 62 is
+# the place whose hooks were attached last, bit 63 whether they are being handed over; both
+# concern tracing programs only.
+
+_DEADLINE = (1 << 61) - 1
 
 
-def pack_slot(active: int, deadline: int = 0) -> bytes:
-    """Pack the slot: which of two places is active, and until when (boot time, ns)."""
-    return struct.pack("<Q", deadline << 1 | active)
+def pack_slot(
+    active: int, deadline: int = 0, newest: int = 0, *, is_handed_over: bool = False
+) -> bytes:
+    """Pack the slot: which of two places is active, until when (boot time, ns), and so on."""
+    word = active | deadline << 1 | newest << 62 | is_handed_over << 63
+    return struct.pack("<Q", word)
 
 
-def unpack_slot(data: bytes) -> tuple[int, int]:
-    """Return (active, deadline)."""
+def unpack_slot(data: bytes) -> tuple[int, int, int, bool]:
+    """Return (active, deadline, newest, is handed over)."""
     (word,) = struct.unpack("<Q", data)
-    return word & 1, word >> 1
+    return word & 1, word >> 1 & _DEADLINE, word >> 62 & 1, bool(word >> 63)

@@ -78,6 +78,12 @@ _SYSCALL: Final = {"x86_64": 321, "s390x": 351, "ppc64le": 361, "ppc64": 361}.ge
 _SYSCALL_PERF: Final = {"x86_64": 298, "s390x": 331, "ppc64le": 319, "ppc64": 319}.get(
     platform.machine(), 241
 )
+_SYSCALL_MEMBARRIER: Final = {
+    "x86_64": 324,
+    "s390x": 356,
+    "ppc64le": 365,
+    "ppc64": 365,
+}.get(platform.machine(), 283)
 _VERIFIER_LOG_LIMIT: Final = (16 << 20) + 4096
 _libc = ctypes.CDLL(None, use_errno=True)
 _quick = ctypes.PyDLL(None)  # keeps the interpreter's lock: for calls of a microsecond
@@ -216,6 +222,17 @@ def perf_event_open(attributes: bytes, what: str) -> int:
     if result < 0:
         raise BpfError(ctypes.get_errno(), what)
     return result
+
+
+def wait_for_running_programs() -> bool:
+    """Return when every program that runs now, and cannot be preempted, has ended.
+
+    membarrier(2) with MEMBARRIER_CMD_GLOBAL is the kernel's synchronize_rcu().  False where the
+    kernel refuses (CPUs without a tick, ``nohz_full``).
+    """
+    everywhere, no_flags = 1, 0
+    result: int = _libc.syscall(_SYSCALL_MEMBARRIER, everywhere, no_flags)
+    return result == 0
 
 
 def prepare_bpf(command: int, attributes: bytearray) -> Callable[[], int]:

@@ -26,8 +26,9 @@ from lockgate_runtime.generation import (
     was_in_force,
 )
 from lockgate_runtime.pins import list_folder
-from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
+from lockgate_runtime.slot import PLACES, Slot, read_slot
 from lockgate_runtime.tracing.generation import disarm_others, stop_unused_sensor
+from lockgate_runtime.tracing.hand_over import settle_slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,10 +47,7 @@ def recover(pins: Pins) -> Slot:
 
     Returns the slot as it is now.
     """
-    slot = read_slot(pins)
-    if slot.has_fallen_back:
-        write_slot(pins, slot.active)
-        slot = read_slot(pins)
+    slot = settle_slot(pins, read_slot(pins))
     active = generation_in(pins, slot.active)
     if active is not None:
         mark_in_force(pins, active)

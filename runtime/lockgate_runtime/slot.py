@@ -3,6 +3,9 @@
 Stubs read it for every packet.  It names the active of two places and, until a new
 generation is confirmed, a deadline after which the other place is in force again: the
 kernel falls back without us.
+
+Packets are judged by one program, which reads the slot once.  Hooks have programs of two
+generations while these are exchanged: :mod:`lockgate_runtime.tracing.hand_over`.
 """
 
 from __future__ import annotations
@@ -23,10 +26,15 @@ _KEY = bytes(4)
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What the slot says; ``deadline`` is boot time in ns, 0 for none."""
+    """What the slot says; ``deadline`` is boot time in ns, 0 for none.
+
+    ``newest``: the place whose hooks were attached last, said while those of both act.
+    """
 
     written: int
     deadline: int = 0
+    newest: int = 0
+    is_handed_over: bool = False
 
     @property
     def remaining(self) -> int:
@@ -60,7 +68,12 @@ def read_slot(pins: Pins) -> Slot:
         return Slot(*unpack_slot(slot.get(_KEY) or bytes(8)))
 
 
-def write_slot(pins: Pins, active: int, deadline: int = 0) -> None:
+def write_slot(pins: Pins, slot: Slot) -> None:
     """Switch: one write of eight bytes, and every hook obeys the other generation."""
-    with Map.pinned(pins.map("slot")) as slot:
-        slot.set(_KEY, pack_slot(active, deadline))
+    # Hooks read least where the word is nothing but a place.
+    newest = slot.newest if slot.deadline or slot.is_handed_over else 0
+    word = pack_slot(
+        slot.written, slot.deadline, newest, is_handed_over=slot.is_handed_over
+    )
+    with Map.pinned(pins.map("slot")) as written:
+        written.set(_KEY, word)

@@ -4,13 +4,20 @@
 
 #include "bpf.h"
 
-/* Bit 0: the active place; the rest: until when (boot time, ns), 0 for no limit. */
+/*
+ * Bit 0: the active place; then until when (boot time, ns), 0 for no limit; then which place's
+ * programs were attached last, and whether hooks are being handed over (see turn.h).
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, u32);
 	__type(value, u64);
 	__uint(max_entries, 1);
 } slot SEC(".maps");
+
+#define SLOT_DEADLINE(WORD) ((WORD) >> 1 & ((1ULL << 61) - 1))
+#define SLOT_NEWEST(WORD) ((u32)((WORD) >> 62 & 1))
+#define SLOT_IS_HANDED_OVER(WORD) ((WORD) >> 63)
 
 /* The active place.  After the deadline it is the other one, with nobody's help. */
 static __always_inline u32 active_place(void)
@@ -21,7 +28,7 @@ static __always_inline u32 active_place(void)
 
 	if (!word)
 		return 0;
-	deadline = *word >> 1;
+	deadline = SLOT_DEADLINE(*word);
 	if (unlikely(deadline) && bpf_ktime_get_boot_ns() > deadline)
 		return !(*word & 1);
 	return *word & 1;

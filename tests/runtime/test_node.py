@@ -39,7 +39,9 @@ def test_the_slot_falls_back_by_the_clock() -> None:
         False,
         True,
     )
-    assert unpack_slot(pack_slot(1, 12345)) == (1, 12345)
+    assert unpack_slot(pack_slot(1, 12345)) == (1, 12345, 0, False)
+    whole = pack_slot(0, 12345, 1, is_handed_over=True)
+    assert unpack_slot(whole) == (0, 12345, 1, True)
 
 
 def test_attachments_have_names_that_can_be_read_back() -> None:

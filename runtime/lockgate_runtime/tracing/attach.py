@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from lockgate_runtime.kernel_constants import ProgramType
 from lockgate_runtime.target.facts import mount_tracing
@@ -34,6 +35,22 @@ def uses_multi(site: Site) -> bool:
     if site.stand in ("uprobe", "uretprobe", "usdt"):
         return is_at_several(site) and _has_uprobe_multi()
     return False
+
+
+def is_newest_first(site: Site) -> bool:
+    """Whether of two programs at a place the one that was attached last runs first.
+
+    Trampolines (bpf_trampoline_link_prog), consumers of a uprobe, kprobes of one address and
+    ftrace's operations (below KPROBE_MULTI) are lists that grow at their heads; probes of a
+    tracepoint and programs of a perf event come one after the other.  Kernel functions return
+    in the reverse order: what each probe wants to know then it has put on a stack at the entry.
+    """
+    return site.stand not in ("tracepoint", "raw_tracepoint", "kretprobe")
+
+
+def way_number(site: Site) -> int:
+    """Return a number that programs have in common which are attached in the same way."""
+    return crc32(f"{site.stand} {uses_multi(site)}".encode())
 
 
 def attach_site(site: Site, programs: list[Program]) -> Iterator[Link]:

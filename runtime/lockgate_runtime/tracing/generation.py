@@ -22,7 +22,12 @@ from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.kernel_constants import AttachType
 from lockgate_runtime.pins import list_folder, remove_tree
 from lockgate_runtime.slot import PLACES
-from lockgate_runtime.tracing.attach import attach_site, uses_multi
+from lockgate_runtime.tracing.attach import (
+    attach_site,
+    is_newest_first,
+    uses_multi,
+    way_number,
+)
 from lockgate_runtime.tracing.layout import TRACING_CONFIG
 from lockgate_runtime.tracing.objects import Pool, refusal
 from lockgate_runtime.tracing.sensor import stop_sensor
@@ -71,7 +76,7 @@ def load(pins: Pins, number: int, place: int, sites: Sites, folder: Path) -> Non
     for name in ("programs", "links", "maps"):
         (target / name).mkdir(mode=0o700, parents=True)
     pool = Pool(pins, sites.tables, folder)
-    config = TRACING_CONFIG.pack(generation=number, place=place, self=0)
+    config = {"generation": number, "place": place, "self": 0}
     names = sorted({site.object for site in sites.sites})
     if (folder / CLASSIFY_OBJECT).exists():
         names.insert(0, CLASSIFY_OBJECT)
@@ -86,17 +91,24 @@ def load(pins: Pins, number: int, place: int, sites: Sites, folder: Path) -> Non
 
 
 def _load_object(
-    pool: Pool, path: Path, sites: Sites, config: bytes, pins: Path
+    pool: Pool, path: Path, sites: Sites, config: dict[str, int], pins: Path
 ) -> None:
     """Load an object, once for each copy of its programs, and pin them."""
     by_program = {s.program: s for s in sites.sites if s.object == path.name}
+    # The entry that only keeps what the return wants to know asks for no turn, and has no hooks.
+    asking = next((site for site in by_program.values() if site.hooks), None)
+    constants = TRACING_CONFIG.pack(
+        **config,
+        is_newest_first=bool(asking and is_newest_first(asking)),
+        way=way_number(asking) if asking else 0,
+    )
     elf = path.read_bytes()
     rounds = max((site.copies for site in by_program.values()), default=1)
     for number in range(rounds):
 
         def prepare(target: Object, number: int = number) -> None:
-            if target.has_constant("config", len(config)):
-                target.set_constant("config", config)
+            if target.has_constant("config", len(constants)):
+                target.set_constant("config", constants)
             for program in target.programs:
                 _prepare_program(target, program, by_program.get(program), number)
 

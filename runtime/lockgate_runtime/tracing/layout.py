@@ -105,6 +105,8 @@ TRACING_CONFIG = Structure(
         Field("generation", "u32", "unique on this node, rising"),
         Field("place", "u32", "0 or 1: which column of the shared records is ours"),
         Field("self", "u32", "tgid that no action may hit (apply's own); 0 is none"),
+        Field("is_newest_first", "u32", "whether what is attached last runs first"),
+        Field("way", "u32", "how the program is attached: the same in each generation"),
         Field("pad", "u32", ""),
     ),
 )

@@ -36,6 +36,7 @@ SHARED = frozenset(
         "event_rooms_taken",
         "text_rooms",
         "sockets",
+        "turns",
     )
 )
 """Maps that outlive generations, pinned by their names; two of them are the network's, too."""

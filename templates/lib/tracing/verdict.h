@@ -7,6 +7,7 @@
 
 #include "act.h"
 #include "mask.h"
+#include "turn.h"
 
 /* Of one call: who matched, whose decision it is, what was done. */
 struct verdict {
@@ -37,6 +38,7 @@ static __always_inline void keep_verdict(u64 frame, const struct verdict *verdic
 	struct verdict_key key = { bpf_get_current_pid_tgid(), frame };
 
 	bpf_map_update_elem(&verdicts, &key, verdict, BPF_ANY);
+	keep_decision(frame);
 }
 
 static __always_inline bool take_verdict(u64 frame, struct verdict *verdict)
@@ -48,5 +50,6 @@ static __always_inline bool take_verdict(u64 frame, struct verdict *verdict)
 		return false;
 	*verdict = *found;
 	bpf_map_delete_elem(&verdicts, &key);
+	forget_decision(frame);
 	return true;
 }

@@ -33,7 +33,7 @@ KEY = "TracingPolicy/count"
 OTHER_KEY = "TracingPolicy/other"
 HITS, IDLE_HITS, CLASS, CLASSIFIED = 0, 1, 2, 3
 
-_SITE = """#include "maps.h"
+_SITE = """#include "turn.h"
 
 char licence[] SEC("license") = "GPL";
 
@@ -68,7 +68,7 @@ int site_0(void *context)
 
 	if (!us || *us != tgid)
 		return 0;
-	which = config.place == active_place() ? 0 : 1;
+	which = is_our_turn(context) ? 0 : 1;
 	value = bpf_map_lookup_elem(&hits, &which);
 	if (value)
 		__sync_fetch_and_add(value, 1);

@@ -1,0 +1,98 @@
+"""Write the slot so that each hit of a hook belongs to one of two generations, and to one only.
+
+Links of tracing programs cannot be updated in place: for a while the programs of both
+generations stand at a hook, and run one after the other on each hit.  The slot first says that
+hooks are handed over: whoever runs first then tells the second whose the hit is
+(``templates/lib/tracing/turn.h``).  Once every hit that began before has ended, the slot is
+written as it stays, and from then on nobody has to be asked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.bpf import Map
+from lockgate_runtime.generation import generation_in
+from lockgate_runtime.libbpf import wait_for_running_programs
+from lockgate_runtime.pins import boot_time
+from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
+from lockgate_runtime.tracing.generation import is_armed
+
+if TYPE_CHECKING:
+    from lockgate_runtime.pins import Pins
+
+TURNS = "turns"
+SETTLING = 1_000_000_000
+"""How long after a deadline hooks are handed over (ns); the same in ``turn.h``."""
+_PAUSE, _PREEMPTIBLE_PAUSE = 0.01, 0.2
+"""Seconds; between two programs of a trampoline a task may be interrupted, or be preempted where
+the kernel is preemptible at any place: for as long as others want its processor."""
+_PREEMPTION = Path("/sys/kernel/debug/sched/preempt")
+
+
+def switch(pins: Pins, slot: Slot) -> None:
+    """Put what the slot says in force; each hit that is under way ends as it began."""
+    if not any(is_armed(pins, number) for number in _in_place(pins)):
+        write_slot(pins, slot)
+        return
+    hand_over(pins, slot)
+
+
+def hand_over(pins: Pins, slot: Slot) -> None:
+    """Write the slot so that each hit meanwhile belongs to exactly one generation."""
+    try:
+        write_slot(pins, replace(slot, is_handed_over=True))
+        _wait()
+    finally:
+        write_slot(pins, slot)
+    _forget_turns(pins)
+
+
+def settle_slot(pins: Pins, slot: Slot) -> Slot:
+    """End a hand-over that nobody ended, and write a fall-back down that has happened."""
+    if slot.has_fallen_back:
+        rest = slot.deadline + SETTLING - boot_time()
+        time.sleep(max(0, rest) / 1e9)
+        write_slot(pins, Slot(slot.active))
+    elif slot.is_handed_over:
+        _wait()
+        write_slot(pins, replace(slot, is_handed_over=False))
+    return read_slot(pins)
+
+
+def _in_place(pins: Pins) -> list[int]:
+    found = (generation_in(pins, place) for place in PLACES)
+    return [number for number in found if number is not None]
+
+
+def _forget_turns(pins: Pins) -> None:
+    """Remove notes whose second reader never came; nobody leaves any now."""
+    if pins.map(TURNS).exists():
+        with Map.pinned(pins.map(TURNS)) as turns:
+            turns.clear()
+
+
+def _wait() -> None:
+    wait_for_running_programs()
+    time.sleep(_PREEMPTIBLE_PAUSE if _is_preemptible() else _PAUSE)
+
+
+@cache
+def _is_preemptible() -> bool:
+    """Whether the kernel may preempt a task anywhere (``preempt=full``); true if unknown."""
+    version = os.uname().version
+    if "PREEMPT" not in version:
+        return False
+    try:
+        return not re.search(r"\((none|voluntary)\)", _PREEMPTION.read_text())
+    except OSError:
+        # Debian's and Ubuntu's kernels are preempted voluntarily unless told otherwise.
+        is_dynamic = "PREEMPT_DYNAMIC" in version
+        told = Path("/proc/cmdline").read_text()
+        return not is_dynamic or "preempt=full" in told

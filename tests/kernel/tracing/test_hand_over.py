@@ -1,0 +1,322 @@
+"""While generations are exchanged under load, each hit belongs to exactly one of them.
+
+Programs of both places stand in every way at getsid(2), which some processes call all the time.
+At the end of each call a program looks by how many places it was taken, so that two faults
+cannot make up for each other, and nothing depends on when anybody reads.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from lockgate.codegen.tracing_header import tracing_headers
+from lockgate.diagnostics import Diagnostics
+from lockgate.toolchain.clang import compile_c
+from lockgate_runtime.bpf_object import Object
+from lockgate_runtime.environment import is_in_first_pid_namespace
+from lockgate_runtime.kernel_constants import AttachType
+from lockgate_runtime.pins import Pins, remove_tree
+from lockgate_runtime.slot import Slot, write_slot
+from lockgate_runtime.tracing.attach import (
+    attach_site,
+    is_newest_first,
+    uses_multi,
+    way_number,
+)
+from lockgate_runtime.tracing.hand_over import hand_over
+from lockgate_runtime.tracing.layout import TRACING_CONFIG
+from lockgate_runtime.tracing.sites import Site
+from tests.kernel.e2e.bundles import CACHE
+from tests.kernel.e2e.network import IS_EMULATED
+from tests.kernel.tracing.programs import hooks
+from tests.kernel.tracing.test_attach import c_library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate_runtime.bpf import Link, Map, Program
+
+pytestmark = pytest.mark.kernel
+
+FUNCTION = "security_task_getsid"
+SWAPS = int(os.environ.get("LOCKGATE_SWAPS", "4" if IS_EMULATED else "24"))
+CALLERS = 2
+EPERM = 1
+ANSWERS = 15
+"""The row of ``calls`` that counts what was answered."""
+
+HEAD = """#include "turn.h"
+
+char licence[] SEC("license") = "GPL";
+
+/* By way << 32 | process: how often its call was taken. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, u64);
+	__type(value, u32);
+	__uint(max_entries, 64);
+} taken SEC(".maps");
+
+/* By way * 4: calls that nobody took, that one did, that more than one did. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, u64);
+	__uint(max_entries, 64);
+} calls SEC(".maps");
+
+static __always_inline u32 *taken_by(u64 way)
+{
+	u64 key = way << 32 | bpf_get_current_pid_tgid() >> 32;
+
+	return bpf_map_lookup_elem(&taken, &key);
+}
+
+static __always_inline void add(u32 index)
+{
+	u64 *sum = bpf_map_lookup_elem(&calls, &index);
+
+	if (sum)
+		__sync_fetch_and_add(sum, 1);
+}
+
+SEC("tp/syscalls/sys_exit_getsid")
+int judge(long *context)
+{
+	for (u32 way = 0; way < 15; way++) {
+		u32 *count = taken_by(way);
+
+		if (!count)
+			continue;
+		add(way * 4 + (*count > 2 ? 2 : *count));
+		*count = 0;
+	}
+	if (taken_by(15))
+		add(15 * 4 + (context[2] < 0));
+	return 0;
+}
+"""
+
+SITE = """
+SEC("{section}")
+int way_{number}(void *context)
+{{
+	u32 *count = taken_by({number});
+
+	if (!count || {unless} || !is_our_turn(context))
+		return 0;
+	(*count)++;
+	return {answer};
+}}
+"""
+
+
+class Way(NamedTuple):
+    """One way to stand at getsid(2)."""
+
+    section: str
+    stand: str
+    place: str = FUNCTION
+    is_single: bool = False
+    is_multi: bool = False
+    is_user: bool = False
+    unless: str = "0"
+    answer: int = 0
+
+    @property
+    def needs(self) -> str:
+        """What the kernel must have."""
+        return {"fexit": "fentry", "kretprobe": "kprobe", "uretprobe": "uprobe"}.get(
+            self.stand, self.stand
+        )
+
+
+WAYS = (
+    Way(f"fentry/{FUNCTION}", "fentry"),
+    Way(f"fexit/{FUNCTION}", "fexit"),
+    Way(f"fmod_ret/{FUNCTION}", "fmod_ret", answer=-EPERM),
+    Way("kprobe", "kprobe", is_single=True),
+    Way("kretprobe", "kretprobe", is_single=True),
+    Way("kprobe", "kprobe", is_multi=True),
+    Way("kretprobe", "kretprobe", is_multi=True),
+    Way("tp/syscalls/sys_enter_getsid", "tracepoint", "syscalls/sys_enter_getsid"),
+    Way(
+        "raw_tp/sys_enter",
+        "raw_tracepoint",
+        "raw_syscalls/sys_enter",
+        unless="((long *)context)[1] != 124",
+    ),
+    Way("uprobe", "uprobe", "getsid", is_user=True),
+    Way("uretprobe", "uretprobe", "getsid", is_user=True),
+)
+
+
+class World:
+    """Programs in both places, and what they counted."""
+
+    def __init__(self, pins: Pins, ends: ExitStack) -> None:
+        self.pins = pins
+        self.sites = {
+            number: Site(
+                f"way_{number}",
+                "",
+                way.stand,
+                (way.place,),
+                binary=c_library() if way.is_user else None,
+                is_multi_disabled=way.is_single,
+            )
+            for number, way in enumerate(WAYS)
+            if hooks()[way.needs]
+        }
+        if not any(map(uses_multi, self.sites.values())):  # two would stand in one way
+            self.sites = {n: s for n, s in self.sites.items() if not WAYS[n].is_multi}
+        self._elf = _compiled()
+        self._ends = ends
+        self._maps: dict[str, Map] = {}
+        self._links: dict[int, list[Link]] = {0: [], 1: []}
+        judge = Site("judge", "", "tracepoint", ("syscalls/sys_exit_getsid",))
+        for link in self._attached(judge, 0):
+            ends.enter_context(link)
+
+    def _attached(self, site: Site, place: int) -> list[Link]:
+        """Load one program of the object, and attach it; all share their maps."""
+        with Object("site", self._elf, is_tracing=True) as target:
+            for name, found in self._maps.items():
+                target.reuse(name, found)
+            for name in target.programs:
+                if name != site.program:
+                    target.skip(name)
+            target.set_constant(
+                "config",
+                TRACING_CONFIG.pack(
+                    place=place,
+                    is_newest_first=is_newest_first(site),
+                    way=way_number(site),
+                ),
+            )
+            if uses_multi(site):
+                target.set_attach_type(site.program, AttachType.KPROBE_MULTI)
+            elif target.attach_type(site.program) == AttachType.KPROBE_MULTI:
+                target.set_attach_type(site.program, 0)
+            target.load()
+            for name in {"taken", "calls", "slot", "turns"} - self._maps.keys():
+                created = self._maps[name] = target.map(name)
+                self._ends.enter_context(created)
+                created.pin(self.pins.map(name))
+            program: Program
+            with target.program(site.program) as program:
+                return list(attach_site(site, [program]))
+
+    def attach(self, place: int) -> None:
+        """Attach the programs of a place."""
+        for site in self.sites.values():
+            self._links[place] += self._attached(site, place)
+
+    def detach(self, place: int) -> None:
+        """Detach them."""
+        for link in self._links[place]:
+            link.close()
+        self._links[place].clear()
+
+    def calls(self) -> list[tuple[int, ...]]:
+        """Return by way: calls taken by nobody, by one, by both."""
+        words = struct.unpack("=64Q", self._maps["calls"].read_array())
+        return [words[way * 4 : way * 4 + 3] for way in range(16)]
+
+    @contextmanager
+    def called(self) -> Iterator[None]:
+        """Let processes call getsid(2) meanwhile."""
+        children = [_start_caller() for _ in range(CALLERS)]
+        try:
+            for child in children:
+                for way in (*self.sites, ANSWERS):
+                    key = struct.pack("=Q", way << 32 | child)
+                    self._maps["taken"].set(key, bytes(4))
+            time.sleep(0.2)  # what was under way has ended
+            yield
+        finally:
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+
+
+def _compiled() -> bytes:
+    text = HEAD + "".join(
+        SITE.format(number=number, **way._asdict()) for number, way in enumerate(WAYS)
+    )
+    diagnostics = Diagnostics()
+    objects = compile_c(
+        tracing_headers() | {"site.c": text},
+        diagnostics,
+        cache_folder=CACHE / "objects",
+    )
+    assert objects, [d.message for d in diagnostics.found]
+    return objects["site.o"]
+
+
+def _start_caller() -> int:
+    child = os.fork()
+    if child:
+        return child
+    os.closerange(3, 1024)  # no link lives on because of us
+    os.nice(10)
+    own = os.getpid()
+    while True:
+        with suppress(PermissionError):
+            os.getsid(own)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Give a root with nothing attached."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    if not is_in_first_pid_namespace():
+        pytest.skip("needs the first PID namespace")
+    root = Path(f"/sys/fs/bpf/lockgate-test-{os.getpid()}")
+    pins = Pins(root)
+    pins.create()
+    with ExitStack() as ends:
+        ends.callback(remove_tree, root)
+        world = World(pins, ends)
+        for place in (0, 1):
+            ends.callback(world.detach, place)
+        yield world
+
+
+def test_each_hit_belongs_to_one(world: World) -> None:
+    """None is lost, none is taken twice, each is denied: attaching, switching, detaching."""
+    world.attach(0)
+    write_slot(world.pins, Slot(0))
+    with world.called():
+        before = world.calls()
+        world.attach(1)
+        for swap in range(SWAPS):
+            hand_over(world.pins, Slot(1 - swap % 2, newest=1))
+            time.sleep(0.01)
+        hand_over(world.pins, Slot(1, newest=1))
+        world.detach(0)
+        after = world.calls()
+    counts = [
+        [late - early for late, early in zip(*both, strict=True)]
+        for both in zip(after, before, strict=True)
+    ]
+    passed, denied, _ = counts[ANSWERS]
+    found = {
+        (way, site.stand): counts[way]
+        for way, site in world.sites.items()
+        # The first call of each process began before its return was watched.
+        if counts[way][0] > CALLERS or counts[way][2]
+    }
+    assert not found
+    is_denying = any(site.stand == "fmod_ret" for site in world.sites.values())
+    assert (passed if is_denying else denied) == 0
+    assert passed + denied > 1000
