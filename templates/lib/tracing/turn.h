@@ -53,7 +53,7 @@ struct phase {
 
 static __always_inline struct phase phase_of(u64 word)
 {
-	struct phase phase = { word & 1, SLOT_IS_HANDED_OVER(word) };
+	struct phase phase = { .active = word & 1, .is_handed_over = SLOT_IS_HANDED_OVER(word) };
 	u64 deadline = SLOT_DEADLINE(word), now;
 
 	if (deadline) {
