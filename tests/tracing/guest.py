@@ -21,6 +21,7 @@ from lockgate_runtime.tracing import generation
 from lockgate_runtime.tracing.layout import TRACING_EVENT, TRACING_VALUE
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import Sites, read_sites
+from lockgate_runtime.tracing.stream import read_counters
 from tests.tracing import deeds
 from tests.tracing.cases import GROUPS
 
@@ -58,7 +59,7 @@ def run_group(
     generation.arm(pins, number, 0, sites)
     own = {case.name: own_selectors(sites, case.name) for case in cases}
     places = {hook: site.program for site in sites.sites for hook in site.hooks}
-    found = {
+    found: dict[str, Any] = {
         name: {
             "fires": act(pins, workload.fires, selectors, places),
             "silent": act(pins, workload.silent, selectors, places),
@@ -67,8 +68,23 @@ def run_group(
         for name, selectors in [(workload.name, own[workload.name])]
         if selectors
     }
+    found["left"] = left_over(pins)
     generation.remove(pins, number)
     return found
+
+
+def left_over(pins: Pins) -> dict[str, int]:
+    """Return what was counted so far, and how many sockets are tracked."""
+    sockets = 0
+    if pins.map("sockets").exists():
+        with Map.pinned(pins.map("sockets")) as tracked:
+            for _ in range(20):  # the kernel frees them a moment after they are closed
+                sockets = len(list(tracked.keys()))
+                if not sockets:
+                    break
+                time.sleep(0.05)
+    with Map.pinned(pins.map("tracing_counters")) as counters:
+        return read_counters(counters) | {"sockets": sockets}
 
 
 def own_selectors(sites: Sites, policy: str) -> dict[str, int]:

@@ -115,3 +115,23 @@ def test_case(series: str, group: str, case: Case, folders: dict[str, Path]) -> 
         assert set(case.supplements) == found_kinds & SUPPLEMENTS
     assert silent["ends"] == 0
     assert silent["events"] == [], "it fired where it must not"
+
+
+@pytest.mark.parametrize("series", HERE)
+def test_no_socket_is_left(series: str, folders: dict[str, Path]) -> None:
+    """Sockets that end have no owner any more, without an UntrackSock."""
+    left = seen(series, folders[series])["tracked"]["left"]
+    assert left["sockets"] == 0
+
+
+@pytest.mark.parametrize("series", HERE)
+def test_returns_that_pass_by_are_counted(
+    series: str, folders: dict[str, Path]
+) -> None:
+    """Of many calls at once a probe sees some return; the difference is there to read."""
+    found = seen(series, folders[series])
+    told = len(found["returns-by-probes"]["return-missed"]["fires"]["events"])
+    left = found["returns-by-probes"]["left"]
+    assert 0 < told < 80
+    assert left["calls"] - left["returns"] >= 80 - told
+    assert left["missed"] == 0

@@ -336,8 +336,9 @@ EXPLANATIONS = (
     Explanation(
         "E3122",
         "enforcer-cannot-deny",
-        "NotifyEnforcer with an error",
-        "The enforcer would have to replace what a system call returns, and no program may.",
+        "NotifyEnforcer with an error, or without a signal",
+        "The enforcer would have to replace what a system call returns, and no program may; "
+        "without a signal it would do nothing.",
         "Leave 'argError' out: the signal alone works; to deny, use 'lsmhooks'.",
     ),
     Explanation(

@@ -209,6 +209,21 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class EnforcerSite:
+    """The calls at which a policy's enforcer sends the signals that hooks asked it for."""
+
+    policy_number: int
+    policy: TracingPolicy
+    stand: Stand
+    functions: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the program and its object."""
+        return f"enforcer_{self.policy_number}"
+
+
+@dataclass(frozen=True, slots=True)
 class BinaryTest:
     """What a selector compares binaries' paths with, as a class knows it."""
 
@@ -228,6 +243,7 @@ class Generation:
     policies: tuple[TracingPolicy, ...]
     sites: tuple[Site, ...]
     followed: tuple[BinaryTest, ...] = ()
+    enforcers: tuple[EnforcerSite, ...] = ()
 
     @property
     def hooks(self) -> Sequence[SiteHook]:

@@ -39,6 +39,12 @@ class ActionKind(Enum):
 REQUESTS = frozenset({ActionKind.GET_URL, ActionKind.DNS_LOOKUP})
 """What the kernel cannot do: an event asks whoever reads it."""
 
+TRACKING = frozenset({ActionKind.TRACK_SOCK, ActionKind.UNTRACK_SOCK})
+"""Actions that say whose a socket is."""
+
+NOTIFYING = frozenset({ActionKind.NOTIFY_ENFORCER, ActionKind.CLEANUP_ENFORCER})
+"""Actions that are about the policy's enforcer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:

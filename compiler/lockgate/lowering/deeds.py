@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.tracing_actions import TRACKING, ActionKind
+from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.lowering.refusal import RefusalError
-from lockgate.targets.denials import DENIABLE
+from lockgate.targets.denials import DENIABLE, SOCKET_ENDS
 
 if TYPE_CHECKING:
     from lockgate.ir.placement import Placement
@@ -31,24 +32,40 @@ def denies(hook: Hook) -> bool:
 
 
 def kills(hook: Hook) -> bool:
-    """Whether some action kills the process."""
-    return any(action.signal == 9 for action in actions_of(hook))
+    """Whether some action kills the process here (an enforcer does it elsewhere)."""
+    return any(
+        action.signal == 9 and action.kind is ActionKind.SIGNAL
+        for action in actions_of(hook)
+    )
 
 
-def check_notified(hook: Hook) -> None:
-    """Refuse to leave a denial to an enforcer, which would need to override system calls."""
-    for action in actions_of(hook):
-        if action.kind is ActionKind.NOTIFY_ENFORCER and action.error:
-            reason = "an enforcer cannot deny: no program may replace what system calls return"
-            cure = (
-                "leave 'argError' out to send the signal alone; to deny, use 'lsmhooks'"
+def check_tracked(hook: Hook, target: Target) -> None:
+    """Refuse to track what is no socket, or what nobody says the end of."""
+    tracked = [
+        hook.arguments[action.argument].type
+        for action in actions_of(hook)
+        if action.kind in TRACKING and action.argument is not None
+    ]
+    if hook.return_action is not None:
+        if hook.returned is None:
+            reason = (
+                f"'returnArgAction: {hook.return_action.value}' without 'returnArg'"
             )
-            raise RefusalError("E3122", reason, cure)
+            cure = "add 'return: true' and 'returnArg: {index: 0, type: sock}'"
+            raise RefusalError("E3114", reason, cure)
+        tracked.append(hook.returned.type)
+    for kind in tracked:
+        if kind not in (ArgumentType.SOCK, ArgumentType.SOCKET):
+            reason = f"a {kind.value} is tracked, and is no socket"
+            raise RefusalError("E3114", reason, "track an argument of type sock")
+    if tracked and not any(name in target.functions for name in SOCKET_ENDS):
+        reason = "nothing on this target tells when a socket ends"
+        raise RefusalError("E3112", reason, "take TrackSock and UntrackSock out")
 
 
 def warn_of_signals(placement: Placement, name: str, target: Target) -> Placement:
     """Say of a signal where nothing is denied that the operation may complete."""
-    if not kills(placement.hook):
+    if not any(action.signal == 9 for action in actions_of(placement.hook)):
         return placement
     reason = f"the signal stops the process; the operation at '{name}' may complete"
     return replace(

@@ -9,7 +9,7 @@ from lockgate.ir.placement import Placement, Result, Stand
 from lockgate.ir.tracing import Attachment
 from lockgate.ir.tracing_actions import ActionKind
 from lockgate.lowering.deeds import (
-    check_notified,
+    check_tracked,
     deniable,
     denies,
     kills,
@@ -57,7 +57,7 @@ def place_function(
 ) -> Placement:
     """Place a hook at one function; :class:`RefusalError` where the target cannot."""
     name = _find(hook, function, target)
-    check_notified(hook)
+    check_tracked(hook, target)
     prototype = target.prototype(name)
     placement = Placement(policy, hook, target.name, asked, Result.ATTACHED)
     if function.is_syscall and name.startswith(target.syscall_prefix or "sys_"):

@@ -8,7 +8,6 @@ from lockgate.diagnostics import did_you_mean
 from lockgate.ir.placement import Placement, Reading, Result, Stand
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.lowering.deeds import (
-    check_notified,
     deniable,
     denies,
     other_hooks,
@@ -45,7 +44,6 @@ def place_tracepoint(
     if denies(hook):
         reason = "a tracepoint only tells: nothing can be denied there"
         raise RefusalError("E3120", reason, deniable(place.event, target))
-    check_notified(hook)
     hook = resolve_lists(policy, hook, target)
     if place.is_raw:
         arguments, stand = _read_raw(hook, target, place), Stand.RAW_TRACEPOINT

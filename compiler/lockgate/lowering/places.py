@@ -20,6 +20,7 @@ from lockgate.ir.tracing import (
     UserFunction,
     UserProbe,
 )
+from lockgate.lowering.enforcers import check_notified
 from lockgate.lowering.functions import functions_of, symbol
 from lockgate.lowering.place_functions import place_function
 from lockgate.lowering.place_lsm import place_lsm
@@ -62,6 +63,7 @@ def _place(
     """Return where a hook stands: at one place, or at several of a program of user space."""
     asked = _asked(hook, None if function is None else symbol(function, target))
     try:
+        check_notified(policy, hook, target)
         place = hook.place
         if isinstance(place, UserFunction | UserProbe):
             placements = list(place_program(policy, hook, target, place, asked))

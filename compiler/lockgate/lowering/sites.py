@@ -24,6 +24,7 @@ from lockgate.ir.site import (
 from lockgate.ir.tracing_actions import Action, ActionKind
 from lockgate.ir.tracing_selectors import HookSelector
 from lockgate.lowering.dimensions import dimensions_of
+from lockgate.lowering.enforcers import enforcer_sites
 from lockgate.lowering.places import place_policy
 from lockgate.lowering.settle import settle
 
@@ -100,7 +101,9 @@ def gather_sites(
                 for test in dimension.tests:
                     key_ = BinaryTest(test.comparison, test.texts)
                     followed.setdefault(key_, len(followed))
-    return Generation(target.name, policies, sites, tuple(followed))
+    # Where an enforcer cannot stand, the hooks that notify it are refused already.
+    enforcers = enforcer_sites(policies, target) if diagnostics.ok else ()
+    return Generation(target.name, policies, sites, tuple(followed), tuple(enforcers))
 
 
 def _program_place(placement: Placement) -> tuple[str, str]:

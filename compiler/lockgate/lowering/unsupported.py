@@ -85,6 +85,10 @@ ACTIONS = frozenset(
         ActionKind.OVERRIDE,
         ActionKind.SET,
         *REQUESTS,
+        ActionKind.NOTIFY_ENFORCER,
+        ActionKind.CLEANUP_ENFORCER,
+        ActionKind.TRACK_SOCK,
+        ActionKind.UNTRACK_SOCK,
     }
 )
 
@@ -105,8 +109,6 @@ def _missing(placement: Placement, hook: Hook) -> Iterator[str]:
     stand = placement.stand
     if stand not in STANDS:
         yield f"hooks of kind {stand.value if stand else 'none'}"
-    if hook.return_action is not None:
-        yield f"'returnArgAction: {hook.return_action.value}'"
     if not placement.policy.workloads.is_everything:
         yield "'podSelector', 'containerSelector' and 'hostSelector'"
     readings = [*placement.arguments, *placement.data]

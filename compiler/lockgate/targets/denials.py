@@ -102,3 +102,6 @@ RENAMED: Mapping[str, tuple[str, ...]] = {
     "sk_free": ("__sk_free",),
 }
 """Functions that other kernels have under another name, or in another's body."""
+
+SOCKET_ENDS = ("security_sk_free", "sk_destruct", "__sk_free")
+"""Functions that are given a socket when nobody has it any more, the last of its life first."""

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from lockgate_runtime.tracing.sites import Site, Sites
 
 CLASSIFY, CLASSIFY_ALL = "classify", "classify_all"
+FORGET = "forget_socket"
+"""The program that takes sockets that end out of the map sockets."""
 CLASSIFY_OBJECT = "classify.o"
 
 
@@ -156,6 +158,7 @@ def arm(
     folder = tracing_folder(pins, number)
     step("classify")
     _classify(pins, folder / "programs", place)
+    _forget_sockets(pins, sites)
     # Who keeps calls comes before who sees their returns: none of those is missed.
     for site in sorted(sites.sites, key=lambda site: bool(site.hooks)):
         step(f"trace {site.program}")
@@ -180,6 +183,17 @@ def _classify(pins: Pins, programs: Path, place: int) -> None:
                 f"the running processes could not be classified (answer {answer})",
                 "unload and apply again; report it if that does not help",
             )
+
+
+def _forget_sockets(pins: Pins, sites: Sites) -> None:
+    """Let no socket have an owner from a time when nobody saw sockets end."""
+    if not any(site.program == FORGET for site in sites.sites):
+        return
+    for number in pins.generation_numbers():
+        if (tracing_folder(pins, number) / "links" / f"{FORGET}-0").exists():
+            return
+    with Map.pinned(pins.map("sockets")) as sockets:
+        sockets.clear()
 
 
 def _attach(folder: Path, site: Site) -> None:

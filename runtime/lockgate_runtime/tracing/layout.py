@@ -177,7 +177,9 @@ TRACING_COUNTERS = Structure(
         Field("unknown", "u64", "hits by a process without a record"),
         Field("full", "u64", "processes for which the map had no room"),
         Field("nested", "u64", "events lost because the CPU was building too many"),
-        Field("missed", "u64", "returns that passed us by, or whose call nobody kept"),
+        Field("calls", "u64", "calls that were kept until they return"),
+        Field("returns", "u64", "of those, that returned; a kernel misses some"),
+        Field("missed", "u64", "returns whose call was not kept, for want of room"),
     ),
 )
 
@@ -200,6 +202,8 @@ TRACING_ENUMERATIONS: dict[str, tuple[str, ...]] = {
         "track_sock",
         "untrack_sock",
         "set",
+        "cleanup_enforcer",
+        "notify_enforcer",
         "signal",
         "kill",
         "deny",

@@ -32,7 +32,9 @@ _TRACING = {
     "unknown": "Hits by a process without a record.",
     "full": "Processes and cgroups for which a map had no room.",
     "nested": "Events lost because a CPU was building too many at once.",
-    "missed": "Returns of functions that passed us by, or whose call nobody kept.",
+    "calls": "Calls that were kept until they return, where probes see returns.",
+    "returns": "Calls that returned; others are under way, never end, or were missed.",
+    "missed": "Returns whose call was not kept, for want of room.",
 }
 _MAPS = ("processes", "cgroups", "flows")
 

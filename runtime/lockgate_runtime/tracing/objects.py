@@ -44,6 +44,9 @@ SHARED = frozenset(
 MODES = "modes"
 """The map of policies' modes, which people change: by policy number, 1 where it enforces."""
 
+NOTIFICATIONS = "notifications"
+"""The map of threads that enforcers were notified of, which hooks and enforcers share."""
+
 _LINES_OF_LOG = 24
 
 
@@ -63,7 +66,7 @@ class Pool:
         self.own: dict[tuple[str, str], Map] = {}
 
     def _key(self, target: Object, name: str) -> tuple[str, str]:
-        is_common = ("", name) in self._tables or name == MODES
+        is_common = ("", name) in self._tables or name in (MODES, NOTIFICATIONS)
         return ("" if is_common else target.name), name
 
     def close(self) -> None:

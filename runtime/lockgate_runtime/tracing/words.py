@@ -62,17 +62,15 @@ ACTIONS = {
     "track_sock": "KPROBE_ACTION_TRACKSOCK",
     "untrack_sock": "KPROBE_ACTION_UNTRACKSOCK",
     "set": "KPROBE_ACTION_SET",
+    "cleanup_enforcer": "KPROBE_ACTION_CLEANUPENFORCERNOTIFICATION",
+    "notify_enforcer": "KPROBE_ACTION_NOTIFYENFORCER",
     "signal": "KPROBE_ACTION_SIGNAL",
     "kill": "KPROBE_ACTION_SIGKILL",
     "deny": "KPROBE_ACTION_OVERRIDE",
 }
 """Actions of :mod:`lockgate_runtime.tracing.layout` by the reference's names."""
 
-OTHER_ACTIONS = (
-    "KPROBE_ACTION_UNKNOWN",
-    "KPROBE_ACTION_NOTIFYENFORCER",
-    "KPROBE_ACTION_CLEANUPENFORCERNOTIFICATION",
-)
+OTHER_ACTIONS = ("KPROBE_ACTION_UNKNOWN",)
 """Actions that the reference's readers know and that are never ours."""
 
 PRIVILEGES = (

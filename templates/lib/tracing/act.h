@@ -28,6 +28,7 @@ struct deeds {
 	u8 action; /* enum tracing_action: the heaviest that is done */
 	u8 withheld; /* the heaviest that is not */
 	u16 severity; /* of the signal */
+	bool is_bystander; /* the task is not whose deed this is: no signal may hit it */
 };
 
 /* Whether a policy may act upon this process, which is never ourselves. */
@@ -38,6 +39,12 @@ static __always_inline bool enforces(u32 policy)
 	return mode && *mode && (!config.self || bpf_get_current_pid_tgid() >> 32 != config.self);
 }
 
+static __always_inline __attribute__((unused)) void note(struct deeds *deeds, const u8 action)
+{
+	if (deeds->action < action)
+		deeds->action = action;
+}
+
 static __always_inline bool weigh(struct deeds *deeds, u32 policy, const u8 action)
 {
 	if (!enforces(policy)) {
@@ -45,8 +52,7 @@ static __always_inline bool weigh(struct deeds *deeds, u32 policy, const u8 acti
 			deeds->withheld = action;
 		return false;
 	}
-	if (deeds->action < action)
-		deeds->action = action;
+	note(deeds, action);
 	return true;
 }
 
@@ -55,6 +61,11 @@ send(struct deeds *deeds, u32 policy, const u32 signal, const u16 severity)
 {
 	const u8 action = signal == SIGKILL ? TRACING_ACTION_KILL : TRACING_ACTION_SIGNAL;
 
+	if (deeds->is_bystander) {
+		if (deeds->withheld < action)
+			deeds->withheld = action;
+		return false;
+	}
 	if (!weigh(deeds, policy, action))
 		return false;
 	if (deeds->severity < severity) {

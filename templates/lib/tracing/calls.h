@@ -34,14 +34,15 @@ struct {
 #define ENTRY_STACK 0
 #endif
 
-/* Where CALL is not over that was at this depth, its return passed us by. */
+/*
+ * A kernel has room for some returns of a function at once; those beyond pass us by, and their
+ * calls are counted here alone.
+ */
 static __always_inline void keep_call(void *context, const struct call *call)
 {
 	struct call_key key = { bpf_get_current_pid_tgid(), REGISTER(context, sp) + ENTRY_STACK };
-	const struct call *before = bpf_map_lookup_elem(&calls, &key);
 
-	if (before && !before->is_over)
-		count(missed);
+	count(calls);
 	bpf_map_update_elem(&calls, &key, call, BPF_ANY);
 }
 
@@ -56,6 +57,7 @@ static __always_inline bool end_call(void *context)
 		return false;
 	}
 	call->is_over = 1;
+	count(returns);
 	return true;
 }
 

@@ -15,9 +15,11 @@ from tests.tracing.cases.returns import (
     RETURNS_BY_HOOKS,
     RETURNS_BY_PROBES,
 )
+from tests.tracing.cases.signals import ENFORCED, SIGNALS, SIGNALS_BY_PROBES
 from tests.tracing.cases.sockets import SOCKETS
 from tests.tracing.cases.stacks import STACKS
 from tests.tracing.cases.tasks import TASKS
+from tests.tracing.cases.tracking import TRACKED, TRACKED_BY_PROBES
 
 if TYPE_CHECKING:
     from tests.tracing.cases.case import Case
@@ -34,6 +36,11 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "tasks": TASKS,
     "hooks": HOOKS,
     "returns": RETURNS,
+    "enforced": ENFORCED,
+    "signals": SIGNALS,
+    "signals-by-probes": SIGNALS_BY_PROBES,
+    "tracked": TRACKED,
+    "tracked-by-probes": TRACKED_BY_PROBES,
     "returns-by-hooks": RETURNS_BY_HOOKS,
     "returns-by-probes": RETURNS_BY_PROBES,
     "stacks": STACKS,
@@ -43,5 +50,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
 BY_HOOKS = frozenset({"returns-by-hooks"})
 """Groups that are compiled for a kernel that lets nobody modify returns: they deny at LSM hooks."""
 
-BY_PROBES = frozenset({"probes", "returns-by-probes"})
+BY_PROBES = frozenset(
+    {"probes", "returns-by-probes", "signals-by-probes", "tracked-by-probes"}
+)
 """Groups that are compiled for a kernel without trampolines, so that they stand at kprobes."""

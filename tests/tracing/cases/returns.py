@@ -124,6 +124,15 @@ RETURNS = (*SEEN, *DENIED)
 RETURNS_BY_HOOKS = tuple(replace(case, name=f"hook-{case.name}") for case in DENIED)
 RETURNS_BY_PROBES = (
     *(replace(case, name=f"probe-{case.name}") for case in SEEN),
+    # More sleep at once than the kernel keeps returns for; what it misses is counted.
+    _case(
+        "return-missed",
+        "call: sys_clock_nanosleep\n    syscall: true\n    return: true\n"
+        "    args: [{index: 0, type: int}]\n    returnArg: {index: 0, type: int}",
+        "matchReturnArgs: [{operator: Equal, values: ['0']}]",
+        "rest_at_once(40)",
+        "getpgid(0)",
+    ),
     # One of these calls never comes back: the other's events are none the worse for it.
     _case(
         "return-never",

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from lockgate.codegen.render import render
 from lockgate.codegen.tracing import TracingBuild
 from lockgate.codegen.tracing.classes import collect_classes
+from lockgate.codegen.tracing.enforcers import enforcer_row, render_enforcer
 from lockgate.codegen.tracing.names import print_sites
+from lockgate.codegen.tracing.owners import (
+    render_sockets,
+    sockets_row,
+    tracks_sockets,
+)
 from lockgate.codegen.tracing.program import render_site
 from lockgate.codegen.tracing.tables import (
     class_tables,
@@ -45,6 +51,13 @@ def build_generation(generation: Generation, target: Target) -> TracingBuild:
     for site in generation.sites:
         sources[f"{site.name}.c"] = render_site(site, generation, target)
         tables += site_tables(site, classes)
+    rows = []
+    if tracks_sockets(generation):
+        sources["sockets.c"] = render_sockets(target)
+        rows.append(sockets_row(target))
+    for enforcer in generation.enforcers:
+        sources[f"{enforcer.name}.c"] = render_enforcer(enforcer, target)
+        rows.append(enforcer_row(enforcer))
     if classes.automaton.count > 1:
         sources["classify.c"] = render(
             "tracing/classify.c.j2",
@@ -55,6 +68,6 @@ def build_generation(generation: Generation, target: Target) -> TracingBuild:
     files = {name: data for table in tables for name, data in table.files.items()}
     return TracingBuild(
         dict(sorted(sources.items())),
-        print_sites(generation, [table.row for table in tables]),
+        print_sites(generation, [table.row for table in tables], rows),
         dict(sorted(files.items())),
     )

@@ -28,14 +28,17 @@ _ENFORCING = frozenset({ActionKind.SIGNAL, ActionKind.OVERRIDE, ActionKind.SET})
 
 
 def print_sites(
-    generation: Generation, tables: Sequence[dict[str, object]]
+    generation: Generation,
+    tables: Sequence[dict[str, object]],
+    others: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return the values of ``sites.json``."""
+    """Return the values of ``sites.json``; ``others`` are programs that no hook is at."""
     return {
         # A site's number is its place here; what keeps calls for returns stands behind them.
         "sites": [
             *(_site(site) for site in generation.sites),
             *(_call_site(site) for site in generation.sites if _has_call(site)),
+            *others,
         ],
         "hooks": [_hook(hook, generation) for hook in generation.hooks],
         "policies": [

@@ -15,6 +15,13 @@ from lockgate.codegen.tracing.calls import (
 from lockgate.codegen.tracing.events import shown_values
 from lockgate.codegen.tracing.masks import everyone, mask_of, spell
 from lockgate.codegen.tracing.operands import PROGRAMS, set_call, set_functions
+from lockgate.codegen.tracing.owners import (
+    owned_socket,
+    owner_expression,
+    returned_call,
+    track_call,
+    tracks_sockets,
+)
 from lockgate.codegen.tracing.readers import declare_structures, render_readers
 from lockgate.codegen.tracing.shape import (
     SOCKETS,
@@ -28,7 +35,7 @@ from lockgate.codegen.tracing.strings import read_call, read_socket_call
 from lockgate.codegen.tracing.supplements import hashed, supplements_of
 from lockgate.ir.placement import DENYING, Stand
 from lockgate.ir.site import Facet, Origin
-from lockgate.ir.tracing_actions import ActionKind, RateLimitScope
+from lockgate.ir.tracing_actions import NOTIFYING, TRACKING, ActionKind, RateLimitScope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,9 +116,12 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
     is_syscall = site.functions[0].startswith((target.syscall_prefix or "-") + "sys_")
     readers = render_readers(site, is_syscall=is_syscall)
     rooms = text_rooms(site)
+    owned = owned_socket(site) if tracks_sockets(generation) else ""
     shaped = []
     for number, dimension in enumerate(site.dimensions):
         found = shape_dimension(number, dimension, site, generation)
+        if owned:
+            found = replace(found, expression=owner_expression(dimension, found))
         if dimension.value is not None:
             reader = readers[dimension.value]
             read = ""
@@ -128,7 +138,7 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
     returned = [d for d in before if site.denial and _is_returned(d, site)]
     before = [d for d in before if d not in returned]
     posting = mask_of(s.number for s in site.selectors if _posts(s))
-    events = shown_values(site, readers, rooms)
+    events = shown_values(site, readers, rooms) if posting else []
     return render(
         "tracing/site.c.j2",
         site=site,
@@ -143,6 +153,12 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
         before=before,
         after=after,
         returned=returned,
+        owned=owned,
+        notifies=any(
+            action.kind in NOTIFYING
+            for selector in site.selectors
+            for action in (*selector.actions, *selector.selector.actions)
+        ),
         denial=_denial(site),
         sockets=sorted({d.value for d in before if d.kind == "socket"}),
         needs_process=any(d.facet in _PROCESS for d in site.dimensions),
@@ -255,10 +271,14 @@ def _deeds(
     sources: dict[str, str] = {}
     for number, some in actions.items():
         for action in some:
-            call = _call(hooks[number], action, stand)
+            call = _call(site, hooks[number], action, stand)
             if call:
                 found.setdefault(call, []).append(number)
                 sources.setdefault(call, action.span.place)
+    for hook in site.hooks if stand is site.stand else ():
+        if call := returned_call(site, hook):
+            found.setdefault(call, []).extend(hook.selectors)
+            sources.setdefault(call, hook.hook.span.place)
     return [
         Deed(
             spell(mask_of(numbers), site.words),
@@ -285,12 +305,18 @@ def _limits(site: Site) -> list[Limit]:
     ]
 
 
-def _call(hook: SiteHook, action: Action, stand: Stand) -> str:
+def _call(site: Site, hook: SiteHook, action: Action, stand: Stand) -> str:
     policy = hook.policy_number
+    if action.kind in TRACKING:
+        return track_call(site, hook, action)
     if action.kind is ActionKind.SET:
         return set_call(hook, action)
-    if action.kind in (ActionKind.SIGNAL, ActionKind.NOTIFY_ENFORCER) and action.signal:
+    if action.kind is ActionKind.CLEANUP_ENFORCER:
+        return f"forget_notification(&deeds, {policy})"
+    if action.kind in (ActionKind.SIGNAL, ActionKind.NOTIFY_ENFORCER):
         sent = f"(&deeds, {policy}, {action.signal}, {severity(action.signal)})"
+        if action.kind is ActionKind.NOTIFY_ENFORCER:
+            return f"notify{sent}"
         stops = action.signal == SIGKILL and stand in DENYING
         return ("stop" if stops and hook.placement.can_deny else "send") + sent
     if action.kind is ActionKind.OVERRIDE:
