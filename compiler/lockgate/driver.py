@@ -300,15 +300,19 @@ def _build_plane(compilation: Compilation, settings: Settings) -> Plane | None:
     from lockgate.tracing_plane import Compiling, compile_plane, describe_target
 
     settings.progress("compiling tracing programs")
+    cluster = compilation.cluster
     builds = {
-        target.name: (describe_target(target), build(policies, target, diagnostics))
+        target.name: (
+            describe_target(target),
+            build(policies, target, diagnostics, cluster),
+        )
         for target in targets
     }
     if not diagnostics.ok:
         return None
     cache = settings.cache and settings.cache / "objects"
     return compile_plane(
-        builds, policies, diagnostics, Compiling(settings.clang, cache)
+        builds, policies, diagnostics, Compiling(settings.clang, cache), cluster
     )
 
 

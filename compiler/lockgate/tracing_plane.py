@@ -3,6 +3,7 @@
 ::
 
     tracing/process.{c,o}         the process sensor, for every kernel
+    tracing/pods.json             names of the snapshot's pods and containers, for events
     tracing/*.h                   what all programs include
     tracing/TARGET/target.json    release, machine, and a hash of the types of that kernel
     tracing/TARGET/sites.json     what is attached where, and the policies
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lockgate.codegen.render import render
+from lockgate.codegen.tracing.pods import describe_pods
 from lockgate.codegen.tracing_header import tracing_headers
 from lockgate.ir.tracing_actions import ActionKind
 from lockgate.toolchain.clang import compile_c
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from lockgate.codegen.tracing import TracingBuild
     from lockgate.diagnostics import Diagnostics
+    from lockgate.ir.cluster import Cluster
     from lockgate.ir.tracing import TracingPolicy
     from lockgate.ir.tracing_actions import Action
     from lockgate.ir.tracing_selectors import HookSelector
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 _FOLDER = "tracing"
 _SENSOR = "process"
+_PODS = "pods.json"
+"""See :mod:`lockgate_runtime.tracing.pod_names`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Plane:
     sensor: bytes
     headers: Mapping[str, str]
     deeds: Sequence[Mapping[str, Any]]
+    pods: Sequence[Mapping[str, Any]] = ()
 
     def files(self) -> dict[str, bytes]:
         """Return the bundle's files of tracing, by name."""
@@ -79,6 +85,8 @@ class Plane:
             f"{_FOLDER}/{_SENSOR}.o": self.sensor,
         }
         found |= {f"{_FOLDER}/{n}": text.encode() for n, text in self.headers.items()}
+        if self.pods:
+            found[f"{_FOLDER}/{_PODS}"] = _to_json(self.pods)
         for target in self.targets:
             parts: dict[str, bytes] = {
                 "target.json": _to_json(target.facts),
@@ -138,6 +146,7 @@ def compile_plane(
     policies: Sequence[TracingPolicy],
     diagnostics: Diagnostics,
     compiling: Compiling,
+    cluster: Cluster | None = None,
 ) -> Plane | None:
     """Compile what the generator gave, by target's name with its facts; None after errors."""
     headers = tracing_headers()
@@ -155,6 +164,7 @@ def compile_plane(
         sensor[f"{_SENSOR}.o"],
         headers,
         list(describe_deeds(policies)),
+        list(describe_pods(cluster)) if cluster else (),
     )
 
 

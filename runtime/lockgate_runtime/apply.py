@@ -162,7 +162,9 @@ class _Application:
         self._step = step
         self._state = State(request.root, request.state)
         self._loader = Loader(bundle, pins)
-        self._tracing = plane and PlaneApplication(plane, pins, self._state, step)
+        self._tracing = plane and PlaneApplication(
+            plane, pins, self._state, step, request.node
+        )
 
     def plan(self) -> Outcome:
         """Say what would be done; change nothing."""

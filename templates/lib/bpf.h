@@ -134,6 +134,7 @@ static long (*const bpf_skb_load_bytes)(const void *skb, u32 offset, void *to,
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
 static u64 (*const bpf_get_current_cgroup_id)(void) = (void *)80;
+static u64 (*const bpf_get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static long (*const bpf_send_signal)(u32 signal) = (void *)109;
 static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;

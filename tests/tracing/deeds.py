@@ -10,6 +10,17 @@ import socket
 import subprocess
 from pathlib import Path
 
+from tests.tracing.workload_deeds import (  # noqa: F401  # words of rows, too
+    enter,
+    forget,
+    forget_cgroup,
+    getpgid,
+    getscheduler,
+    getsid,
+    in_long_path,
+    make_cgroups,
+)
+
 _SYSCALL_GETPRIORITY = 140
 _SET_NAME = 15
 HERE = Path("/lg")

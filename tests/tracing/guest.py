@@ -22,8 +22,10 @@ from lockgate_runtime.tracing.layout import TRACING_EVENT, TRACING_VALUE
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import Sites, read_sites
 from lockgate_runtime.tracing.stream import read_counters
+from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
 from tests.tracing import deeds
 from tests.tracing.cases import GROUPS
+from tests.tracing.cases.snapshot import CGROUPS, NODE
 
 if TYPE_CHECKING:
     from tests.tracing.cases.case import Case
@@ -36,6 +38,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     chosen = sys.argv[2:] or list(GROUPS)
     deeds.prepare()
+    deeds.make_cgroups(CGROUPS)
     pins = Pins(Path("/sys/fs/bpf/lockgate-test"))
     pins.create()
     start_sensor(pins, (folder / "process.o").read_bytes())
@@ -56,6 +59,9 @@ def run_group(
     """Load a group's programs, run its cases, remove the programs."""
     sites = read_sites(folder / "sites.json")
     generation.load(pins, number, 0, sites, folder)
+    workloads = read_workloads(folder, NODE)
+    if workloads:
+        fill_workloads(pins, 0, workloads)
     generation.arm(pins, number, 0, sites)
     own = {case.name: own_selectors(sites, case.name) for case in cases}
     places = {hook: site.program for site in sites.sites for hook in site.hooks}

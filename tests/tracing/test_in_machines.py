@@ -22,6 +22,7 @@ from lockgate.vm.machine import Machine
 from lockgate_runtime.tracing.layout import SUPPLEMENTS, TRACING_ENUMERATIONS
 from tests.targets.recorded import recorded
 from tests.tracing.cases import BY_HOOKS, BY_PROBES, GROUPS
+from tests.tracing.cases.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
     from lockgate.targets.target import Target
@@ -53,8 +54,9 @@ def write_group(folder: Path, cases: tuple[Case, ...], target: Target) -> None:
     """Compile a group's policies as one generation."""
     diagnostics = Diagnostics()
     texts = {f"{case.name}.yaml": case.policy for case in cases}
+    texts["snapshot.yaml"] = SNAPSHOT
     parsed = parse_documents(documents_from_text(texts), Options(), diagnostics)
-    made = build(parsed.tracing_policies, target, diagnostics)
+    made = build(parsed.tracing_policies, target, diagnostics, parsed.cluster)
     objects = compile_c(
         made.sources, diagnostics, cache_folder=cache_folders()[0] / "objects"
     )

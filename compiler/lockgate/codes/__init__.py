@@ -30,6 +30,7 @@ from lockgate.codes import (
     tracing_sites,
     tracing_supplements,
     tracing_user,
+    tracing_workloads,
     unenforced,
     verifying,
 )
@@ -51,6 +52,7 @@ _PARTS = (
     tracing_sites.EXPLANATIONS,
     tracing_supplements.EXPLANATIONS,
     tracing_user.EXPLANATIONS,
+    tracing_workloads.EXPLANATIONS,
     bundling.EXPLANATIONS,
     compiling.EXPLANATIONS,
     flows.EXPLANATIONS,

@@ -102,6 +102,15 @@ EXPLANATIONS = (
         "build-id); `ignore: {digestVerificationFailure: true}` passes over others.",
     ),
     Explanation(
+        "E5155",
+        "no-cgroups",
+        "a node whose processes cannot be told apart by pods",
+        cause="Which pod a process is of is known by its cgroup of version 2. There is no such "
+        "hierarchy here, or the kubelet keeps its pods in those of version 1.",
+        cure="Boot with systemd.unified_cgroup_hierarchy=1 and let the kubelet use cgroup v2, or "
+        "apply policies that choose no pods and no host.",
+    ),
+    Explanation(
         "E5149",
         "unknown-tracing-policy",
         "no tracing policy in force has this name",

@@ -8,7 +8,7 @@ from lockgate.diagnostics import Diagnostics, did_you_mean, quote
 from lockgate.frontend.schema import Mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from lockgate.frontend.metadata import Context, Metadata
     from lockgate.frontend.schema import Fields, Node
@@ -38,7 +38,7 @@ def _read_annotations(
     for name, value in metadata.annotations.items():
         if not name.startswith(DOMAIN):
             continue
-        node = _find_annotation(fields, name)
+        node = find_annotation(fields, name, KNOWN)
         span = None if node is None else node.span
         if name not in KNOWN:
             message = f"unknown annotation {quote(name)}"
@@ -51,13 +51,14 @@ def _read_annotations(
     return metadata.annotation_is_true(AUDIT)
 
 
-def _find_annotation(fields: Fields, name: str) -> Node | None:
+def find_annotation(fields: Fields, name: str, known: Collection[str]) -> Node | None:
+    """Return an annotation's value, or its key where that is not known."""
     metadata = fields.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
     if not isinstance(annotations, Mapping) or name not in annotations.entries:
         return None
     key, value = annotations.entries[name]
-    return value if name in KNOWN else key
+    return value if name in known else key
 
 
 def report_unknown_audited(

@@ -31,10 +31,12 @@ from lockgate.ir.cluster import (
     Attachment,
     CidrGroup,
     Cluster,
+    Container,
     Endpoint,
     HostPod,
     NamedPort,
     Node,
+    Pod,
 )
 from lockgate.ir.labels import (
     CLUSTER,
@@ -68,8 +70,13 @@ def build_cluster(
     cidr_groups: Iterable[CidrGroup],
     cluster_name: str,
     diagnostics: Diagnostics,
+    *,
+    is_traced: bool = False,
 ) -> Cluster:
-    """Join the facts of all objects; ``cluster_name`` is a label of every endpoint."""
+    """Join the facts of all objects; ``cluster_name`` is a label of every endpoint.
+
+    ``is_traced``: there are tracing policies, which know pods by other things than addresses.
+    """
     by_kind = _Located(located)
     addresses = Addresses()
     pods = by_kind.of(PodFacts)
@@ -99,6 +106,7 @@ def build_cluster(
         if (facts.namespace, facts.service) == _API_SERVER
         for packed in facts.addresses
     }
+    living = [pair for pair in pods if is_traced and not pair[0].is_finished]
     host_pods = {HostPod(f.namespace, f.name, f.node) for f, _ in live if f.is_on_host}
     return Cluster(
         namespaces=dict(sorted(namespaces.items())),
@@ -108,6 +116,7 @@ def build_cluster(
         services=services,
         cidr_groups=tuple(sorted(cidr_groups, key=lambda g: g.name)),
         api_server_addresses=tuple(sorted(api_server, key=_by_family)),
+        pods=tuple(sorted((builder.pod(f, s) for f, s in living), key=_by_name)),
     )
 
 
@@ -200,6 +209,20 @@ class _EndpointBuilder:
             span,
         )
 
+    def pod(self, facts: PodFacts, span: Span) -> Pod:
+        """Build a pod as processes know it."""
+        return Pod(
+            facts.namespace,
+            facts.name,
+            facts.uid,
+            facts.node,
+            self._complete(facts.namespace, facts.service_account, facts.labels),
+            facts.labels,
+            tuple(_container(*container) for container in facts.containers),
+            facts.owner,
+            span,
+        )
+
     def from_endpoint(self, facts: EndpointFacts, span: Span) -> Endpoint:
         """Build what a document of our kind Endpoint says."""
         is_attached = facts.interface is not None or facts.cgroup is not None
@@ -265,6 +288,11 @@ class _EndpointBuilder:
             found = tuple(NamedPort(n, Protocol(p), port) for n, p, port in ports)
             self._ports[ports] = found
         return found
+
+
+def _container(name: str, id_: str, image: str) -> Container:
+    runtime, _, number = id_.rpartition("://")
+    return Container(name, number, runtime, image)
 
 
 def _are_shared(addresses: Iterable[tuple[bytes, ...]], nodes: Iterable[Node]) -> bool:

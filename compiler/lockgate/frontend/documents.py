@@ -207,7 +207,13 @@ class _Assembly:
         if self._passed_over:
             self._note_passed_over()
         name = options.cluster_name
-        cluster = build_cluster(self._facts, self._groups, name, self._diagnostics)
+        cluster = build_cluster(
+            self._facts,
+            self._groups,
+            name,
+            self._diagnostics,
+            is_traced=bool(self._tracing_policies),
+        )
         families = tuple(self._policies), tuple(self._tracing_policies)
         return Parsed(cluster, *families, tuple(self._tests))
 

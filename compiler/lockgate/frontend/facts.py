@@ -26,6 +26,9 @@ class PodFacts(NamedTuple):
     ``is_finished``: all its containers ended, its address may belong to another by now.
     ``is_terminating``: it is being deleted.
     ``ports`` are its named container ports: name, protocol number, port.
+    ``uid`` is what its cgroup is named by; ``containers``: name, id (``runtime://hash``, empty
+    before it is made), image, of those that stay and those that do not.  ``owner``: kind and name
+    of the controller that made it.
     """
 
     namespace: str
@@ -39,6 +42,9 @@ class PodFacts(NamedTuple):
     is_terminating: bool
     is_ready: bool
     ports: tuple[tuple[str, int, int], ...]
+    uid: str = ""
+    containers: tuple[tuple[str, str, str], ...] = ()
+    owner: tuple[str, str] = ("", "")
 
 
 class NodeFacts(NamedTuple):

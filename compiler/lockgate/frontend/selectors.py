@@ -17,7 +17,7 @@ from lockgate.frontend.schema import (
     read_string,
     wrong_type,
 )
-from lockgate.ir.labels import Operator, Requirement, Selector
+from lockgate.ir.labels import NAMESPACE, Operator, Requirement, Selector
 from lockgate.ir.resolution import RESERVED
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ SOURCES = frozenset(
     }
 )
 """Label sources of Cilium; see also ``ir/labels.py``."""
+
+NAMESPACE_OF_POD = f"k8s:{NAMESPACE}"
+"""How tracing policies name the namespace of a pod in selectors of its labels (pkg/labels of the
+reference); no API server lets another kind have a key with a colon."""
 
 _FREE_SOURCES = frozenset({"cidr", "fqdn"})
 """Sources whose keys (prefixes, name patterns) are no Kubernetes label keys."""
@@ -73,12 +77,14 @@ def parse_label_selector(
     default_source: str = "any",
     key_prefix: str = "",
     what: str = "LabelSelector",
+    is_of_fields: bool = False,
 ) -> Selector | None:
     """Return the selector that a node holds; None where it is mistaken.
 
     ``default_source`` is the source of keys without a prefix: with ``any`` (Cilium) a key
     may name its own, with another (``k8s``) it may not.  ``key_prefix`` is put before
-    every key, such as that of namespace labels.
+    every key, such as that of namespace labels.  ``is_of_fields``: what is selected is no label,
+    so that any value may be asked for.
     """
     before = diagnostics.count(Severity.ERROR)
     known = ("matchExpressions", "matchLabels")
@@ -89,12 +95,15 @@ def parse_label_selector(
         source, key = _read_key(
             entry.key.text, entry.key.span, default_source, diagnostics
         )
-        value = _read_value(entry.value, f"label {quote(entry.key.text)}", diagnostics)
+        name = f"label {quote(entry.key.text)}"
+        value = _read_value(entry.value, name, diagnostics, is_free=is_of_fields)
         if value is not None:
             values = (value,)
             requirements.add(Requirement(source, key_prefix + key, Operator.IN, values))
     for item in fields.items("matchExpressions"):
-        requirement = _parse_expression(item, default_source, key_prefix, diagnostics)
+        requirement = _parse_expression(
+            item, default_source, key_prefix, diagnostics, is_free=is_of_fields
+        )
         if requirement is not None:
             requirements.add(requirement)
     if not isinstance(node, Mapping) or diagnostics.count(Severity.ERROR) > before:
@@ -142,13 +151,18 @@ def _order(requirement: Requirement) -> tuple[str, str, str, tuple[str, ...]]:
 
 
 def _parse_expression(
-    item: Node, default_source: str, key_prefix: str, diagnostics: Diagnostics
+    item: Node,
+    default_source: str,
+    key_prefix: str,
+    diagnostics: Diagnostics,
+    *,
+    is_free: bool,
 ) -> Requirement | None:
     known = ("key", "operator", "values")
     fields = Fields(item, "LabelSelectorRequirement", diagnostics, known=known)
     word = fields.string("operator", enum=OPERATORS, required=True)
     key = fields.string("key", required=True)
-    values = _read_values(fields, diagnostics)
+    values = _read_values(fields, diagnostics, is_free=is_free)
     if word is None or key is None or values is None:
         return None
     operator = OPERATORS[word]
@@ -166,11 +180,13 @@ def _parse_expression(
     return Requirement(source, key_prefix + key, operator, tuple(sorted(set(values))))
 
 
-def _read_values(fields: Fields, diagnostics: Diagnostics) -> list[str] | None:
+def _read_values(
+    fields: Fields, diagnostics: Diagnostics, *, is_free: bool
+) -> list[str] | None:
     found = []
     items = fields.items("values")
     for item in items:
-        value = _read_value(item, "a value", diagnostics)
+        value = _read_value(item, "a value", diagnostics, is_free=is_free)
         if value is not None:
             found.append(value)
     return found if len(found) == len(items) else None
@@ -180,6 +196,8 @@ def _read_key(
     text: str, span: Span, default_source: str, diagnostics: Diagnostics
 ) -> tuple[str, str]:
     if default_source != "any":
+        if text == NAMESPACE_OF_POD:
+            return default_source, NAMESPACE
         _check_key(text, span, diagnostics)
         return default_source, text
     source, key = split_source(text)
@@ -207,13 +225,15 @@ def _check_key(key: str, span: Span, diagnostics: Diagnostics) -> None:
     diagnostics.error("E1018", message, span, help=cure)
 
 
-def _read_value(node: Node, what: str, diagnostics: Diagnostics) -> str | None:
+def _read_value(
+    node: Node, what: str, diagnostics: Diagnostics, *, is_free: bool
+) -> str | None:
     if node.is_null:
         cure = 'write "" to match a label without a value'
         wrong_type(node, what, "a string", diagnostics, cure)
         return None
     value = read_string(node, what, diagnostics)
-    if value is not None and not is_label_value(value):
+    if value is not None and not is_free and not is_label_value(value):
         message = f"{quote(value)} is not the value of a label"
         diagnostics.error("E1018", message, node.span, help=_VALUE_CURE)
         return None

@@ -28,6 +28,8 @@ PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 NODE_ADDRESS_TYPES = frozenset({"InternalIP", "ExternalIP"})
 SERVICE_NAME = "kubernetes.io/service-name"
+_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+_MIRROR, _HASH = "kubernetes.io/config.mirror", "kubernetes.io/config.hash"
 
 _EMPTY: Mapping[str, Any] = {}
 
@@ -68,6 +70,9 @@ def parse_pod(value: Object) -> PodFacts:
         metadata.get("deletionTimestamp") is not None,
         _is_ready(status),
         _container_ports(spec),
+        _uid(metadata),
+        _containers(spec, status),
+        _owner(metadata),
     )
 
 
@@ -170,6 +175,47 @@ def _container_ports(spec: Mapping[str, Any]) -> tuple[tuple[str, int, int], ...
                     port = _port(item, "containerPort", *path)
                     found.append((name, _protocol(item, *path), port))
     return tuple(dict.fromkeys(found))
+
+
+def _uid(metadata: Mapping[str, Any]) -> str:
+    """Return what the kubelet names the pod's cgroup by.
+
+    A pod from a file of the node has another uid there than its mirror in the API server: the
+    annotation says which (kubelet's ``ConfigHashAnnotationKey``).
+    """
+    annotations = dict(_pairs(metadata, "annotations", "metadata"))
+    if _MIRROR in annotations and annotations.get(_HASH):
+        return annotations[_HASH]
+    return _string(metadata, "uid", "metadata")
+
+
+def _containers(
+    spec: Mapping[str, Any], status: Mapping[str, Any]
+) -> tuple[tuple[str, str, str], ...]:
+    """Return name, id and image of all containers, those that have no id yet too."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for kind in _CONTAINERS:
+        for i, item in enumerate(_list(spec, kind, "spec")):
+            item = _mapping_item(item, "spec", kind, i)
+            name = _string(item, "name", "spec", kind, i)
+            found[name] = (name, "", _string(item, "image", "spec", kind, i))
+        statuses = kind.removesuffix("s") + "Statuses"
+        for i, item in enumerate(_list(status, statuses, "status")):
+            item = _mapping_item(item, "status", statuses, i)
+            name = _string(item, "name", "status", statuses, i)
+            id_ = _string(item, "containerID", "status", statuses, i)
+            image = _string(item, "image", "status", statuses, i)
+            found[name] = (name, id_, image or found.get(name, ("", "", ""))[2])
+    return tuple(found.values())
+
+
+def _owner(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """Return kind and name of the controller that made the pod."""
+    for i, item in enumerate(_list(metadata, "ownerReferences", "metadata")):
+        path = ("metadata", "ownerReferences", i)
+        if _mapping_item(item, *path).get("controller") is True:
+            return _string(item, "kind", *path), _string(item, "name", *path)
+    return "", ""
 
 
 def _service_addresses(

@@ -57,6 +57,45 @@ class Endpoint:
         return f"{self.namespace}/{self.name}"
 
 
+class Container(NamedTuple):
+    """One container of a pod: ``id`` as its cgroup has it, empty before it is made."""
+
+    name: str
+    id: str
+    runtime: str
+    image: str
+
+    @property
+    def repository(self) -> str:
+        """The image without its tag and digest.
+
+        >>> Container("web", "", "", "ghcr.io:443/shop/web:1.2@sha256:00").repository
+        'ghcr.io:443/shop/web'
+        """
+        name = self.image.partition("@")[0]
+        path, slash, last = name.rpartition("/")
+        return path + slash + last.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod as processes know it, one on the host network too: by its uid, and its containers.
+
+    ``labels`` are complete, as an endpoint's; ``own_labels`` are what the object says.
+    ``owner``: kind and name of the controller that made it.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    node: str | None
+    labels: Labels
+    own_labels: tuple[tuple[str, str], ...]
+    containers: tuple[Container, ...]
+    owner: tuple[str, str]
+    span: Span
+
+
 @dataclass(frozen=True, slots=True)
 class HostPod:
     """A pod with ``hostNetwork``: its traffic is its node's."""
@@ -139,3 +178,5 @@ class Cluster:
     cidr_groups: tuple[CidrGroup, ...] = ()
     api_server_addresses: tuple[IPv4Address | IPv6Address, ...] = ()
     """Addresses behind the service ``default/kubernetes``."""
+    pods: tuple[Pod, ...] = ()
+    """All pods that run or will, where there are tracing policies; else nobody asks."""

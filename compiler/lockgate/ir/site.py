@@ -16,10 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Network, IPv6Network
 
+    from lockgate.ir.labels import Selector
     from lockgate.ir.placement import Placement, Reading, Stand
     from lockgate.ir.tracing import Hook, TracingPolicy
     from lockgate.ir.tracing_actions import Action
-    from lockgate.ir.tracing_selectors import Comparison, HookSelector, Range
+    from lockgate.ir.tracing_selectors import (
+        Comparison,
+        HookSelector,
+        Range,
+        WorkloadMatch,
+    )
+    from lockgate.ir.workloads import WorkloadClasses
     from lockgate.source import Span
 
 
@@ -115,11 +122,25 @@ _ORDER = {facet: place for place, facet in enumerate(Facet)}
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadTest:
+    """Whom a selector concerns: what its policy and it say must both hold.
+
+    ``namespace`` is that of a namespaced policy, ``nodes`` its nodes.  ``takes_unknown``: a
+    process of which it is not known counts as selected, and its event says so.
+    """
+
+    matches: tuple[WorkloadMatch, ...]
+    namespace: str = ""
+    nodes: Selector | None = None
+    takes_unknown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Test:
     """What one selector asks in one dimension; any of the values is a match.
 
-    ``ranges`` hold numbers, ``texts`` strings, ``networks`` addresses; ``detail`` says which
-    namespace or set of capabilities is meant.
+    ``ranges`` hold numbers, ``texts`` strings, ``networks`` addresses, ``workload`` whom it is
+    about.
     """
 
     selector: int
@@ -129,13 +150,15 @@ class Test:
     texts: tuple[str, ...] = ()
     ranges: tuple[Range, ...] = ()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    workload: WorkloadTest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
     """One thing that is judged for all selectors at once, at most one test for each.
 
-    ``value`` is the place in ``Site.values`` (None where the process is judged).
+    ``value`` is the place in ``Site.values`` (None where the process is judged); ``detail`` says
+    which namespace or set of capabilities is meant.
     """
 
     facet: Facet
@@ -236,7 +259,8 @@ class Generation:
     """Everything that tracing policies make on one target.
 
     ``followed`` are the tests of binaries that follow a process to its children; a test's place
-    is its bit in ``process.followed``.
+    is its bit in ``process.followed``.  ``workloads`` are the classes of pods, containers and
+    hosts, None where nobody asks for them.
     """
 
     target: str
@@ -244,6 +268,7 @@ class Generation:
     sites: tuple[Site, ...]
     followed: tuple[BinaryTest, ...] = ()
     enforcers: tuple[EnforcerSite, ...] = ()
+    workloads: WorkloadClasses | None = None
 
     @property
     def hooks(self) -> Sequence[SiteHook]:

@@ -170,7 +170,8 @@ class TracingPolicy:
     """One tracing policy; ``namespace`` is empty for TracingPolicy, which is cluster-wide.
 
     ``workloads`` narrows every hook to pods, containers or the host; ``nodes`` says on which
-    nodes it is loaded (None: all).  ``mode`` is the option ``policy-mode``.
+    nodes it is loaded (None: all).  ``takes_unknown``: who may or may not be one of those counts as
+    one.  ``mode`` is the option ``policy-mode``.
     """
 
     kind: str
@@ -182,10 +183,18 @@ class TracingPolicy:
     enforcers: tuple[Enforcer, ...] = ()
     workloads: WorkloadMatch = field(default_factory=WorkloadMatch)
     nodes: Selector | None = None
+    takes_unknown: bool = True
     mode: Mode = Mode.ENFORCE
     is_multi_disabled: bool = False
     override_method: str | None = None
     sleepable_preload_size: int | None = None
+
+    @property
+    def is_for_everything(self) -> bool:
+        """Whether it concerns every process of every node."""
+        return (
+            self.workloads.is_everything and not self.namespace and self.nodes is None
+        )
 
     @property
     def key(self) -> str:

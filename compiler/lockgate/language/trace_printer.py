@@ -134,6 +134,7 @@ class TracePrinter:
             self.unsayable += [(one.span, what) for one in some]
         for value, what in (
             (policy.nodes, "nodeSelector"),
+            (None if policy.takes_unknown else "", "lockgate.dev/unknown-workloads"),
             (policy.override_method, "the option override-method"),
             (policy.sleepable_preload_size, "the option sleepable-preload-size"),
             (policy.is_multi_disabled or None, "the option disable-kprobe-multi"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lockgate.frontend.tracing.annotations import LEFT_OUT, UNKNOWN
 from lockgate.frontend.tracing.names import (
     CAPABILITIES,
     FAMILIES,
@@ -93,7 +94,9 @@ def tracing_object(policy: TracingPolicy) -> Object:
     listed = [{"name": k, "value": str(v)} for k, v in options.items() if v is not None]
     if listed:
         spec["options"] = listed
-    metadata = {"name": policy.name}
+    metadata: Object = {"name": policy.name}
+    if not policy.takes_unknown:
+        metadata["annotations"] = {UNKNOWN: LEFT_OUT}
     if policy.namespace:
         metadata["namespace"] = policy.namespace
     return {

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.ir.site import PATHS, TEXTS, Dimension, Facet, Test
+from lockgate.ir.site import PATHS, TEXTS, Dimension, Facet, Test, WorkloadTest
 from lockgate.ir.tracing_selectors import Comparison, Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lockgate.ir.site import Site, SiteHook
+    from lockgate.ir.tracing import TracingPolicy
     from lockgate.ir.tracing_arguments import ArgumentType
     from lockgate.ir.tracing_selectors import BinaryMatch, HookSelector, ValueMatch
 
@@ -75,6 +76,11 @@ def _asked(
     for match in selector.returns:
         assert hook.returned is not None  # noqa: S101  # the front end has seen to it
         yield _value(number, match, hook.returned, site)
+    workload = _workload(hook.policy, selector)
+    if workload is not None:
+        span = selector.span if hook.policy.is_for_everything else hook.policy.span
+        test = Test(number, Comparison.EQUAL, span, workload=workload)
+        yield Facet.WORKLOAD, None, "", test
     for pids in selector.pids:
         facet = Facet.NAMESPACE_PID if pids.is_namespaced else Facet.PID
         ranges = tuple(Range(pid, pid) for pid in pids.pids)
@@ -100,6 +106,19 @@ def _asked(
         ranges = (Range(held.capabilities, held.capabilities),)
         test = Test(number, Comparison.MASK, held.span, held.is_negated, ranges=ranges)
         yield Facet.CAPABILITY, None, held.set.value, test
+
+
+def _workload(policy: TracingPolicy, selector: HookSelector) -> WorkloadTest | None:
+    """Return whom a selector of a policy concerns; None where that is everything."""
+    if policy.is_for_everything and selector.workloads.is_everything:
+        return None
+    matches = (policy.workloads, selector.workloads)
+    return WorkloadTest(
+        tuple(match for match in matches if not match.is_everything),
+        policy.namespace,
+        policy.nodes,
+        policy.takes_unknown,
+    )
 
 
 def _binary(number: int, facet: Facet, match: BinaryMatch) -> Asked:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lockgate.ir.cluster import Cluster
 from lockgate.ir.placement import DENYING, Result, Stand
 from lockgate.ir.site import (
     BinaryTest,
@@ -27,6 +28,8 @@ from lockgate.lowering.dimensions import dimensions_of
 from lockgate.lowering.enforcers import enforcer_sites
 from lockgate.lowering.places import place_policy
 from lockgate.lowering.settle import settle
+from lockgate.lowering.workload_reports import report_workloads
+from lockgate.lowering.workloads import collect_workloads, workload_tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,12 +50,24 @@ MOST_TEXTS = 5
 
 
 def lower_policies(
-    policies: Iterable[TracingPolicy], target: Target, diagnostics: Diagnostics
+    policies: Iterable[TracingPolicy],
+    target: Target,
+    diagnostics: Diagnostics,
+    cluster: Cluster | None = None,
 ) -> Generation:
-    """Return all sites of some policies on one target; what is refused is diagnosed."""
+    """Return all sites of some policies on one target; what is refused is diagnosed.
+
+    ``cluster`` is the snapshot, which says which pods, containers and nodes there are.
+    """
     ordered = tuple(sorted(policies, key=lambda policy: policy.key))
     placements = [p for policy in ordered for p in place_policy(policy, target)]
-    return gather_sites(ordered, placements, target, diagnostics)
+    generation = gather_sites(ordered, placements, target, diagnostics)
+    if not workload_tests(generation):
+        return generation
+    cluster = cluster or Cluster()
+    workloads = collect_workloads(generation, cluster)
+    report_workloads(generation, cluster, workloads, diagnostics)
+    return replace(generation, workloads=workloads)
 
 
 def gather_sites(

@@ -109,8 +109,6 @@ def _missing(placement: Placement, hook: Hook) -> Iterator[str]:
     stand = placement.stand
     if stand not in STANDS:
         yield f"hooks of kind {stand.value if stand else 'none'}"
-    if not placement.policy.workloads.is_everything:
-        yield "'podSelector', 'containerSelector' and 'hostSelector'"
     readings = [*placement.arguments, *placement.data]
     if placement.returned is not None:
         readings.append(placement.returned)
@@ -148,8 +146,6 @@ def _selector(selector: HookSelector) -> Iterator[str]:
             yield "'followForks' of 'matchPIDs'"
     if any(held.is_namespaced for held in selector.capabilities):
         yield "'isNamespaceCapability'"
-    if not selector.workloads.is_everything:
-        yield "'matchWorkloads'"
     for action in (*selector.actions, *selector.return_actions):
         yield from _action(action)
 

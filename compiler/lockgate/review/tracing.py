@@ -379,6 +379,7 @@ def _settings(policy: TracingPolicy) -> dict[str, str]:
     return {
         "lists": lists or "none",
         "enforcers": ", ".join(sorted(calls)) or "none",
+        "unknown workloads": "selected" if policy.takes_unknown else "left out",
         "nodeSelector": "all nodes" if policy.nodes is None else str(policy.nodes),
         "disable-kprobe-multi": str(policy.is_multi_disabled).lower(),
         "override-method": policy.override_method or "chosen",

@@ -14,6 +14,7 @@ from lockgate_runtime.recovery import attachments, wanted_by
 from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing import generation
 from lockgate_runtime.tracing.guard import DEEDS, check_processes, read_deeds
+from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
 from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
@@ -51,8 +52,10 @@ class PlaneApplication:
         pins: Pins,
         state: State,
         step: Callable[[str], None],
+        node: str = "",
     ) -> None:
         self._plane = plane
+        self._node = node
         self._pins = pins
         self._state = state
         self._step = step
@@ -65,10 +68,13 @@ class PlaneApplication:
 
     def keep_names(self, number: int) -> None:
         """Keep what readers of events and a rollback need to know; E5037 without room."""
-        for name in (SITES, DEEDS, WORKLOADS):
-            path = self._plane.folder / name
+        folder = self._plane.folder
+        for path in (
+            *(folder / name for name in (SITES, DEEDS, WORKLOADS)),
+            folder.parent / PODS,
+        ):
             if path.exists():
-                self._state.keep(number, name, path.read_bytes())
+                self._state.keep(number, path.name, path.read_bytes())
 
     def load(self, number: int, place: int) -> list[str]:
         """Start the sensor unless it runs, load the generation's programs; return warnings."""
@@ -95,7 +101,7 @@ class PlaneApplication:
         }
         tried = try_stands(stands_of(sites, enforcing))
         self._step("arm")
-        _fill_workloads(self._pins, place, self._plane.folder)
+        _fill_workloads(self._pins, place, self._plane.folder, self._node)
         generation.arm(self._pins, number, place, sites, self._step)
         return tried
 
@@ -153,13 +159,14 @@ def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
             f"generation {number} traced, and what it attached is lost: {error}",
             "apply its bundle again instead",
         ) from None
-    _fill_workloads(pins, place, state.generation(number))
+    node = state.read_node(number).get("node", "")
+    _fill_workloads(pins, place, state.generation(number), node)
     generation.arm(pins, number, place, sites)
 
 
-def _fill_workloads(pins: Pins, place: int, folder: Path) -> None:
+def _fill_workloads(pins: Pins, place: int, folder: Path, node: str) -> None:
     """Classify the cgroups before anything asks for their classes."""
-    workloads = read_workloads(folder)
+    workloads = read_workloads(folder, node)
     if workloads:
         fill_workloads(pins, place, workloads)
 

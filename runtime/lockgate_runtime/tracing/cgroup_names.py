@@ -5,28 +5,76 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate_runtime.tracing.proc import cgroup_root
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lockgate_runtime.tracing.pod_names import PodNames
+
 _AGE = 1.0
 """Seconds after which the tree is read again for a cgroup that is not known."""
-_POD = re.compile(r"pod([0-9a-f]{8}[-_](?:[0-9a-f]{4}[-_]){3}[0-9a-f]{12})")
-_CONTAINER = re.compile(r"(?:^|[-/:])([0-9a-f]{64})(?:\.scope)?$")
+_KUBELET = "kubepods"
+"""What the kubelet calls the cgroups of pods, in whatever form, and of none but pods."""
+_HEX = "[0-9a-f]"
+_POD = re.compile(
+    rf"pod({_HEX}{{8}}[-_](?:{_HEX}{{4}}[-_]){{3}}{_HEX}{{12}}|{_HEX}{{32}})(?:\.slice)?$"
+)
+"""A pod's uid; that of a pod from a file of the node has no dashes."""
+_CONTAINER = re.compile(rf"(?:^|[-:])({_HEX}{{64}})(?:\.scope)?$")
 _RUNTIME = re.compile(r"(cri-containerd|crio|docker|libpod)[-:]")
 _RUNTIMES = {"cri-containerd": "containerd", "crio": "cri-o", "libpod": "podman"}
 _SHOWN_ID = 31
 """Characters of a container's id that the reference shows in ``docker``."""
 
 
-class CgroupNames:
-    """Names of cgroups by their ids (inode numbers below ``root``)."""
+class CgroupName(NamedTuple):
+    """What a path says: uid of a pod, id of a container, who runs it, unit of systemd.
 
-    def __init__(self, root: Path | None = None) -> None:
+    ``is_pod``: it is some pod's, or holds those of pods.  What is not said is empty.
+    """
+
+    pod: str = ""
+    container: str = ""
+    runtime: str = ""
+    unit: str = ""
+    is_pod: bool = False
+
+
+def name_cgroup(path: str) -> CgroupName:
+    """Read a path below the mount.
+
+    In a pod the first container's id is that of the pod's own, whatever runs inside of it.
+
+    >>> name_cgroup("/system.slice/ssh.service").unit
+    'ssh.service'
+    """
+    parts = [part for part in path.split("/") if part]
+    pods = [(n, found) for n, part in enumerate(parts) if (found := _POD.search(part))]
+    first = pods[-1][0] + 1 if pods else 0
+    containers = [
+        (found[1], part) for part in parts[first:] if (found := _CONTAINER.search(part))
+    ]
+    uid = pods[-1][1][1].replace("_", "-") if pods else ""
+    is_pod = bool(uid) or any(_KUBELET in part for part in parts)
+    if containers:
+        id_, part = containers[0]
+        runtime = _RUNTIME.search(part)
+        name = runtime[1] if runtime else "containerd"
+        return CgroupName(uid, id_, _RUNTIMES.get(name, name), "", is_pod)
+    units = [part for part in parts if part.endswith((".service", ".scope"))]
+    unit = units[-1] if units and not is_pod else ""
+    return CgroupName(uid, unit=unit, is_pod=is_pod)
+
+
+class CgroupNames:
+    """Names of cgroups by their ids (inode numbers below ``root``); ``pods`` knows more."""
+
+    def __init__(self, root: Path | None = None, pods: PodNames | None = None) -> None:
         self._root = root or cgroup_root()
+        self.pods = pods
         self._paths: dict[int, str] = {}
         self._read = -_AGE
 
@@ -39,33 +87,36 @@ class CgroupNames:
                 self._read = now
                 self._paths = dict(_walk(self._root))
                 path = self._paths.get(number)
-        return describe(path) if path else {}
+        return describe(path, self.pods) if path else {}
 
 
-def describe(path: str) -> dict[str, Any]:
-    """Say whose a cgroup's path is.
+def describe(path: str, pods: PodNames | None = None) -> dict[str, Any]:
+    """Say whose a cgroup's path is, with the fields of the reference.
 
     >>> describe("/system.slice/ssh.service")
     {'systemd_unit': 'ssh.service'}
     """
+    name = name_cgroup(path)
     found: dict[str, Any] = {}
-    container, pod = _CONTAINER.search(path), _POD.search(path)
-    if container:
-        found["docker"] = container[1][:_SHOWN_ID]
-    if pod:
-        found["pod"] = {"uid": pod[1].replace("_", "-")}
-        if container:
-            runtime = _RUNTIME.search(path)
-            name = runtime[1] if runtime else "containerd"
-            found["pod"]["container"] = {
-                "id": f"{_RUNTIMES.get(name, name)}://{container[1]}"
-            }
-    elif not container:
-        units = [
-            part for part in path.split("/") if part.endswith((".service", ".scope"))
-        ]
-        if units:
-            found["systemd_unit"] = units[-1]
+    if name.container:
+        found["docker"] = name.container[:_SHOWN_ID]
+    if name.pod or (pods and name.container in pods.by_container):
+        found["pod"] = _describe_pod(name, pods)
+    if name.unit:
+        found["systemd_unit"] = name.unit
+    return found
+
+
+def _describe_pod(name: CgroupName, pods: PodNames | None) -> dict[str, Any]:
+    row = pods.find(name) if pods else None
+    known = {} if row is None else row.fields
+    found = {**known, "uid": known.get("uid", name.pod)}
+    if name.container:
+        container = {} if row is None else row.containers.get(name.container, {})
+        found["container"] = {
+            "id": f"{name.runtime}://{name.container}",
+            **container,
+        }
     return found
 
 

@@ -181,6 +181,8 @@ def _policy(
         fields["withheld_action"] = words.ACTIONS[_ACTIONS[record.withheld]]
     if record.flags & layout.EVENT_HAS_LOST_VALUES:
         fields["lost_values"] = True
+    if record.flags & layout.EVENT_WORKLOAD_IS_UNKNOWN:
+        fields["workload_unknown"] = True
     return fields
 
 

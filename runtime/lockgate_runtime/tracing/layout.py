@@ -143,9 +143,11 @@ EVENT_IS_RETURN = 1 << 0
 EVENT_HAS_LOST_VALUES = 1 << 1
 EVENT_PROCESS_IS_UNKNOWN = 1 << 2
 EVENT_IS_UNDECIDED = 1 << 3
+EVENT_WORKLOAD_IS_UNKNOWN = 1 << 4
 """Flags of an event: made at the return; some values did not fit and are left out; there is no
 record of the process; what was judged could not be read whole, so that a denial was done to be
-safe, and nothing else."""
+safe, and nothing else; it is not known whether the pod or container is one of those that are
+meant, and the policy takes such for selected."""
 
 TRACING_VALUE = Structure(
     "tracing_value",
@@ -180,6 +182,7 @@ TRACING_COUNTERS = Structure(
         Field("calls", "u64", "calls that were kept until they return"),
         Field("returns", "u64", "of those, that returned; a kernel misses some"),
         Field("missed", "u64", "returns whose call was not kept, for want of room"),
+        Field("unclassified", "u64", "hits that count though their pod is not known"),
     ),
 )
 

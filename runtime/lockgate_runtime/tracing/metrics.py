@@ -35,6 +35,7 @@ _TRACING = {
     "calls": "Calls that were kept until they return, where probes see returns.",
     "returns": "Calls that returned; others are under way, never end, or were missed.",
     "missed": "Returns whose call was not kept, for want of room.",
+    "unclassified": "Hits of processes of unknown pods, which count as selected.",
 }
 _MAPS = ("processes", "cgroups", "flows")
 

@@ -22,6 +22,7 @@ from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.cgroup_names import CgroupNames
 from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.json_text import dumps
+from lockgate_runtime.tracing.pod_names import PODS, PodNames, read_pod_names
 from lockgate_runtime.tracing.proc import PROC, read_command
 from lockgate_runtime.tracing.process_cache import ProcessCache
 from lockgate_runtime.tracing.reader_state import (
@@ -79,6 +80,8 @@ class EventStream:
         self.counts = {"events": 0, "lost": 0}
         self.is_drained = False
         """Whether the last :meth:`take` found nothing, or only what began after we did."""
+        numbers = state.generation_numbers()
+        self._cgroups = CgroupNames(pods=self._pods_of(max(numbers, default=0)))
         self.cache = ProcessCache(self._look_up, read_command)
         self.renderer = Renderer(
             self.cache,
@@ -86,7 +89,7 @@ class EventStream:
             self._clock,
             host_namespaces(),
             hooks_of=self._hooks_of,
-            cgroup=CgroupNames().find,
+            cgroup=self._cgroups.find,
             symbol=lambda address: self._symbols.find(address)[0],
             supplements=Supplements(
                 self._hooks_of,
@@ -184,6 +187,8 @@ class EventStream:
                 hooks = Hooks.of(json.loads(text))
             except (OSError, ValueError, KeyError, TypeError):
                 hooks = Hooks()
+            else:
+                self._cgroups.pods = self._pods_of(generation)
             self._hooks[generation] = now, hooks
         return hooks
 
@@ -191,6 +196,9 @@ class EventStream:
         """Whether a process still runs the program that it ran at ``start``."""
         record = self._look_up(tgid)
         return record is not None and struct.unpack_from("<Q", record)[0] == start
+
+    def _pods_of(self, generation: int) -> PodNames:
+        return read_pod_names(self._state.generation(generation) / PODS)
 
     def _answer(self, answer: dict[str, Any]) -> str:
         """Return the line of what came of a request."""

@@ -1,14 +1,17 @@
 """Tell the programs of a generation whose each cgroup is: a pod's container, a unit, the host.
 
 The compiler numbers *workload classes*, sets of workloads that no selector tells apart, and
-writes in ``workloads.json`` which pods, containers and units are of which class::
+writes in ``workloads.json`` which pods, containers and nodes are of which class::
 
-    {"host": 1, "units": {"ssh.service": 2},
-     "pods": [{"uid": "0f3c...", "class": 3, "containers": {"4be1...": 4}}],
-     "containers": {"77aa...": 5}}
+    {"hosts": {"": 1, "node-1": 2}, "unknown_pods": {"": 3},
+     "pods": [{"uid": "0f3c...", "class": 4, "containers": {"4be1...": 5}}],
+     "cgroups": {"/system.slice/batch.service": 6}}
 
-Class 0 is unknown: a pod that the snapshot did not have, a container that nobody named.  A cgroup
-that is made later has its parent's class (the kernel's part), until the next apply.
+What is in no pod is the host's, by the node's name (``""``: any other).  Below a cgroup of the
+kubelet it is some pod's: the one of that uid, or an unknown one; a container that is not known is
+of its pod's class.  ``cgroups`` are documents of kind Endpoint, by path, with all below them.
+Class 0 is a cgroup of which nothing is known.  A cgroup that is made later has its parent's class
+(the kernel's part), so that a new pod is an unknown pod, until the next apply.
 """
 
 from __future__ import annotations
@@ -17,17 +20,17 @@ import errno
 import json
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.bpf import Map
-from lockgate_runtime.errors import BpfError
-from lockgate_runtime.tracing.cgroup_names import describe
+from lockgate_runtime.errors import BpfError, NodeError
+from lockgate_runtime.tracing.cgroup_names import name_cgroup
 from lockgate_runtime.tracing.layout import CGROUP, UNKNOWN_CLASS
-from lockgate_runtime.tracing.proc import cgroup_root
+from lockgate_runtime.tracing.proc import PROC, cgroup_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from lockgate_runtime.pins import Pins
 
@@ -37,77 +40,90 @@ _NOEXIST, _EXIST = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class PodClasses:
-    """Classes of one pod: of its containers by id, and of whatever else is below its cgroup."""
-
-    other: int
-    containers: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Workloads:
-    """Which class every workload has; ``containers`` are those of no pod."""
+    """Which class every workload of a node has: the host, pods by uid, containers by id."""
 
     host: int = UNKNOWN_CLASS
-    units: Mapping[str, int] = field(default_factory=dict)
-    pods: Mapping[str, PodClasses] = field(default_factory=dict)
+    unknown_pod: int = UNKNOWN_CLASS
+    pods: Mapping[str, int] = field(default_factory=dict)
     containers: Mapping[str, int] = field(default_factory=dict)
+    cgroups: Mapping[str, int] = field(default_factory=dict)
 
     def class_of(self, path: str) -> int:
         """Return the class of a cgroup by its path below the mount.
 
-        >>> Workloads(host=1, units={"ssh.service": 2}).class_of("/system.slice/ssh.service")
+        >>> Workloads(host=1, unknown_pod=2).class_of("/system.slice/ssh.service")
+        1
+        >>> Workloads(host=1, unknown_pod=2).class_of("/kubepods.slice/kubepods-burstable.slice")
         2
         """
-        found = describe(path)
-        if "pod" in found:
-            pod = self.pods.get(found["pod"]["uid"])
-            if pod is None:
-                return UNKNOWN_CLASS
-            container = found["pod"].get("container", {}).get("id", "")
-            return pod.containers.get(container.rpartition("/")[2], pod.other)
-        if "docker" in found:
-            prefix = found["docker"]  # as much of the id as events show
-            return next(
-                (c for id_, c in self.containers.items() if id_.startswith(prefix)),
-                UNKNOWN_CLASS,
-            )
-        return self.units.get(found.get("systemd_unit", ""), self.host)
+        for above in _and_above(path):
+            if above in self.cgroups:
+                return self.cgroups[above]
+        named = name_cgroup(path)
+        if named.container in self.containers:
+            return self.containers[named.container]
+        if named.pod:
+            return self.pods.get(named.pod, self.unknown_pod)
+        return self.unknown_pod if named.is_pod else self.host
 
 
-def read_workloads(folder: Path) -> Workloads | None:
-    """Read the file of a folder; None where no policy asks for workloads."""
+def _and_above(path: str) -> Iterator[str]:
+    while path.strip("/"):
+        yield path
+        path = path.rpartition("/")[0]
+
+
+def read_workloads(folder: Path, node: str = "") -> Workloads | None:
+    """Read the file of a folder for a node; None where no policy asks for workloads."""
     path = folder / WORKLOADS
     if not path.exists():
         return None
     value: dict[str, Any] = json.loads(path.read_bytes())
+    hosts, unknown = value["hosts"], value["unknown_pods"]
     return Workloads(
-        value["host"],
-        value.get("units", {}),
-        {
-            pod["uid"]: PodClasses(pod["class"], pod.get("containers", {}))
-            for pod in value.get("pods", ())
-        },
-        value.get("containers", {}),
+        hosts.get(node, hosts[""]),
+        unknown.get(node, unknown[""]),
+        {pod["uid"]: pod["class"] for pod in value["pods"]},
+        {id_: c for pod in value["pods"] for id_, c in pod["containers"].items()},
+        value["cgroups"],
     )
 
 
 def fill_workloads(pins: Pins, place: int, workloads: Workloads) -> int:
-    """Give every cgroup its class at a place; return how many are unknown."""
+    """Give every cgroup its class at a place; return how many are of unknown pods.
+
+    E5155 where pods are not told apart by cgroups of version 2.
+    """
     root = cgroup_root()
+    if root is None or _has_old_pods():
+        raise NodeError(
+            "E5155",
+            "policies choose pods or the host, and this node does not keep processes in "
+            "cgroups of version 2",
+            "boot with systemd.unified_cgroup_hierarchy=1, and let the kubelet use cgroup v2",
+        )
     unknown = 0
-    if root is None:
-        return unknown
     with Map.pinned(pins.map("cgroups")) as cgroups:
         for folder, _, _ in os.walk(root):
             try:
                 number = os.stat(folder).st_ino  # noqa: PTH116  # there are thousands
             except OSError:
                 continue  # it is gone
-            class_ = workloads.class_of(folder[len(str(root)) :] or "/")
-            unknown += class_ == UNKNOWN_CLASS
+            path = folder[len(str(root)) :] or "/"
+            class_ = workloads.class_of(path)
+            unknown += bool(name_cgroup(path).pod) and class_ == workloads.unknown_pod
             _set_class(cgroups, number, place, class_)
     return unknown
+
+
+def _has_old_pods() -> bool:
+    """Whether the kubelet keeps pods in hierarchies of version 1."""
+    for line in (PROC / "self/mounts").read_text(errors="replace").splitlines():
+        _, place, kind, *_ = line.split()
+        if kind == "cgroup" and any(Path(place).glob("*kubepods*")):
+            return True
+    return False
 
 
 def _set_class(cgroups: Map, number: int, place: int, class_: int) -> None:

@@ -192,6 +192,7 @@ struct fs_struct {
 struct mm_struct {
 	u64 arg_start;
 	u64 arg_end;
+	struct file *exe_file;
 } __of_kernel;
 
 struct signal_struct {

@@ -13,6 +13,7 @@
 struct verdict {
 	struct mask mask;
 	struct mask decided;
+	struct mask guessed; /* of mask, those of whom the workload is not known */
 	struct deeds deeds;
 	u32 is_unknown;
 };

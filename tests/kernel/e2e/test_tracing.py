@@ -485,13 +485,14 @@ def test_workloads(network: Network, tmp_path: Path) -> None:
     folders = {
         pod: 3,
         pod / f"cri-containerd-{CONTAINER}.scope": 4,
-        other: 0,
+        other: 7,
         top / "ssh.service": 2,
         top: 1,
     }
     workloads = {
-        "host": 1,
-        "units": {"ssh.service": 2},
+        "hosts": {"": 5, "node-1": 1},
+        "unknown_pods": {"": 7},
+        "cgroups": {f"/{top.name}/ssh.service": 2},
         "pods": [{"uid": POD, "class": 3, "containers": {CONTAINER: 4}}],
     }
     for folder in folders:
@@ -504,7 +505,9 @@ def test_workloads(network: Network, tmp_path: Path) -> None:
         folders[made] = 3
         assert workload(network, made)[1] == 3, "the kernel takes the parent's"
         network.apply(
-            traced_bundle(tmp_path / "two", Trace(workloads=workloads | {"host": 9}))
+            traced_bundle(
+                tmp_path / "two", Trace(workloads=workloads | {"hosts": {"": 9}})
+            )
         )
         assert workload(network, top) == (9, 1)
         network.apply(traced_bundle(tmp_path / "three", Trace()))

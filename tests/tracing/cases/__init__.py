@@ -19,7 +19,16 @@ from tests.tracing.cases.signals import ENFORCED, SIGNALS, SIGNALS_BY_PROBES
 from tests.tracing.cases.sockets import SOCKETS
 from tests.tracing.cases.stacks import STACKS
 from tests.tracing.cases.tasks import TASKS
-from tests.tracing.cases.tracking import TRACKED, TRACKED_BY_PROBES
+
+BY_PROBES = frozenset(
+    {
+        "probes",
+        "returns-by-probes",
+        "signals-by-probes",
+        "tracked-by-probes",
+        "workload-probes",
+    }
+)
 
 if TYPE_CHECKING:
     from tests.tracing.cases.case import Case
@@ -44,6 +53,8 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "returns-by-hooks": RETURNS_BY_HOOKS,
     "returns-by-probes": RETURNS_BY_PROBES,
     "stacks": STACKS,
+    "workloads": WORKLOADS,
+    "workload-probes": WORKLOAD_PROBES,
 }
 """Cases whose policies are one generation together, so that they are merged at their hooks."""
 
@@ -51,6 +62,12 @@ BY_HOOKS = frozenset({"returns-by-hooks"})
 """Groups that are compiled for a kernel that lets nobody modify returns: they deny at LSM hooks."""
 
 BY_PROBES = frozenset(
-    {"probes", "returns-by-probes", "signals-by-probes", "tracked-by-probes"}
+    {
+        "probes",
+        "returns-by-probes",
+        "signals-by-probes",
+        "tracked-by-probes",
+        "workload-probes",
+    }
 )
 """Groups that are compiled for a kernel without trampolines, so that they stand at kprobes."""

@@ -18,6 +18,7 @@ class Case:
     ``ends`` is how the child ends when it fires: an exit status, or minus a signal.
     ``kernels`` are those that can do it; ``many`` is how many events there are, 0 for any
     number but none.  ``supplements`` are types of values that an event has besides.
+    number but none.  ``rest`` goes on with ``spec``; ``namespace`` makes the policy one of it.
     """
 
     name: str
@@ -32,15 +33,19 @@ class Case:
     kernels: tuple[str, ...] = ("6.1", "6.12")
     rest: str = ""
     supplements: tuple[str, ...] = ()
+    namespace: str = ""
+    annotations: str = "{}"
 
     @property
     def policy(self) -> str:
         """The policy, as YAML."""
         selector = f"    selectors:\n    - {self.selector}\n" if self.selector else ""
         return (
-            "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\n"
-            f"metadata: {{name: {self.name}}}\nspec:\n  {self.list}:\n  - {self.hook}\n"
-            f"{selector}{self.rest}"
+            "apiVersion: cilium.io/v1alpha1\n"
+            f"kind: TracingPolicy{'Namespaced' if self.namespace else ''}\n"
+            f"metadata: {{name: {self.name}, annotations: {self.annotations}"
+            f"{', namespace: ' + self.namespace if self.namespace else ''}}}\n"
+            f"spec:\n  {self.list}:\n  - {self.hook}\n{selector}{self.rest}"
         )
 
 

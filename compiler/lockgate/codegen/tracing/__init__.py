@@ -1,8 +1,8 @@
 """Programs of tracing policies for one target: what the generator gives to the driver.
 
-The driver calls ``build(policies, target, diagnostics)`` of :mod:`lockgate.codegen.tracing.build`
-for each target, compiles what it says and puts all of it below ``tracing/TARGET/`` of the bundle.
-What cannot be done is an error in ``diagnostics``, and the build is then of no use.
+The driver calls ``build(policies, target, diagnostics, cluster)`` of the module ``build`` for each
+target, compiles what it says and puts all of it below ``tracing/TARGET/`` of the bundle.  What
+cannot be done is an error in ``diagnostics``, and the build is then of no use.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lockgate.diagnostics import Diagnostics
+    from lockgate.ir.cluster import Cluster
     from lockgate.ir.tracing import TracingPolicy
     from lockgate.targets.target import Target
 
@@ -31,7 +32,7 @@ class TracingBuild:
     without ``.o``, empty for a map that all objects of the generation share.
 
     Where programs ask for workloads, ``tables`` has ``workloads.json`` too: the classes of pods,
-    containers and units (:mod:`lockgate_runtime.tracing.workloads`), which the runtime puts into
+    containers and hosts (:mod:`lockgate_runtime.tracing.workloads`), which the runtime puts into
     ``cgroups[id].workload[place]``.
     """
 
@@ -48,5 +49,6 @@ class TracingBuilder(Protocol):
         policies: Sequence[TracingPolicy],
         target: Target,
         diagnostics: Diagnostics,
+        cluster: Cluster | None = None,
     ) -> TracingBuild:
         """Return the programs; errors are in ``diagnostics``."""

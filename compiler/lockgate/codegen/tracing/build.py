@@ -20,6 +20,8 @@ from lockgate.codegen.tracing.tables import (
     generation_tables,
     site_tables,
 )
+from lockgate.codegen.tracing.workloads import FILE as WORKLOADS
+from lockgate.codegen.tracing.workloads import print_workloads
 from lockgate.codegen.tracing_header import tracing_headers
 from lockgate.lowering.sites import lower_policies
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lockgate.diagnostics import Diagnostics
+    from lockgate.ir.cluster import Cluster
     from lockgate.ir.site import Generation
     from lockgate.ir.tracing import TracingPolicy
     from lockgate.targets.target import Target
@@ -36,10 +39,16 @@ _DEEPEST_ANCESTRY = 64
 
 
 def build(
-    policies: Sequence[TracingPolicy], target: Target, diagnostics: Diagnostics
+    policies: Sequence[TracingPolicy],
+    target: Target,
+    diagnostics: Diagnostics,
+    cluster: Cluster | None = None,
 ) -> TracingBuild:
-    """Return the programs, their tables and their names; errors are in ``diagnostics``."""
-    generation = lower_policies(policies, target, diagnostics)
+    """Return the programs, their tables and their names; errors are in ``diagnostics``.
+
+    ``cluster`` is the snapshot, which says which pods, containers and nodes there are.
+    """
+    generation = lower_policies(policies, target, diagnostics, cluster)
     return build_generation(generation, target)
 
 
@@ -49,8 +58,8 @@ def build_generation(generation: Generation, target: Target) -> TracingBuild:
     sources = dict(tracing_headers())
     tables = [*generation_tables(generation)]
     for site in generation.sites:
-        sources[f"{site.name}.c"] = render_site(site, generation, target)
-        tables += site_tables(site, classes)
+        sources[f"{site.name}.c"] = render_site(site, generation, target, classes)
+        tables += site_tables(site, classes, generation.workloads)
     rows = []
     if tracks_sockets(generation):
         sources["sockets.c"] = render_sockets(target)
@@ -66,6 +75,8 @@ def build_generation(generation: Generation, target: Target) -> TracingBuild:
         )
         tables += class_tables(classes)
     files = {name: data for table in tables for name, data in table.files.items()}
+    if generation.workloads is not None:
+        files[WORKLOADS] = print_workloads(generation.workloads)
     return TracingBuild(
         dict(sorted(sources.items())),
         print_sites(generation, [table.row for table in tables], rows),

@@ -40,6 +40,7 @@ from lockgate.ir.tracing_actions import NOTIFYING, TRACKING, ActionKind, RateLim
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from lockgate.codegen.tracing.classes import Classes
     from lockgate.ir.site import Dimension, Generation, Site, SiteHook, SiteSelector
     from lockgate.ir.tracing_actions import Action
     from lockgate.targets.target import Target
@@ -110,7 +111,9 @@ class Several:
     mask: str
 
 
-def render_site(site: Site, generation: Generation, target: Target) -> str:
+def render_site(
+    site: Site, generation: Generation, target: Target, classes: Classes
+) -> str:
     """Return the C text of a site's object."""
     words = site.words
     is_syscall = site.functions[0].startswith((target.syscall_prefix or "-") + "sys_")
@@ -161,6 +164,8 @@ def render_site(site: Site, generation: Generation, target: Target) -> str:
         ),
         denial=_denial(site),
         sockets=sorted({d.value for d in before if d.kind == "socket"}),
+        has_workload=any(d.facet is Facet.WORKLOAD for d in site.dimensions),
+        binary_room=classes.automaton.room(),
         needs_process=any(d.facet in _PROCESS for d in site.dimensions),
         everyone=spell(everyone(len(site.selectors)), words),
         several=_several(site.hooks, words),

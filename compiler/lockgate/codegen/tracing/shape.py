@@ -151,6 +151,8 @@ def is_signed(dimension: Dimension, site: Site) -> bool:
 
 def title(dimension: Dimension, site: Site) -> str:
     """Return what a dimension judges, for comments."""
+    if dimension.facet is Facet.WORKLOAD:
+        return "pod, container, host or node"
     words = sorted({_word(test) for test in dimension.tests})
     if dimension.value is None:
         what = f"{dimension.detail} {dimension.facet.value}".strip()

@@ -22,6 +22,7 @@ from lockgate.codegen.tracing.masks import (
 )
 from lockgate.codegen.tracing.patterns import heads_of, patterns_of
 from lockgate.codegen.tracing.shape import is_signed, table_kind, title
+from lockgate.codegen.tracing.workloads import pack_row, workload_rows
 from lockgate.ir.site import Facet
 from lockgate.ir.tracing import Mode
 from lockgate.ir.tracing_selectors import Comparison
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from lockgate.codegen.tracing.classes import Classes
     from lockgate.ir.site import Dimension, Generation, Site
+    from lockgate.ir.workloads import WorkloadClasses
 
 
 Network = IPv4Network | IPv6Network
@@ -75,7 +77,9 @@ class Table:
         return found
 
 
-def site_tables(site: Site, classes: Classes) -> Iterator[Table]:
+def site_tables(
+    site: Site, classes: Classes, workloads: WorkloadClasses | None = None
+) -> Iterator[Table]:
     """Yield the tables of one site."""
     for number, dimension in enumerate(site.dimensions):
         kind = table_kind(dimension)
@@ -85,6 +89,8 @@ def site_tables(site: Site, classes: Classes) -> Iterator[Table]:
             yield _bits(number, dimension, site)
         elif kind == "binary":
             yield _binaries(number, dimension, site, classes)
+        elif kind == "workload" and workloads is not None:
+            yield _workloads(number, dimension, site, workloads)
         elif kind == "address":
             yield from _networks(number, dimension, site)
         elif kind == "text":
@@ -107,7 +113,7 @@ def generation_tables(generation: Generation) -> Iterator[Table]:
 
 
 def class_tables(classes: Classes) -> Iterator[Table]:
-    """Yield the tables of the program that classifies processes."""
+    """Yield the tables of binaries' classes, which sites use, too."""
     automaton = classes.automaton
     width = len(classes.postfixes) + 1
     pairs = [width, *(class_ for row in classes.pairs for class_ in row)]
@@ -116,18 +122,16 @@ def class_tables(classes: Classes) -> Iterator[Table]:
         for number, class_ in enumerate(classes.known, start=1)
     )
     yield Table(
-        "classify",
+        "",
         "binary_states",
         len(automaton.steps),
         classes.pack_states(automaton.room()),
         text=names,
     )
-    yield Table("classify", "binary_bytes", 1, automaton.classes)
+    yield Table("", "binary_bytes", 1, automaton.classes)
+    yield Table("", "binary_pairs", len(pairs), struct.pack(f"<{len(pairs)}I", *pairs))
     yield Table(
-        "classify", "binary_pairs", len(pairs), struct.pack(f"<{len(pairs)}I", *pairs)
-    )
-    yield Table(
-        "classify",
+        "",
         "followers",
         len(classes.followers),
         struct.pack(f"<{len(classes.followers)}Q", *classes.followers),
@@ -192,6 +196,24 @@ def _binaries(number: int, dimension: Dimension, site: Site, classes: Classes) -
         f"binaries_{site.number}_{number}",
         len(rows),
         b"".join(pack(row, site.words) for row in rows),
+        text=(title(dimension, site), *lines),
+    )
+
+
+def _workloads(
+    number: int, dimension: Dimension, site: Site, classes: WorkloadClasses
+) -> Table:
+    rows = list(workload_rows(dimension, site, classes))
+    lines = [
+        f"{class_.name}: {_spell(holds)}"
+        + (f" (not known: {_spell(guessed)})" if guessed else "")
+        for class_, holds, guessed in rows
+    ]
+    return Table(
+        site.name,
+        f"workloads_{site.number}_{number}",
+        len(rows),
+        b"".join(pack_row(row, site.words) for row in rows),
         text=(title(dimension, site), *lines),
     )
 

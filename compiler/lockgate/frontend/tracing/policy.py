@@ -14,6 +14,7 @@ from lockgate.diagnostics import Diagnostics, did_you_mean, quote
 from lockgate.frontend.metadata import read_metadata
 from lockgate.frontend.schema import Fields
 from lockgate.frontend.selectors import parse_label_selector
+from lockgate.frontend.tracing.annotations import read_takes_unknown
 from lockgate.frontend.tracing.hooks import LIST, Policy, parse_call, parse_hook
 from lockgate.frontend.tracing.mistakes import report_mistakes
 from lockgate.frontend.tracing.selectors import (
@@ -108,6 +109,7 @@ def parse(
         nodes=None
         if node_selector is None
         else parse_label_selector(node_selector, diagnostics, default_source="k8s"),
+        takes_unknown=read_takes_unknown(fields, metadata, diagnostics),
         mode=options.mode,
         is_multi_disabled=options.is_multi_disabled,
         override_method=options.override_method,

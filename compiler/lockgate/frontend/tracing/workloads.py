@@ -45,7 +45,10 @@ def _parse_labels(
         return None
     # A container's fields are asked for as if they were labels.
     return parse_label_selector(
-        node, diagnostics, default_source="k8s", what="LabelSelector"
+        node,
+        diagnostics,
+        default_source="k8s",
+        is_of_fields=name == "containerSelector",
     )
 
 
