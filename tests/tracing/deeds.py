@@ -18,7 +18,6 @@ from tests.tracing.workload_deeds import (  # noqa: F401  # words of rows, too
     getscheduler,
     getsid,
     in_long_path,
-    make_cgroups,
 )
 
 _SYSCALL_GETPRIORITY = 140

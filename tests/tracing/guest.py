@@ -26,6 +26,7 @@ from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
 from tests.tracing import deeds
 from tests.tracing.cases import GROUPS
 from tests.tracing.cases.snapshot import CGROUPS, NODE
+from tests.tracing.workload_deeds import make_cgroups
 
 if TYPE_CHECKING:
     from tests.tracing.cases.case import Case
@@ -38,7 +39,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     chosen = sys.argv[2:] or list(GROUPS)
     deeds.prepare()
-    deeds.make_cgroups(CGROUPS)
+    make_cgroups(CGROUPS)
     pins = Pins(Path("/sys/fs/bpf/lockgate-test"))
     pins.create()
     start_sensor(pins, (folder / "process.o").read_bytes())
