@@ -145,6 +145,8 @@ class Renderer:
         process = self.cache.find(record.tgid, record.start)
         if process is None:
             process = unknown_process(record.tgid, record.start)
+        if record.cgroup and process.cgroup != record.cgroup:
+            process.cgroup, process.text = record.cgroup, ""  # it has moved
         frame = self._frame(record)
         name = frame.name
         self.count(frame.kind)

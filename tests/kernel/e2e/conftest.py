@@ -11,6 +11,7 @@ import pytest
 
 from tests.kernel.e2e.bundles import Node, Pod, make_bundle
 from tests.kernel.e2e.network import Network
+from tests.kernel.e2e.traced import OTHER_KEY, Trace, traced_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,3 +48,15 @@ def bundle(tmp_path: Path) -> Bundler:
         return make_bundle(tmp_path / f"bundle{next(numbers)}", pods, node)
 
     return make
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    """Give a bundle that counts."""
+    return traced_bundle(tmp_path / "first", Trace())
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    """Give another one."""
+    return traced_bundle(tmp_path / "second", Trace(key=OTHER_KEY))

@@ -14,20 +14,24 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from lockgate.codegen.tracing import TracingBuild
 from lockgate.diagnostics import Diagnostics
 from lockgate.tracing_plane import Compiling, Plane, compile_plane
 from lockgate_runtime.bpf import Map
-from lockgate_runtime.pins import Pins
+from lockgate_runtime.pins import Pins, list_folder
 from lockgate_runtime.target.hooks import try_hooks
 from lockgate_runtime.tracing.plane import running_kernel
 from tests.kernel.e2e.bundles import CACHE, build_tables, write_tables
+from tests.kernel.e2e.network import IS_EMULATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tests.kernel.e2e.bundles import Pod
+    from tests.kernel.e2e.network import Network
 
 KEY = "TracingPolicy/count"
 OTHER_KEY = "TracingPolicy/other"
@@ -142,6 +146,11 @@ DENYING_BY_RETURN = Trace(
     denial=-1,
 )
 
+the_same_everywhere = pytest.mark.skipif(
+    IS_EMULATED, reason="the host's kernel is asked; a guest needs too long"
+)
+"""For what depends on no kernel: emulated machines have fifteen minutes for all tests."""
+
 
 @cache
 def hooks() -> dict[str, bool]:
@@ -231,3 +240,13 @@ def acting(root: Path) -> list[int]:
     with contextlib.suppress(PermissionError):
         os.getsid(os.getpid())
     return [n for n in numbers if before[n] and hits_of(root, n)[0] != before[n][0]]
+
+
+def links(network: Network) -> list[int]:
+    """Return the generations that have links."""
+    pins = Pins(network.root)
+    return [
+        number
+        for number in pins.generation_numbers()
+        if list_folder(pins.generation(number) / "tracing" / "links")
+    ]

@@ -48,6 +48,7 @@ def print_sites(
                 "name": policy.name,
                 "namespace": policy.namespace,
                 "mode": policy.mode.value,
+                "unknown_workloads": "selected" if policy.takes_unknown else "left-out",
                 "enforces": any(
                     action.kind in _ENFORCING
                     for hook in policy.hooks

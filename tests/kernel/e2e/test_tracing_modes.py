@@ -1,0 +1,88 @@
+"""What enforces denies, what monitors does not, and people change that while it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kernel.e2e.traced import (
+    DENYING,
+    DENYING_BY_RETURN,
+    HITS,
+    KEY,
+    Trace,
+    hits_of,
+    hooks,
+    the_same_everywhere,
+    traced_bundle,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kernel.e2e.network import Network
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.mark.parametrize("trace", [DENYING, DENYING_BY_RETURN], ids=("lsm", "fmod_ret"))
+def test_denials(network: Network, tmp_path: Path, trace: Trace) -> None:
+    """An operation of our own is denied; apply said that it tried."""
+    if not hooks()[trace.stand]:
+        pytest.skip(f"no {trace.stand} here")
+    denying = traced_bundle(tmp_path / "denying", trace)
+    done = network.run("apply", str(denying), "--node", "node-1", "-o", "json")
+    assert json.loads(done.stdout)["self_tests"] == [trace.stand]
+    with pytest.raises(PermissionError):
+        os.getsid(os.getpid())
+    assert hits_of(network.root, 1)[HITS] == 1
+    network.run("unload")
+    for _ in range(100):
+        try:
+            os.getsid(os.getpid())
+            break
+        except PermissionError:
+            time.sleep(0.05)
+    os.getsid(os.getpid())
+
+
+@the_same_everywhere
+def test_set_mode(network: Network, first: Path) -> None:
+    """The mode of a policy changes at once, by its name or its key."""
+    nothing = network.run("set-mode", "count", "enforce", check=False)
+    assert "E5034" in nothing.stderr
+    network.apply(first)
+    for name, mode in (("count", "enforce"), (KEY, "monitor")):
+        done = network.run("set-mode", name, mode, "-o", "json")
+        before = "monitor" if mode == "enforce" else "enforce"
+        changed = {"policy": KEY, "mode": mode, "before": before}
+        assert json.loads(done.stdout) == {"changed": [changed]}
+        status = json.loads(network.run("status", "-o", "json").stdout)
+        assert status["tracing"]["policies"][0]["mode"] == mode
+    refused = network.run("set-mode", "cont", "enforce", check=False)
+    assert refused.returncode == 2
+    assert "E5149" in refused.stderr
+    assert "did you mean count?" in refused.stderr
+
+
+@pytest.mark.parametrize("trace", [DENYING, DENYING_BY_RETURN], ids=("lsm", "fmod_ret"))
+def test_monitored_then_enforced(
+    network: Network, tmp_path: Path, trace: Trace
+) -> None:
+    """In monitor mode nothing is denied; from the next call on it is."""
+    if not hooks()[trace.stand]:
+        pytest.skip(f"no {trace.stand} here")
+    monitored = replace(trace, mode="monitor")
+    network.apply(traced_bundle(tmp_path / "monitored", monitored))
+    os.getsid(os.getpid())
+    assert hits_of(network.root, 1)[HITS] == 1
+    network.run("set-mode", "count", "enforce")
+    with pytest.raises(PermissionError):
+        os.getsid(os.getpid())
+    network.run("set-mode", "count", "monitor")
+    os.getsid(os.getpid())
