@@ -19,16 +19,9 @@ from tests.tracing.cases.signals import ENFORCED, SIGNALS, SIGNALS_BY_PROBES
 from tests.tracing.cases.sockets import SOCKETS
 from tests.tracing.cases.stacks import STACKS
 from tests.tracing.cases.tasks import TASKS
-
-BY_PROBES = frozenset(
-    {
-        "probes",
-        "returns-by-probes",
-        "signals-by-probes",
-        "tracked-by-probes",
-        "workload-probes",
-    }
-)
+from tests.tracing.cases.tracking import TRACKED, TRACKED_BY_PROBES
+from tests.tracing.cases.workloads import PROBES as WORKLOAD_PROBES
+from tests.tracing.cases.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from tests.tracing.cases.case import Case
