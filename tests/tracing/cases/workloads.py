@@ -199,8 +199,19 @@ WORKLOADS = (
 )
 """The last rows are of processes that have no record: their binary is judged on the spot."""
 
+_AT_PROBES = frozenset(
+    {
+        "pod-in",
+        "unknown-pod-is-selected",
+        "unclassified-above",
+        "binary-without-record",
+        "binary-without-record-is-judged",
+        "children-without-record",
+    }
+)
 PROBES = tuple(
     replace(case, name=f"probe-{case.name}")
     for case in WORKLOADS
-    if not case.name.startswith("denied")
+    if case.name in _AT_PROBES
 )
+"""What asks more of a kernel at a probe than at a trampoline."""
