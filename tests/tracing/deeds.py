@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
 import os
 import shutil
 import socket
@@ -165,3 +166,12 @@ def put(data: bytes) -> None:
 def rename(name: str) -> None:
     """Take another name for this task."""
     _libc.prctl(_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def map_file(path: str, protection: int) -> None:
+    """Map a file into memory, or without a name memory that is no file's."""
+    kind = mmap.MAP_PRIVATE | (0 if path else mmap.MAP_ANONYMOUS)
+    if path:
+        Path(path).write_bytes(bytes(mmap.PAGESIZE))
+    descriptor = os.open(path, os.O_RDONLY) if path else -1
+    mmap.mmap(descriptor, mmap.PAGESIZE, kind, protection).close()

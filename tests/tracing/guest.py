@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import sys
 import time
 import traceback
@@ -18,17 +19,25 @@ from lockgate_runtime.bpf import Map
 from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.pins import Pins
 from lockgate_runtime.tracing import generation
-from lockgate_runtime.tracing.layout import TRACING_EVENT, TRACING_VALUE
+from lockgate_runtime.tracing.layout import (
+    TRACING_ENUMERATIONS,
+    TRACING_EVENT,
+    TRACING_VALUE,
+)
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import Sites, read_sites
 from lockgate_runtime.tracing.stream import read_counters
 from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
+from lockgate_runtime.tracing.symbols import Symbols
+from lockgate_runtime.tracing.user_symbols import UserSymbols
 from tests.tracing import deeds
 from tests.tracing.cases import GROUPS
 from tests.tracing.cases.snapshot import CGROUPS, NODE
 from tests.tracing.workload_deeds import make_cgroups
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.tracing.cases.case import Case
 
 _HOOK = 7
@@ -162,9 +171,25 @@ def values(record: bytes) -> list[dict[str, Any]]:
         value = TRACING_VALUE.unpack(record[at : at + TRACING_VALUE.size])
         at += TRACING_VALUE.size
         size = int(value["size"])
-        found.append({**value, "bytes": record[at : at + size].hex()})
+        data = record[at : at + size]
+        found.append({**value, "bytes": data.hex(), "symbols": symbols(value, data)})
         at += (size + 7) & ~7
     return found
+
+
+_KERNEL, _PROGRAM = Symbols(), UserSymbols()
+
+
+def symbols(value: Mapping[str, Any], data: bytes) -> list[str]:
+    """Return the functions of a stack: a child has its libraries where we have them."""
+    kind = TRACING_ENUMERATIONS["tracing_type"][value["type"]]
+    if kind not in ("kernel_stack", "user_stack"):
+        return []
+    addresses = [address for (address,) in struct.iter_unpack("<Q", data)]
+    if kind == "kernel_stack":
+        return [_KERNEL.find(address)[0] for address in addresses]
+    found = (_PROGRAM.find(os.getpid(), 0, address) for address in addresses)
+    return [symbol.name for symbol in found if symbol]
 
 
 if __name__ == "__main__":

@@ -115,6 +115,10 @@ def test_case(series: str, group: str, case: Case, folders: dict[str, Path]) -> 
             kinds[value["type"]] for value in event["values"] if value["bytes"]
         }
         assert set(case.supplements) == found_kinds & SUPPLEMENTS
+        functions = {name for value in event["values"] for name in value["symbols"]}
+        assert set(case.symbols) <= functions, functions
+        hashes = [v["bytes"] for v in event["values"] if kinds[v["type"]] == "hash"]
+        assert all(found.startswith(case.digest) for found in hashes), hashes
     assert silent["ends"] == 0
     assert silent["events"] == [], "it fired where it must not"
 

@@ -81,10 +81,13 @@ def test_files_that_are_no_programs_have_no_functions(tmp_path: Path) -> None:
 def test_stacks_have_the_form_of_the_reference(
     tmp_path: Path, shows_addresses: bool
 ) -> None:
-    """The innermost frame first; addresses only for who asks for them."""
-    (tmp_path / "kallsyms").write_text("1000 T one\n2000 t two [some]\n")
+    """The innermost frame first, but not ours; addresses only for who asks for them."""
+    (tmp_path / "kallsyms").write_text(
+        "1000 T one\n2000 t two [some]\n"
+        "3000 t bpf_prog_1_site_0 [bpf]\n4000 t bpf_trampoline_1 [bpf]\n"
+    )
     shown = _shown(
-        value("kernel_stack", 0, struct.pack("<QQ", 0x2008, 0x1000)),
+        value("kernel_stack", 0, struct.pack("<4Q", 0x3001, 0x4001, 0x2008, 0x1000)),
         value("user_stack", 0, struct.pack("<Q", 64)),
         supplements=Supplements(
             lambda _: Hooks(),

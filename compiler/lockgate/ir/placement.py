@@ -33,7 +33,6 @@ class Stand(Enum):
     UPROBE = "uprobe"
     URETPROBE = "uretprobe"
     USDT = "usdt"
-    LOADER = "loader"
 
 
 DENYING = frozenset({Stand.FMOD_RET, Stand.LSM})

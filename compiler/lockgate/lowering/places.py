@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.ir.placement import Placement, Result, Stand
+from lockgate.ir.placement import Placement, Result
 from lockgate.ir.tracing import (
     KernelFunction,
     KernelFunctions,
@@ -23,6 +23,7 @@ from lockgate.ir.tracing import (
 from lockgate.lowering.enforcers import check_notified
 from lockgate.lowering.functions import functions_of, symbol
 from lockgate.lowering.place_functions import place_function
+from lockgate.lowering.place_loader import place_loader
 from lockgate.lowering.place_lsm import place_lsm
 from lockgate.lowering.place_programs import place_program
 from lockgate.lowering.place_tracepoints import place_tracepoint
@@ -93,9 +94,7 @@ def _find_place(
         return place_tracepoint(policy, hook, target, hook.place, asked)
     if isinstance(hook.place, LsmHook):
         return place_lsm(policy, hook, target, hook.place, asked)
-    return Placement(
-        policy, hook, target.name, asked, Result.ATTACHED, Stand.LOADER, "loader"
-    )
+    return place_loader(policy, hook, target, asked)
 
 
 def _asked(hook: Hook, function: str | None = None) -> str:

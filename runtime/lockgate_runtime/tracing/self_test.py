@@ -3,7 +3,8 @@
 A kernel may take a program and never run it (an LSM program without ``bpf`` in lsm=), or run it
 and not obey.  Each trial attaches a few instructions that concern one process only, lets that
 process ask for its own session (getsid(2), with its pid: with 0 no hook is asked), and looks at
-what became of it.  All of it is gone afterwards.
+what became of it.  Hooks in programs are tried at that function of the C library which this very
+process uses.  All of it is gone afterwards.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import os
 import signal
 import struct
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Program
 from lockgate_runtime.environment import is_in_first_pid_namespace
 from lockgate_runtime.errors import BpfError, NodeError
+from lockgate_runtime.libbpf import find_function
 from lockgate_runtime.target.hooks import KINDS, load_program
 from lockgate_runtime.tracing.attach import attach_site
 from lockgate_runtime.tracing.sites import DENYING_STANDS, Site
@@ -38,6 +41,7 @@ _TRIALS = {
 }
 """By stand: the kind of program, and where it is attached for the trial."""
 
+_STANDS_IN_PROGRAMS = frozenset({"uprobe", "uretprobe", "usdt"})
 _EPERM = 1
 
 
@@ -47,7 +51,7 @@ def try_stands(stands: Iterable[str]) -> list[str]:
     E5144 for one that had no effect, with what had been attached gone again, and where
     the trial would concern somebody else: a process has another number in a PID namespace.
     """
-    wanted = sorted(set(stands) & _TRIALS.keys())
+    wanted = sorted(set(stands) & (_TRIALS.keys() | _STANDS_IN_PROGRAMS))
     if wanted and not is_in_first_pid_namespace():
         raise NodeError(
             "E5144",
@@ -80,10 +84,12 @@ def _kills(stand: str) -> bool:
     receiver, sender = os.pipe()
     child = os.fork()
     if not child:
-        os.close(sender)
-        os.read(receiver, 1)
-        os.getsid(os.getpid())
-        os._exit(0)
+        try:
+            os.close(sender)
+            os.read(receiver, 1)
+            os.getsid(os.getpid())
+        finally:
+            os._exit(0)
     os.close(receiver)
     try:
         with _attached(stand, _killing(child)):
@@ -101,9 +107,12 @@ def _kills(stand: str) -> bool:
 
 @contextmanager
 def _attached(stand: str, instructions: bytes) -> Iterator[None]:
-    kind, place = _TRIALS[stand]
+    if stand in _STANDS_IN_PROGRAMS:
+        kind, site = KINDS["kprobe"], _site_in_library(stand)
+    else:
+        kind, place = _TRIALS[stand]
+        site = Site("lockgate_try", "", stand, (place,), is_multi_disabled=True)
     descriptor = load_program(kind, instructions, bytearray(4096))
-    site = Site("lockgate_try", "", stand, (place,), is_multi_disabled=True)
     with Program(descriptor) as program:
         links = list(attach_site(site, [program]))
         try:
@@ -111,6 +120,26 @@ def _attached(stand: str, instructions: bytes) -> Iterator[None]:
         finally:
             for link in links:
                 link.close()
+
+
+def _site_in_library(stand: str, function: str = "getsid") -> Site:
+    """Return the place of a function in the file that is mapped here; LookupError without."""
+    address = find_function(function)
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, _, offset, *_ = line.split()
+        start, end = (int(number, 16) for number in span.split("-"))
+        if start <= address < end:
+            return Site(
+                "lockgate_try",
+                "",
+                stand,
+                (),
+                # The very file, even if another one has its name by now.
+                binary=f"/proc/self/map_files/{span}",
+                offsets=(address - start + int(offset, 16),),
+                is_multi_disabled=True,
+            )
+    raise LookupError(f"{function} is in no file")
 
 
 def _denying(tgid: int) -> bytes:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import os
 import struct
 from typing import TYPE_CHECKING, Any
 
+from lockgate_runtime.tracing.build_ids import BuildIds
 from lockgate_runtime.tracing.json_text import dumps
 from lockgate_runtime.tracing.requests import NOT_ALLOWED, Request, Requests
 from lockgate_runtime.tracing.symbols import Symbols
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 _HASHES = {1: ("md5", 16), 2: ("sha1", 20), 4: ("sha256", 32), 5: ("sha384", 48)}
 _HASHES |= {6: ("sha512", 64), 7: ("sha224", 28), 17: ("sm3", 32)}
 """Algorithms by enum hash_algo (include/uapi/linux/hash_info.h), with the bytes of a digest."""
+_OURS = ("bpf_prog_", "bpf_trampoline_")
 _UNKNOWN = "[unknown]"
 _REQUESTS = ("GetUrl", "DnsLookup")
 
@@ -40,7 +44,9 @@ class Supplements:
         self._symbols = symbols or Symbols()
         self._programs = programs or UserSymbols()
         self._requests = requests or Requests()
+        self._build_ids = BuildIds()
         self._shows_addresses = shows_addresses
+        self._generation = 0
 
     def show(self, record: Record) -> str:
         """Return the fields of JSON, each after a comma."""
@@ -48,6 +54,7 @@ class Supplements:
         asked: list[dict[str, Any]] = []
         for value in record.values:
             if value.type == "kernel_stack":
+                self._read_programs(record.generation)
                 found["kernel_stack_trace"] = list(self._kernel(value.data))
             elif value.type == "user_stack":
                 found["user_stack_trace"] = list(self._user(record, value.data))
@@ -57,12 +64,26 @@ class Supplements:
                 asked += self._ask(record, int.from_bytes(value.data, "little"))
         if asked:
             found["requests"] = asked
+        hook = self._hooks_of(record.generation).hooks.get(record.hook, {})
+        if hook.get("kind") == "loader":
+            found |= self._loaded(record)
         return "," + dumps(found)[1:-1] if found else ""
 
+    def _read_programs(self, generation: int) -> None:
+        """Programs of a new generation have names that are not read yet."""
+        if self._generation != generation:
+            self._generation = generation
+            self._symbols.forget()
+
     def _kernel(self, data: bytes) -> Iterator[dict[str, Any]]:
+        is_ours = True
         for (address,) in struct.iter_unpack("<Q", data):
             name, offset, module = self._symbols.find(address)
             module = module.strip("[]")
+            # Who looks is no caller: our program, and what leads into it.
+            is_ours = is_ours and name.startswith(_OURS)
+            if is_ours:
+                continue
             yield self._entry(address, offset, name or _UNKNOWN, module)
 
     def _user(self, record: Record, data: bytes) -> Iterator[dict[str, Any]]:
@@ -72,6 +93,16 @@ class Supplements:
                 yield self._entry(address, 0, "", _UNKNOWN)
             else:
                 yield self._entry(address, found.offset, found.name, found.module)
+
+    def _loaded(self, record: Record) -> dict[str, str]:
+        """Return the build id of what was mapped, as protocol buffers spell bytes."""
+        values = {value.place: value.data for value in record.values}
+        path, inode = (
+            values.get(0, b"")[8:],
+            int.from_bytes(values.get(2, b""), "little"),
+        )
+        found = self._build_ids.find(record.tgid, os.fsdecode(path), inode)
+        return {"buildid": base64.b64encode(found).decode()} if found else {}
 
     def _entry(
         self, address: int, offset: int, symbol: str, module: str

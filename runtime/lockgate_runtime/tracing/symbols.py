@@ -1,4 +1,4 @@
-"""Names of kernel addresses, from /proc/kallsyms, read once when the first is asked for."""
+"""Names of kernel addresses, from /proc/kallsyms, read when the first is asked for."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ class Symbols:
             pass
         found.sort()
         return [row[0] for row in found], [row[1:] for row in found]
+
+    def forget(self) -> None:
+        """Read the names again when one is asked for: programs and modules have come."""
+        self.__dict__.pop("_table", None)
 
     def find(self, address: int) -> tuple[str, int, str]:
         """Return (function, offset in it, module in brackets); no name where none is known."""

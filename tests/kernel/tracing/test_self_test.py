@@ -24,6 +24,9 @@ STANDS = (
     "lsm",
     "raw_tracepoint",
     "tracepoint",
+    "uprobe",
+    "uretprobe",
+    "usdt",
 )
 
 
@@ -36,7 +39,11 @@ numbered = pytest.mark.skipif(
 @pytest.mark.parametrize("stand", STANDS)
 def test_stand(stand: str) -> None:
     """It works where the kernel has it; an LSM hook only where bpf is in the list."""
-    require(stand.replace("kret", "k"))
+    require(
+        {"kretprobe": "kprobe", "uretprobe": "uprobe", "usdt": "uprobe"}.get(
+            stand, stand
+        )
+    )
     if stand == "lsm" and "bpf" not in read_security_modules():
         with pytest.raises(NodeError, match="as if nobody had objected") as caught:
             self_test.try_stands([stand])
@@ -68,6 +75,12 @@ def test_nobody_else_is_tried_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hostPID" in caught.value.cure
 
 
-def test_places_of_user_space_are_not_tried() -> None:
-    """A uprobe cannot be tried on a call of our own."""
-    assert self_test.try_stands(["uprobe", "usdt"]) == []
+@numbered
+def test_no_effect_in_programs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe at another function is not hit, and the call passes."""
+    require("uprobe")
+    elsewhere = self_test._site_in_library("uprobe", "getpgid")
+    monkeypatch.setattr(self_test, "_site_in_library", lambda _: elsewhere)
+    with pytest.raises(NodeError) as caught:
+        self_test.try_stands(["uprobe"])
+    assert caught.value.code == "E5144"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from tests.tracing.cases.denials import DENIALS
 from tests.tracing.cases.files import FILES
 from tests.tracing.cases.hooks import HOOKS
+from tests.tracing.cases.loader import LOADER
 from tests.tracing.cases.numbers import NUMBERS
 from tests.tracing.cases.processes import PROCESSES
+from tests.tracing.cases.races import RACES
 from tests.tracing.cases.returns import (
     RETURNS,
     RETURNS_BY_HOOKS,
@@ -48,6 +50,8 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "stacks": STACKS,
     "workloads": WORKLOADS,
     "workload-probes": WORKLOAD_PROBES,
+    "loader": LOADER,
+    "races": RACES,
 }
 """Cases whose policies are one generation together, so that they are merged at their hooks."""
 

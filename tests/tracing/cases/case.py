@@ -17,8 +17,9 @@ class Case:
     ``fires`` and ``silent`` are workloads; ``shows`` is in the values of an event of the first.
     ``ends`` is how the child ends when it fires: an exit status, or minus a signal.
     ``kernels`` are those that can do it; ``many`` is how many events there are, 0 for any
-    number but none.  ``supplements`` are types of values that an event has besides.
     number but none.  ``rest`` goes on with ``spec``; ``namespace`` makes the policy one of it.
+    ``supplements`` are types of values that an event has besides, ``symbols`` functions in its
+    stacks, ``digest`` what its hash begins with.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Case:
     supplements: tuple[str, ...] = ()
     namespace: str = ""
     annotations: str = "{}"
+    symbols: tuple[str, ...] = ()
+    digest: str = ""
 
     @property
     def policy(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from tests.tracing.cases.case import Case
 
 _CALL = "call: sys_getpriority\n    syscall: true\n    args: [{index: 1, type: int}]"
@@ -28,12 +30,14 @@ STACKS = (
         -101,
         "action: Post, kernelStackTrace: true",
         supplements=("kernel_stack",),
+        symbols=("__x64_sys_getpriority", "do_syscall_64"),
     ),
     _asked(
         "stack-user",
         -103,
         "action: Post, userStackTrace: true",
         supplements=("user_stack",),
+        symbols=("syscall",),
     ),
     Case(
         "stack-tracepoint",
@@ -90,6 +94,7 @@ STACKS = (
         "read('/lg/one/hashes')",
         list="lsmhooks",
         supplements=("hash",),
+        digest="0400000000000000" + hashlib.sha256(b"").hexdigest(),
     ),
 )
 """How they are shown is looked at by ``tests/tracing/test_supplements.py``."""
