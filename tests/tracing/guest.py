@@ -27,9 +27,9 @@ from lockgate_runtime.tracing.layout import (
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import Sites, read_sites
 from lockgate_runtime.tracing.stream import read_counters
-from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
 from lockgate_runtime.tracing.symbols import Symbols
 from lockgate_runtime.tracing.user_symbols import UserSymbols
+from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
 from tests.tracing import deeds
 from tests.tracing.cases import GROUPS
 from tests.tracing.cases.snapshot import CGROUPS, NODE
