@@ -101,7 +101,8 @@ class Descriptor:
         attributes = bytearray(struct.pack("=QII", address(name), self.fd, 0))
         bpf(Command.OBJ_PIN, attributes, f"pin {path}")
 
-    def _information(self, size: int) -> bytes:
+    def information(self, size: int) -> bytes:
+        """Return what the kernel knows of it: so many bytes of struct bpf_..._info."""
         buffer = bytearray(size)
         attributes = bytearray(struct.pack("=IIQ", self.fd, size, address(buffer)))
         bpf(Command.OBJ_INFO, attributes, "read what the kernel knows of an object")
@@ -125,7 +126,7 @@ class Map(Descriptor):
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd)
-        raw = struct.unpack("=6I16s", self._information(40))
+        raw = struct.unpack("=6I16s", self.information(40))
         kind, number, key, value, entries, flags, name = raw
         self.info = MapInfo(
             kind, number, key, value, entries, flags, name.rstrip(b"\0").decode()
@@ -349,7 +350,7 @@ class Program(Descriptor):
     @property
     def info(self) -> ProgramInfo:
         """What the kernel knows of it."""
-        raw = self._information(232)
+        raw = self.information(232)
         kind, number, _tag, jited, translated = struct.unpack_from("=II8sII", raw)
         name = raw[64:80].rstrip(b"\0").decode()
         (verified,) = struct.unpack_from("=I", raw, 216)
@@ -404,7 +405,7 @@ class Link(Descriptor):
     @property
     def info(self) -> LinkInfo:
         """What the kernel knows of it."""
-        raw = self._information(64)
+        raw = self.information(64)
         kind, number, program = struct.unpack_from("=III", raw)
         if kind == 3:  # BPF_LINK_TYPE_CGROUP
             target, attach_type = struct.unpack_from("=QI", raw, 16)

@@ -27,6 +27,8 @@ class Command(IntEnum):
     MAP_UPDATE_BATCH = 26
     LINK_CREATE = 28
     LINK_UPDATE = 29
+    LINK_GET_FD_BY_ID = 30
+    LINK_GET_NEXT_ID = 31
     LINK_DETACH = 34
 
 

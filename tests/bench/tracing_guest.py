@@ -136,7 +136,7 @@ def _runs(programs: list[Path]) -> int:
     for path in programs:
         with Program.pinned(path) as program:
             # struct bpf_prog_info: run_time_ns, run_cnt.
-            total += struct.unpack_from("=Q", program._information(232), 200)[0]
+            total += struct.unpack_from("=Q", program.information(232), 200)[0]
     return total
 
 
@@ -242,7 +242,7 @@ def spawn(program: Path, times: int) -> float:
 
 def run_time(program: Program) -> tuple[int, int]:
     """Return nanoseconds and runs, as the kernel counts them (struct bpf_prog_info)."""
-    time_spent, runs = struct.unpack_from("=QQ", program._information(232), 192)
+    time_spent, runs = struct.unpack_from("=QQ", program.information(232), 192)
     return time_spent, runs
 
 

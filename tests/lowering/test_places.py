@@ -9,6 +9,7 @@ import pytest
 from lockgate.ir.placement import Placement, Result, Stand, Step
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.lowering.places import place_policy
+from lockgate.lowering.settle import settle
 from tests.frontend.test_tracing_policy import good
 from tests.lowering.types import Types, write_target
 
@@ -168,7 +169,11 @@ def test_a_signal_denies_nothing_and_says_so(target: Target) -> None:
             "E3113",
             "2 fields",
         ),
-        ("uprobes: [{path: /none/such, symbols: [main]}]\n", "E3130", "/none/such"),
+        (
+            "usdts: [{path: /none/such, provider: a, name: b}]\n",
+            "E3130",
+            "/none/such",
+        ),
         (
             "uprobes:\n- path: /bin/sh\n  symbols: [main]\n" + OVERRIDE,
             "E3125",
@@ -256,3 +261,56 @@ def test_lists_give_a_hook_for_each_function(target: Target) -> None:
         "kprobe:tcp_connect",
         "kprobe:__x64_sys_close",
     ]
+
+
+def test_a_program_of_a_node_is_looked_up_there(target: Target) -> None:
+    """Where a kernel was recorded; on the running one its programs are here, or nowhere."""
+    spec = "uprobes: [{path: /none/such, symbols: [main]}]\n"
+    found = place(spec, target)
+    assert (found.stand, found.code) == (Stand.UPROBE, "N3164")
+    assert (found.result, found.function) == (Result.ATTACHED, "/none/such:main")
+    known = place("uprobes: [{path: /none/such, offsets: [4096]}]\n", target)
+    assert (known.stand, known.code) == (Stand.UPROBE, "")
+    object.__setattr__(target, "name", "running")
+    assert place(spec, target).code == "E3130"
+
+
+def test_who_watches_stands_with_who_denies(target: Target) -> None:
+    """A report of both says so: the watcher's trampoline is the denial's."""
+    watch = kprobe("security_file_open", "  args: [{index: 0, type: file}]\n")
+    deny = kprobe("security_file_open", OVERRIDE)
+    alone = [place(watch, target)]
+    assert [p.stand for p in settle(alone)] == [Stand.FENTRY]
+    both = settle([*alone, place(deny, target)])
+    assert [p.stand for p in both] == [Stand.FMOD_RET, Stand.FMOD_RET]
+    assert both[0].lowered_to == "fmod_ret:security_file_open"
+
+
+def test_returns_are_seen_by_pairs_of_probes(target: Target) -> None:
+    """Without trampolines, and of functions that never return, which is said."""
+    spec = kprobe("tcp_connect", "  return: true\n  returnArg: {index: 0, type: int}\n")
+    plain = {**target.hooks, "fentry": False, "fexit": False}
+    object.__setattr__(target, "hooks", plain)
+    assert place(spec, target).stand is Stand.KRETPROBE
+
+
+def test_a_denial_with_a_return_stands_at_both(target: Target) -> None:
+    """It denies at the entry; without a trampoline at the return it is refused."""
+    returns = "  return: true\n  returnArg: {index: 0, type: int}\n"
+    spec = kprobe("security_file_open", returns + OVERRIDE)
+    assert place(spec, target).lowered_to == "fmod_ret:security_file_open"
+    late = OVERRIDE.replace("matchActions", "matchReturnActions")
+    assert place(kprobe("security_file_open", returns + late), target).code == "E3120"
+    object.__setattr__(target, "hooks", {**target.hooks, "fexit": False})
+    assert place(spec, target).code == "E3112"
+
+
+def test_what_is_tracked_is_a_socket(target: Target) -> None:
+    """An action on another argument is refused, and so is a target where none ends."""
+    hook = (
+        "  args: [{index: 0, type: %s}]\n"
+        "  selectors: [{matchActions: [{action: TrackSock, argSock: 0}]}]\n"
+    )
+    found = place(kprobe("tcp_connect", hook % "uint64"), target)
+    assert (found.code, "uint64" in found.reason) == ("E3114", True)
+    assert place(kprobe("tcp_connect", hook % "sock"), target).code == "E3112"

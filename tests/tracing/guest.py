@@ -24,6 +24,7 @@ from lockgate_runtime.tracing.layout import (
     TRACING_EVENT,
     TRACING_VALUE,
 )
+from lockgate_runtime.tracing.records import decode_record
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import Sites, read_sites
 from lockgate_runtime.tracing.stream import read_counters
@@ -149,6 +150,7 @@ def act(
         if head["kind"] != kind_of_hook():
             continue
         wanted = selectors.get(places[int(head["hook"])], 0)
+        head["selectors"] = decode_record(record).selectors
         if not wanted & int(head["selectors"]):
             continue
         shown.append({"head": head, "values": values(record)})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.tracing.cases.case import Case
-from tests.tracing.program_file import BASE, WORK, make_program
+from tests.tracing.program_file import BASE, CODE, WORK, make_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProgramCase(Case):
-    """One row; ``silent_ends`` is how the child ends that fires nothing."""
+    """One row; ``silent_ends`` is how the child ends that fires nothing.
+
+    ``places`` are the numbers of the hook's places that the events are of.
+    """
 
     silent_ends: int = 0
+    places: tuple[int, ...] = ()
 
 
 _WORDS = "from tests.tracing.program_deeds import *; "
@@ -33,6 +37,8 @@ def filled(cases: tuple[ProgramCase, ...], program: Path) -> tuple[ProgramCase, 
         "{program}": str(program),
         "{address}": str(WORK),
         "{offset}": str(WORK - BASE),
+        "{start}": str(CODE),
+        "{second}": str(CODE + 3),
         "{digest}": f"sha256:{hashlib.sha256(make_program()).hexdigest()}",
     }
 
@@ -132,6 +138,17 @@ UPROBES = (
         ends=4,
         many=1,
     ),
+    # Each event says which of the places it is of.
+    _uprobe(
+        "uprobe-places",
+        "",
+        _call("x"),
+        "getpriority(0, 0)",
+        hook="path: {program}\n    offsets: [{start}, {second}]",
+        ends=4,
+        many=2,
+        places=(0, 1),
+    ),
     _uprobe(
         "uprobe-return",
         "matchArgs: [{index: 1, operator: Equal, values: [returned]}]\n"
@@ -157,6 +174,17 @@ UPROBES = (
 )
 
 USDTS = (
+    _usdt(
+        "usdt-signal",
+        "matchArgs: [{index: 1, operator: Equal, values: [signalled]}]\n"
+        "      matchActions: [{action: Signal, argSig: 15}]",
+        _call("signalled"),
+        _call("signal"),
+        hook="memory\n    args: [{index: 0, type: int32}, {index: 1, type: string}]",
+        ends=-15,
+        silent_ends=4,
+        many=1,
+    ),
     _usdt(
         "usdt-memory",
         "matchArgs: [{index: 0, operator: Equal, values: ['6']}]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
 import os
 import shutil
 import socket
@@ -128,3 +129,12 @@ def check(path: str) -> None:
     """See that a file still has its content."""
     if Path(path).read_text() != "whole":
         os._exit(97)
+
+
+def call_of_32_bits(number: int) -> None:
+    """Make a system call as 32-bit programs do, with no arguments to speak of."""
+    code = b"\x53\x31\xdb\x31\xc9\x31\xd2\x31\xf6\x31\xff"  # push rbx; all arguments 0
+    code += b"\xb8" + number.to_bytes(4, "little") + b"\xcd\x80\x5b\xc3"  # int 0x80
+    page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(code)
+    ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()

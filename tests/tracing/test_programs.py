@@ -106,6 +106,9 @@ def check(kernel: str, group: str, name: str, folders: dict[str, Path]) -> None:
     ]
     assert not case.shows or any(case.shows in text for text in texts), texts
     assert silent["events"] == []
+    if case.places:
+        said = [event["head"]["function"] & 0xFFFFFFFF for event in fires["events"]]
+        assert sorted(said) == list(case.places)
 
 
 @pytest.mark.kernel

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from lockgate.targets.target import Target
 
-_RUNNING = "running"
-"""What the running kernel is called in a bundle."""
-
 
 def read_targets(texts: Sequence[str]) -> list[Target]:
     """Read recorded kernels; a Fault for what is no target, and for two of one name."""
@@ -47,7 +44,7 @@ def offered_targets(texts: Sequence[str]) -> Iterator[Callable[[], Sequence[Targ
 
 
 def _record_running(folder: Path) -> Target:
-    from lockgate.targets.target import load_target
+    from lockgate.targets.target import RUNNING, load_target
     from lockgate_runtime.errors import NodeError
     from lockgate_runtime.target.record import record
 
@@ -60,7 +57,7 @@ def _record_running(folder: Path) -> Target:
             f"cannot be recorded ({error})",
             "name one that `sudo lockgate target record DIR` wrote down: --target NAME=DIR",
         ) from None
-    return load_target(_RUNNING, folder)
+    return load_target(RUNNING, folder)
 
 
 def _read_target(text: str) -> Target:

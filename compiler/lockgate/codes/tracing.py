@@ -376,9 +376,20 @@ EXPLANATIONS = (
         "E3130",
         "no-such-program",
         "the binary of a uprobe is not here",
-        "Offsets of symbols and probes are read from the file, so it must be here as it is on the "
-        "node.",
-        "Correct the path.",
+        "Where a program has its functions and probes is read from the file.  A policy for the "
+        "running kernel needs it here, and a static probe (usdt) always: its notes say where the "
+        "arguments are.",
+        "Correct the path, or bring the file here.  For a recorded node ('--target') symbols and "
+        "addresses are looked up there when the bundle is applied; 'offsets' need no look.",
+    ),
+    Explanation(
+        "N3164",
+        "looked-up-on-the-node",
+        "the binary of a uprobe is not here, but may be on the node",
+        "A target is a recording of a kernel, not of programs.  The symbols and addresses of the "
+        "uprobe are looked up when the bundle is applied on the node.",
+        "Nothing; 'apply' refuses (E5146), and changes nothing, where the file or a symbol is "
+        "missing.",
     ),
     Explanation(
         "E3180",

@@ -111,6 +111,17 @@ EXPLANATIONS = (
         "apply policies that choose no pods and no host.",
     ),
     Explanation(
+        "E5151",
+        "no-room-at-function",
+        "a function has no room for another program",
+        cause="A kernel takes 38 programs at one function: those at its entry (fentry), at its "
+        "return (fexit), those that deny (fmod_ret, lsm), of all owners together. Those that are "
+        "there and those that would be attached are more; while a generation is exchanged, both "
+        "stand.",
+        cure="`bpftool prog show id NUMBER` tells whose the programs are: ours are at most "
+        "four at one function, whatever the number of policies. Detach some of the others.",
+    ),
+    Explanation(
         "E5149",
         "unknown-tracing-policy",
         "no tracing policy in force has this name",

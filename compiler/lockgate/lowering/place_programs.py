@@ -2,8 +2,8 @@
 
 Each symbol, offset or address is a place of its own, so that policies that share one meet there.
 A probe is split by where its notes say that the arguments are: at each of these its program
-reads other registers.  The file must be here, as it is on the node; what is attached is
-looked up again there.
+reads other registers.  What is attached is looked up on the node; what can be seen here is
+judged here, and the file of a probe must be here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
 from lockgate.ir.placement import Operand, Placement, Reading, Result, Stand
-from lockgate.ir.tracing import UserFunction
+from lockgate.ir.tracing import UserFunction, UserProbe
 from lockgate.ir.tracing_actions import ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType, Source
 from lockgate.ir.user_places import probe_name, user_places
@@ -29,8 +29,9 @@ from lockgate_runtime.tracing.elf import Binary, ElfError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lockgate.ir.tracing import Hook, TracingPolicy, UserProbe
+    from lockgate.ir.tracing import Hook, TracingPolicy
     from lockgate.ir.tracing_arguments import Argument
+    from lockgate.ir.user_places import UserPlace
     from lockgate.targets.target import Target
     from lockgate_runtime.tracing.elf import UserProbe as Note
 
@@ -74,12 +75,23 @@ def place_program(
             reason = "this kernel lets no program write to the memory of others"
             cure = "boot without lockdown=..., or send a signal instead"
             raise RefusalError("E3163", reason, cure)
-    binary = _open(place.path)
     placement = Placement(policy, hook, target.name, asked, Result.ATTACHED)
-    if isinstance(place, UserFunction):
-        yield from _functions(placement, place, binary, target)
+    if isinstance(place, UserProbe):
+        yield from _probes(placement, place, _open(place.path), target)
+        return
+    binary = None
+    if place.offsets and not Path(place.path).exists():
+        pass  # there is nothing to look up
+    elif target.is_running or Path(place.path).exists():
+        binary = _open(place.path)
     else:
-        yield from _probes(placement, place, binary, target)
+        # A kernel was recorded on its node, a program was not.
+        reason = (
+            f"there is no file {place.path} here: its places are looked up on the node"
+        )
+        cure = "apply refuses (E5146) if the node's file does not have them"
+        placement = replace(placement, code="N3164", reason=reason, suggestion=cure)
+    yield from _functions(placement, place, binary, target)
 
 
 def _can_write(target: Target) -> bool:
@@ -92,7 +104,8 @@ def _open(path: str) -> Binary:
         return Binary(Path(path).read_bytes())
     except FileNotFoundError:
         reason = f"there is no file {path} here"
-        raise RefusalError("E3130", reason, "correct 'path'") from None
+        cure = "correct 'path', or bring the file here: where it has its places is read from it"
+        raise RefusalError("E3130", reason, cure) from None
     except (OSError, ElfError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         reason = f"{path} cannot be read as a program: {why}"
@@ -103,7 +116,7 @@ def _open(path: str) -> Binary:
 
 
 def _functions(
-    placement: Placement, place: UserFunction, binary: Binary, target: Target
+    placement: Placement, place: UserFunction, binary: Binary | None, target: Target
 ) -> Iterator[Placement]:
     hook = placement.hook
     registers = ARGUMENTS[target.machine]
@@ -116,27 +129,12 @@ def _functions(
         _check_type(hook.returned, "what is returned")
         returned = untyped(hook.returned, place.path)
     for each in user_places(place):
-        try:
-            if each.symbol:
-                binary.function(each.symbol)
-            if each.address is not None:
-                binary.file_offset(each.address)
-        except ElfError as error:
-            reason = f"{place.path} has no such place: {error}"
-            names = sorted(
-                {name.decode(errors="replace") for name in binary.functions()}
-            )
-            near = did_you_mean(each.symbol, names) if each.symbol else ""
-            cure = near or f"see readelf -Ws {place.path}"
-            raise RefusalError("E3160", reason, cure) from None
-        yield Placement(
-            placement.policy,
-            hook,
-            target.name,
-            placement.asked,
-            placement.result,
-            Stand.URETPROBE if hook.has_return else Stand.UPROBE,
-            each.name,
+        if binary is not None:
+            _look_up(each, place.path, binary)
+        yield replace(
+            placement,
+            stand=Stand.URETPROBE if hook.has_return else Stand.UPROBE,
+            function=each.name,
             arguments=arguments,
             data=data,
             returned=returned
@@ -147,6 +145,21 @@ def _functions(
                 operand=Operand(RETURNED[target.machine]),
             ),
         )
+
+
+def _look_up(each: UserPlace, path: str, binary: Binary) -> None:
+    """Refuse a place that the binary does not have."""
+    try:
+        if each.symbol:
+            binary.function(each.symbol)
+        if each.address is not None:
+            binary.file_offset(each.address)
+    except ElfError as error:
+        reason = f"{path} has no such place: {error}"
+        names = sorted({name.decode(errors="replace") for name in binary.functions()})
+        near = did_you_mean(each.symbol, names) if each.symbol else ""
+        cure = near or f"see readelf -Ws {path}"
+        raise RefusalError("E3160", reason, cure) from None
 
 
 def _argument(

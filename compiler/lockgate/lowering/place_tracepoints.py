@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
@@ -52,6 +53,12 @@ def place_tracepoint(
         stand = Stand.TRACEPOINT
     if not target.hooks.get(stand.value):
         raise RefusalError("E3109", f"{stand.value} does not work", other_hooks(target))
+    if place.subsystem == "raw_syscalls":
+        arguments = tuple(
+            _number_of_call(reading, hook.arguments[number].index == where)
+            for where in (1 if place.is_raw else _field_number(fields, "id"),)
+            for number, reading in enumerate(arguments)
+        )
     placement = Placement(
         policy,
         hook,
@@ -64,6 +71,17 @@ def place_tracepoint(
         data=read_data(hook, target),
     )
     return warn_of_signals(placement, place.event, target)
+
+
+def _field_number(fields: tuple[Field, ...], name: str) -> int:
+    return [field.name for field in fields].index(name)
+
+
+def _number_of_call(reading: Reading, is_number: bool) -> Reading:
+    """Return a reading of a call's number as such: those of 32-bit programs are others."""
+    if is_number and reading.size == _POINTER and not reading.steps:
+        return replace(reading, type=ArgumentType.SYSCALL64)
+    return reading
 
 
 def _read_field(argument: Argument, fields: tuple[Field, ...], name: str) -> Reading:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TARGET_VERSION = 1
+RUNNING = "running"
+"""What the running kernel is called in a bundle."""
 _CURE = "record it again: sudo lockgate target record DIR"
 _LINE = re.compile(r"(?P<name>\S+?)(?: \[(?P<module>\S+)\])?(?: (?P<count>\d+))?$")
 
@@ -66,6 +68,11 @@ class Target:
     options: Mapping[str, str]
     module_names: tuple[str, ...] = ()
     _modules: dict[str, Btf] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is the kernel of this very machine, whose programs are here."""
+        return self.name == RUNNING
 
     @property
     def syscall_prefix(self) -> str:

@@ -32,6 +32,8 @@ _KINDS = {
     "usdt": "process_usdt",
     "loader": "process_loader",
 }
+_IN_PROGRAMS = frozenset({"uprobe", "usdt"})
+"""Kinds of hooks in programs, whose events say which place of which site they are of."""
 _REMEMBERED = 256
 """Bytes of the longest value whose text is kept."""
 
@@ -114,13 +116,18 @@ def make_frame(record: Record, hooks: Hooks, symbol: str) -> Frame:
         message = f"hook {record.hook} of generation {record.generation}, whose names are gone"
         unknown: Row = {"arguments": (), "data": ()}
         return Frame("process_kprobe", _fields({"message": message}), "", unknown)
-    number, site = hooks.site(record.hook, symbol)
     kind: str = hook["kind"]
+    place = 0
+    if kind in _IN_PROGRAMS:
+        number, place = divmod(record.function, 1 << layout.SITE_SHIFT)
+        site = hooks.sites[number] if number < len(hooks.sites) else {}
+    else:
+        number, site = hooks.site(record.hook, symbol)
     name = _KINDS.get(kind, "process_kprobe")
     action = words.ACTIONS[_ACTIONS[record.action]]
     return Frame(
         name,
-        _fields(_place(kind, hook, site, symbol)),
+        _fields(_place(kind, hook, site, symbol, place)),
         _fields(
             _policy(
                 kind, record, hook, list(hooks.matched(number, site, record.selectors))
@@ -131,7 +138,8 @@ def make_frame(record: Record, hooks: Hooks, symbol: str) -> Frame:
     )
 
 
-def _place(kind: str, hook: Row, site: Row, symbol: str) -> dict[str, Any]:
+def _place(kind: str, hook: Row, site: Row, symbol: str, place: int) -> dict[str, Any]:
+    """Return the fields that say where it was; ``place`` is that among a program's places."""
     name: str = hook["function"]
     if kind == "tracepoint":
         subsystem, _, event = name.rpartition("/")
@@ -139,8 +147,8 @@ def _place(kind: str, hook: Row, site: Row, symbol: str) -> dict[str, Any]:
     if kind == "uprobe":
         return _filled(
             path=site.get("binary"),
-            symbol=name,
-            **_offsets(site, has_symbol=bool(name)),
+            symbol=_nth(site.get("functions"), place),
+            **_offsets(site, place),
         )
     if kind == "usdt":
         provider = next(iter(site.get("functions", ())), "").partition(":")[0]
@@ -148,17 +156,17 @@ def _place(kind: str, hook: Row, site: Row, symbol: str) -> dict[str, Any]:
     return {} if kind == "loader" else {"function_name": symbol or name}
 
 
-def _offsets(site: Row, *, has_symbol: bool) -> dict[str, str]:
-    """Return where in its binary the only place of a site is; numbers of 64 bits are strings."""
+def _offsets(site: Row, place: int) -> dict[str, str]:
+    """Return where in its binary a place of a site is; numbers of 64 bits are strings."""
     numbers = {
-        "offset": [] if has_symbol else list(site.get("offsets") or ()),
-        "ref_ctr_offset": list(site.get("semaphores") or ()),
+        "offset": _nth(site.get("offsets"), place),
+        "ref_ctr_offset": _nth(site.get("semaphores"), place),
     }
-    return {
-        name: str(places[0])
-        for name, places in numbers.items()
-        if len(places) == 1 and places[0]
-    }
+    return {name: str(number) for name, number in numbers.items() if number}
+
+
+def _nth(values: Sequence[Any] | None, place: int) -> Any:  # noqa: ANN401  # any value of JSON
+    return values[place] if values and place < len(values) else None
 
 
 def _policy(

@@ -31,6 +31,7 @@ from lockgate_runtime.tracing.attach import (
 from lockgate_runtime.tracing.layout import TRACING_CONFIG
 from lockgate_runtime.tracing.objects import Pool, refusal
 from lockgate_runtime.tracing.sensor import stop_sensor
+from lockgate_runtime.tracing.trampolines import check_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -158,6 +159,7 @@ def arm(
     folder = tracing_folder(pins, number)
     step("classify")
     _classify(pins, folder / "programs", place)
+    _check_room(folder, sites)
     _forget_sockets(pins, sites)
     # Who keeps calls comes before who sees their returns: none of those is missed.
     for site in sorted(sites.sites, key=lambda site: bool(site.hooks)):
@@ -183,6 +185,24 @@ def _classify(pins: Pins, programs: Path, place: int) -> None:
                 f"the running processes could not be classified (answer {answer})",
                 "unload and apply again; report it if that does not help",
             )
+
+
+def _check_room(folder: Path, sites: Sites) -> None:
+    """E5151 where a function cannot take all that would be attached to it."""
+    waiting = [
+        (f"{site.program} at {site.functions[copy]}", f"{site.program}-{copy}")
+        for site in sites.sites
+        if site.is_traced
+        for copy in range(site.copies)
+        if not (folder / "links" / f"{site.program}-{copy}").exists()
+    ]
+    with contextlib.ExitStack() as ends:
+        check_room(
+            [
+                (what, ends.enter_context(Program.pinned(folder / "programs" / name)))
+                for what, name in waiting
+            ]
+        )
 
 
 def _forget_sockets(pins: Pins, sites: Sites) -> None:

@@ -169,6 +169,13 @@ VALUE_IS_UNREADABLE = 1 << 1
 VALUE_DATA, VALUE_RETURN = 256, 512
 """Where the places of 'data' and of what is returned begin."""
 
+VALUE_SELECTORS = 768
+"""Place of the selectors that matched beyond the first 64 of the head, 64 to a word."""
+
+SITE_SHIFT = 32
+"""Where an event's ``function`` is in a program of user space: the site's number above, the
+number of its place among the site's below."""
+
 TRACING_COUNTERS = Structure(
     "tracing_counters",
     "Per-CPU counters that outlive generations (map tracing_counters, one entry).",

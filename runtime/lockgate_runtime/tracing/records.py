@@ -90,6 +90,10 @@ def decode_record(data: bytes) -> Record:
                 Value(TYPES[type_], value_flags, place, data[at : at + length])
             )
             at += (length + 7) & ~7
+        for value in values:
+            if value.place == layout.VALUE_SELECTORS:
+                selectors |= int.from_bytes(value.data, "little") << 64
+        values = [v for v in values if v.place != layout.VALUE_SELECTORS]
         return Record(
             KINDS[kind - FIRST_KIND],
             flags,

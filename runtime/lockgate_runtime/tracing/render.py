@@ -169,7 +169,9 @@ class Renderer:
         frame = self.frames.get(key)
         if frame is None:
             hooks = self.hooks_of(record.generation)
-            symbol = self.symbol(record.function) if record.function else ""
+            # Addresses of the kernel are in its half; other numbers are places in programs.
+            is_kernel = record.function >> 63
+            symbol = self.symbol(record.function) if is_kernel else ""
             frame = make_frame(record, hooks, symbol)
             if hooks.hooks:  # else the names may still come
                 if len(self.frames) >= _FRAMES:

@@ -8,6 +8,7 @@ as in the JSON form of protocol buffers, and what is empty or zero in an object 
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import struct
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ def _show_unsigned(value: Value, declared: str) -> dict[str, Any]:
     if declared == "capability":
         return _capability(number)
     if declared == "syscall64":
-        return {"syscall_id": {"id": number & 0x7FFFFFFF, "abi": "x64"}}
+        return {"syscall_id": {"id": number & 0x7FFFFFFF, "abi": _abi(number)}}
     if declared in _WIDE_UNSIGNED or number >> 32:
         return {"size_arg": str(number)}
     return {"uint_arg": number}
@@ -229,3 +230,11 @@ _SHOWN: dict[str, Callable[[Value, str], dict[str, Any]]] = {
     "system_call": lambda value, _: _show_unsigned(value, "syscall64"),
     "binary_program": lambda value, _: _show_path(value, "linux_binprm"),
 }
+
+
+def _abi(number: int) -> str:
+    """Return by what convention a system call was made, as the reference calls it."""
+    is_short = bool(number & 0x80000000)
+    if os.uname().machine == "aarch64":
+        return "arm32" if is_short else "arm64"
+    return "i386" if is_short else "x64"

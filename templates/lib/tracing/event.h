@@ -156,6 +156,19 @@ static __always_inline void add_number(struct event_room *event, u8 type, u16 pl
 	close_value(event, sizeof(number), 0);
 }
 
+/* Numbers of 64 bits as one value; there are few of them. */
+static __always_inline __attribute__((unused)) void add_words(struct event_room *event, u16 place,
+							       const u64 *words, const u32 count)
+{
+	u64 *bytes = open_value(event, TRACING_TYPE_BYTES, place);
+
+	if (!bytes)
+		return;
+	for (u32 i = 0; i < count; i++)
+		bytes[i] = words[i];
+	close_value(event, 8 * count, 0);
+}
+
 /*
  * A reader that waits is woken when a quarter of the ring is full; besides, it looks often
  * (every tenth of a second).  Waking it for each record would cost more than the record.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import itertools
 import os
 import platform
@@ -21,6 +22,7 @@ from lockgate_runtime.kernel_constants import AttachType
 from lockgate_runtime.pins import remove_tree
 from lockgate_runtime.tracing.attach import attach_site, uses_multi
 from lockgate_runtime.tracing.sites import Site
+from lockgate_runtime.tracing.trampolines import MOST, check_room, place_of
 from tests.kernel.tracing.binary import make_binary
 from tests.kernel.tracing.programs import EPERM, counting, hit_counts, require
 
@@ -226,3 +228,27 @@ def test_user_probe_that_is_not_there(pins: Path) -> None:
             attach(counting(site.stand), site, pins)
         assert caught.value.code == "E5146"
         assert not list(pins.iterdir())
+
+
+def test_a_full_function_is_seen_before(pins: Path) -> None:
+    """A function takes 38 programs; the check says so first, and counts those of others."""
+    require("fentry")
+    section, site = f"fentry/{OTHER}", kernel_site("fentry", OTHER)
+    for number in range(MOST - 1):
+        folder = pins / str(number)
+        folder.mkdir()
+        attach(counting(section), site, folder)
+    with counting(section) as target:
+        target.load()
+        with target.program("probe") as program:
+            assert place_of(program).function
+            check_room([("one", program)])
+            with pytest.raises(NodeError, match="37 stand there") as refused:
+                check_room([("one", program), ("two", program)])
+            assert refused.value.code == "E5151"
+    last = pins / "last"
+    last.mkdir()
+    attach(counting(section), site, last)
+    with pytest.raises(BpfError) as full:
+        attach(counting(section), site, pins)
+    assert full.value.errno == errno.E2BIG

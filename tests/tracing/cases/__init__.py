@@ -17,7 +17,7 @@ from tests.tracing.cases.returns import (
     RETURNS_BY_HOOKS,
     RETURNS_BY_PROBES,
 )
-from tests.tracing.cases.signals import ENFORCED, SIGNALS, SIGNALS_BY_PROBES
+from tests.tracing.cases.signals import CALLS, ENFORCED, SIGNALS, SIGNALS_BY_PROBES
 from tests.tracing.cases.sockets import SOCKETS
 from tests.tracing.cases.stacks import STACKS
 from tests.tracing.cases.tasks import TASKS
@@ -42,6 +42,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "returns": RETURNS,
     "enforced": ENFORCED,
     "signals": SIGNALS,
+    "calls": CALLS,
     "signals-by-probes": SIGNALS_BY_PROBES,
     "tracked": TRACKED,
     "tracked-by-probes": TRACKED_BY_PROBES,

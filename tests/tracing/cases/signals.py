@@ -156,6 +156,47 @@ SIGNALS = (
     ),
 )
 
+_CALL = "subsystem: raw_syscalls\n    event: sys_enter\n"
+_CALLED = "matchArgs: [{index: %d, operator: Equal, values: ['%d']}]"
+_OF_32_BITS = 0x80000000
+_MANY = "\n    - ".join(_NUMBER % number for number in range(1000, 1080))
+
+CALLS = (
+    # The numbers of 32-bit programs are those of another table: 140 is another call there.
+    *(
+        _case(
+            f"call-number-{kind}",
+            _CALLED % (4, 140),
+            "getpriority(0, 0)",
+            "call_of_32_bits(140)",
+            hook=_CALL + "    args: [{index: 4, type: " + kind + "}]",
+            list="tracepoints",
+            many=1,
+        )
+        for kind in ("syscall64", "uint64", "int64")
+    ),
+    _case(
+        "call-number-raw",
+        _CALLED % (1, 140),
+        "getpriority(0, 0)",
+        "call_of_32_bits(140)",
+        hook=_CALL + "    raw: true\n    args: [{index: 1, type: int64}]",
+        list="tracepoints",
+        many=1,
+    ),
+    _case(
+        "call-number-32",
+        _CALLED % (4, _OF_32_BITS | 140),
+        "call_of_32_bits(140)",
+        "getpriority(0, 0)",
+        hook=_CALL + "    args: [{index: 4, type: syscall64}]",
+        list="tracepoints",
+        many=1,
+    ),
+    # Which of many selectors matched is in the event, beyond the first 64 too.
+    _case("many-selectors", _MANY.strip(), "getpgid(1077)", "getpgid(1080)", many=1),
+)
+
 SIGNALS_BY_PROBES = tuple(
     replace(case, name=f"probe-{case.name}")
     for case in (*ENFORCED[:1], *SIGNALS)

@@ -102,6 +102,8 @@ def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reade
         return Reader(number, _descriptor(number, lines), False)
     if value.reading.size:
         lines += _number(value)
+        if kind is ArgumentType.SYSCALL64:
+            lines += ["at |= table_of_call();"]
     elif value.reading.steps and value.reading.is_pointer:
         lines += ["bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
     body = "".join(f"\t{line}\n" for line in lines)
