@@ -59,6 +59,18 @@ static __always_inline __attribute__((unused)) u32 owner_namespace(const struct 
 	return owner->process ? owner->process->namespaces[which] : 0;
 }
 
+static __always_inline __attribute__((unused)) u32 owner_workload(const struct owner *owner)
+{
+	const struct cgroup_class *found = NULL;
+
+	if (owner->process) {
+		u64 id = owner->process->cgroup;
+
+		found = bpf_map_lookup_elem(&cgroups, &id);
+	}
+	return found ? found->workload[config.place & 1] : UNKNOWN_CLASS;
+}
+
 #define OWNER_CAPABILITIES(OWNER, SET) ((OWNER).process ? (OWNER).process->SET : 0)
 
 static __always_inline void set_owner(struct event_room *event, const struct owner *owner)
