@@ -81,16 +81,22 @@ def add_judged(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_files(parser: argparse.ArgumentParser) -> None:
+def add_files(parser: argparse.ArgumentParser, *, are_required: bool = True) -> None:
     """Add the arguments of verbs that only judge files: nothing is written or enforced."""
-    add_file(parser, "file or directory of policies and snapshot, - for standard input")
+    add_file(
+        parser,
+        "file or directory of policies and snapshot, - for standard input",
+        is_required=are_required,
+    )
     add_cache(parser)
     parser.set_defaults(lock=None, locked=False, node=None)
 
 
-def add_judged_files(parser: argparse.ArgumentParser) -> None:
+def add_judged_files(
+    parser: argparse.ArgumentParser, *, are_required: bool = True
+) -> None:
     """Add the arguments that name policy files, and what changes their meaning."""
-    add_files(parser)
+    add_files(parser, are_required=are_required)
     add_meaning(parser)
 
 

@@ -17,6 +17,7 @@ from lockgate.cli.judged import (
 from lockgate.cli.messages import print_diagnostics
 from lockgate.cli.test_results import FORMS, Results
 from lockgate.expectations.coverage import Coverage
+from lockgate.faults import Fault
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +35,7 @@ EXAMPLES = """
   lockgate test -f policies/ -f cluster.yaml tests/
   lockgate test -f policies/ -f cluster.yaml shop.gatetest --coverage --fail-under 80
   lockgate test -f cluster.yaml web.gate       policies with their tests in one file
+  lockgate test traces.gate                    tracing policies need no cluster
   lockgate test -f policies/ -f cluster.yaml tests/ -o junit > report.xml
   echo 'test "db" { never @world -> shop:app=db }' |
     lockgate test -f policies/ -f cluster.yaml -
@@ -111,7 +113,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="for each kernel, with its boot (default: 300)",
     )
     parser.add_argument("-o", "--output", choices=FORMS, default="text")
-    add_judged_files(parser)
+    add_judged_files(parser, are_required=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -120,7 +122,14 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate.diagnostics import Diagnostics
 
     diagnostics = Diagnostics()
-    alone = _read_tests(_find_tests(arguments), diagnostics)
+    found = _find_tests(arguments)
+    if not arguments.files:
+        raise Fault(
+            "E2203",
+            "there are no policies to test",
+            "name files of policies with -f, or *.gate files that hold them with their tests",
+        )
+    alone = _read_tests(found, diagnostics)
     if not diagnostics.ok:
         print_diagnostics(diagnostics)
         return UNJUDGED
@@ -157,8 +166,6 @@ def _find_tests(arguments: argparse.Namespace) -> list[str]:
 
     Files that have two names, or stand for themselves and below a directory, count once.
     """
-    from lockgate.faults import Fault
-
     if [*arguments.files, *arguments.tests].count("-") > 1:
         raise Fault(
             "E2203",
