@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from tests.tracing.workload_deeds import (  # noqa: F401  # words of rows, too
@@ -175,3 +176,21 @@ def map_file(path: str, protection: int) -> None:
         Path(path).write_bytes(bytes(mmap.PAGESIZE))
     descriptor = os.open(path, os.O_RDONLY) if path else -1
     mmap.mmap(descriptor, mmap.PAGESIZE, kind, protection).close()
+
+
+def repeat(who: int) -> None:
+    """Make a call twice: here, in another thread, and in a child."""
+
+    def twice() -> None:
+        getpriority(0, who)
+        getpriority(0, who)
+
+    twice()
+    other = threading.Thread(target=twice)
+    other.start()
+    other.join()
+    child = os.fork()
+    if not child:
+        twice()
+        os._exit(0)
+    os.waitpid(child, 0)

@@ -149,7 +149,20 @@ def _print_other(event: Mapping[str, Any], style: Style) -> str:
         ends = (flow["source"], flow["destination"])
         first, second = (end["name"] or end["address"] or "?" for end in ends)
         return f"flow {first} -> {second} {flow['verdict']}"
+    if answer := event.get("request"):
+        return _answer(answer)
     return next(iter(event), "")
+
+
+def _answer(answer: Mapping[str, Any]) -> str:
+    """Say what came of a request that a policy made."""
+    what = answer.get("url") or answer.get("fqdn", "")
+    came = (
+        answer.get("error")
+        or answer.get("status")
+        or ", ".join(answer.get("addresses", ()))
+    )
+    return f"request {answer.get('action', '')} {_quoted(what)}: {_line(str(came))}"
 
 
 def _exec(body: Mapping[str, Any]) -> tuple[str, ...]:

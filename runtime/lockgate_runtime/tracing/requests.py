@@ -89,8 +89,8 @@ class Requests:
         return found
 
     def finish(self) -> list[dict[str, Any]]:
-        """Wait for what has begun, no longer than one request may take; return the answers."""
-        end = time.monotonic() + self.seconds
+        """Wait for what has begun, no longer than two requests may take; return the answers."""
+        end = time.monotonic() + 2 * self.seconds
         while self._waiting.unfinished_tasks and time.monotonic() < end:
             time.sleep(0.01)
         return self.take()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.tracing.cases.denials import DENIALS
 from tests.tracing.cases.files import FILES
 from tests.tracing.cases.hooks import HOOKS
+from tests.tracing.cases.limits import LIMITS
 from tests.tracing.cases.loader import LOADER
 from tests.tracing.cases.numbers import NUMBERS
 from tests.tracing.cases.processes import PROCESSES
@@ -51,6 +52,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "stacks": STACKS,
     "workloads": WORKLOADS,
     "workload-probes": WORKLOAD_PROBES,
+    "limits": LIMITS,
     "loader": LOADER,
     "races": RACES,
 }
