@@ -127,9 +127,12 @@ def _stacks(body: Mapping[str, Any], style: Style) -> Iterator[str]:
             yield f"  {name.partition('_')[0]}:"
         for entry in entries:
             where = _quoted(entry.get("symbol", "") or entry.get("address", "?"))
-            offset = int(entry.get("offset", 0))
-            module = f" ({_quoted(entry['module'])})" if entry.get("module") else ""
-            yield f"    {where}+0x{offset:x}{module}"
+            offset = f"+0x{int(entry.get('offset', 0)):x}"
+            module = _quoted(entry.get("module", ""))
+            if name == "user_stack_trace":  # a place in the file, not in the function
+                yield f"    {where} ({module}{offset})"
+            else:
+                yield f"    {where}{offset}{f' ({module})' if module else ''}"
 
 
 def _hashes(body: Mapping[str, Any], style: Style) -> Iterator[str]:
