@@ -21,6 +21,7 @@ from lockgate.codegen.render import render
 from lockgate.codegen.tracing.pods import describe_pods
 from lockgate.codegen.tracing_header import tracing_headers
 from lockgate.ir.tracing_actions import ActionKind
+from lockgate.lowering.workloads import selects
 from lockgate.toolchain.clang import compile_c
 from lockgate.toolchain.elf import read_elf
 from lockgate_runtime.manifest import Link, Program, Table
@@ -163,7 +164,7 @@ def compile_plane(
         source,
         sensor[f"{_SENSOR}.o"],
         headers,
-        list(describe_deeds(policies)),
+        list(describe_deeds(policies, cluster)),
         list(describe_pods(cluster)) if cluster else (),
     )
 
@@ -192,8 +193,13 @@ def _to_json(value: object) -> bytes:
 # ---------------------------------------------------------------- for the guard of apply
 
 
-def describe_deeds(policies: Sequence[TracingPolicy]) -> Iterator[dict[str, Any]]:
-    """Yield for each enforcing selector what it does, and which processes it is about."""
+def describe_deeds(
+    policies: Sequence[TracingPolicy], cluster: Cluster | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield for each enforcing selector what it does, and which processes it is about.
+
+    ``spared_nodes`` are those of the snapshot on which the policy is not for anybody.
+    """
     for policy in sorted(policies, key=lambda policy: policy.key):
         for hook in policy.hooks:
             for selector in hook.selectors:
@@ -205,8 +211,15 @@ def describe_deeds(policies: Sequence[TracingPolicy]) -> Iterator[dict[str, Any]
                         "mode": policy.mode.value,
                         "source": selector.span.place,
                         "action": deed,
+                        "spared_nodes": _spared(policy, cluster),
                         **_whom(selector, is_host=_reaches_host(policy, selector)),
                     }
+
+
+def _spared(policy: TracingPolicy, cluster: Cluster | None) -> list[str]:
+    if policy.nodes is None or cluster is None:
+        return []
+    return [n.name for n in cluster.nodes if not selects(policy.nodes, n.labels)]
 
 
 def _deed(action: Action) -> str | None:

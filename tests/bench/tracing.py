@@ -92,6 +92,7 @@ def sites(folder: Path) -> dict[str, float]:
             ("file_prefix_miss", policies.miss),
             ("file_prefix_match", policies.match),
             ("binary_reject", policies.reject),
+            ("workload_reject", policies.elsewhere),
         ):
             generations[f"{name}_{stand}"] = [text(place)], stand == "kprobe"
     shapes = range(policies.SHAPES)

@@ -28,6 +28,7 @@ from lockgate_runtime.tracing import generation
 from lockgate_runtime.tracing.probes import attach_traced
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import read_sites
+from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,8 @@ def armed(pins: Pins, number: int, folder: Path) -> Iterator[list[Path]]:
     """Put a generation in force; give the pins of its programs."""
     sites = read_sites(folder / "sites.json")
     generation.load(pins, number, 0, sites, folder)
+    if workloads := read_workloads(folder):
+        fill_workloads(pins, 0, workloads)
     generation.arm(pins, number, 0, sites)
     programs = generation.tracing_folder(pins, number) / "programs"
     try:

@@ -83,6 +83,12 @@ def reject(stand: str) -> str:
     return policy("reject", [(0, "Prefix", [MATCHED])], [BINARY], stand)
 
 
+def elsewhere(stand: str) -> str:
+    """Return a policy on the files of pods, of which none reads."""
+    pods = "  podSelector:\n    matchLabels:\n      app: web\n"
+    return policy("elsewhere", [(0, "Prefix", [MATCHED])], stand=stand) + pods
+
+
 NEAR: dict[str, tuple[str, list[str], str]] = {
     "second": ("Prefix", ["/srv/near/"], ""),
     "deep": ("Prefix", ["/srv/1/2/3/4/5/6/8/"], "_deep"),

@@ -11,6 +11,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.lowering.sites import lower_policies
 from lockgate.options import Options
+from lockgate.tracing_plane import describe_deeds
 from tests.lowering.test_places import EVERY_HOOK, FUNCTIONS, small_types
 from tests.lowering.types import write_target
 from tests.tracing.cases.snapshot import MAIN, SIDE, SNAPSHOT, WEB
@@ -230,3 +231,14 @@ def test_no_policy_asks(target: Target) -> None:
     """Without such policies there are no classes."""
     generation, _ = lower(target, policy("options: []"))
     assert generation.workloads is None
+
+
+def test_the_guard_knows_nodes() -> None:
+    """A policy for some nodes spares the others, as far as the snapshot knows them."""
+    texts = {
+        "p.yaml": policy("nodeSelector: {matchLabels: {role: worker}}", more=DENY),
+        "snapshot.yaml": SNAPSHOT,
+    }
+    parsed = parse_documents(documents_from_text(texts), Options(), Diagnostics())
+    (deed,) = describe_deeds(parsed.tracing_policies, parsed.cluster)
+    assert deed["spared_nodes"] == ["node-2"]

@@ -16,9 +16,11 @@ from tests.tracing.workload_deeds import (  # noqa: F401  # words of rows, too
     enter,
     forget,
     forget_cgroup,
+    getioprio,
     getpgid,
     getscheduler,
     getsid,
+    in_endless_path,
     in_long_path,
 )
 

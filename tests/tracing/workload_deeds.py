@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import struct
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.tracing.cases.snapshot import CGROUPS, LATER
 
 PINS = Path("/sys/fs/bpf/lockgate-test")
 DEEP = Path("/lg/bin/deep")
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def make_cgroups(paths: dict[str, str]) -> None:
@@ -67,19 +69,42 @@ def getpgid() -> None:
 
 def in_long_path(number: int) -> None:
     """Execute a program that makes the call, whose path is longer than a record has room for."""
-    path = DEEP / ("a" * 200) / ("b" * 200) / "one"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = DEEP / ("a" * 200) / ("b" * 200)
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
     # getpriority(number, 0); exit(0)
     code = b"\xbf" + struct.pack("<I", number) + bytes.fromhex("31f6 b88c000000 0f05")
-    code += bytes.fromhex("31ff b83c000000 0f05")
+    _run(code + bytes.fromhex("31ff b83c000000 0f05"))
+
+
+def in_endless_path() -> None:
+    """Ask for the own priority of input and output, as a program whose path nobody can know."""
+    DEEP.mkdir(exist_ok=True)
+    os.chdir(DEEP)
+    for _ in range(22):
+        Path("d" * 200).mkdir(exist_ok=True)
+        os.chdir("d" * 200)
+    # exit(ioprio_get(IOPRIO_WHO_PROCESS, 0) < 0)
+    code = "bf01000000 31f6 b8fc000000 0f05 48c1e83f 89c7 b83c000000 0f05"
+    _run(bytes.fromhex(code))
+
+
+def getioprio() -> None:
+    """Ask for the own priority of input and output."""
+    _libc.syscall(252, 1, 0)
+
+
+def _run(code: bytes) -> None:
+    """Execute a program of these instructions, from the current directory."""
     base, start = 0x400000, 64 + 56
     size = start + len(code)
     head = (b"\x7fELF\2\1\1", 2, 62, 1, base + start, 64, 0, 0, 64, 56, 1, 64, 0, 0)
     segment = (1, 5, 0, base, base, size, size, 0x1000)
+    path = Path("one")
     path.write_bytes(
         struct.pack("<16sHHIQQQIHHHHHH", *head)
         + struct.pack("<IIQQQQQQ", *segment)
         + code
     )
     path.chmod(0o755)
-    os.execv(path, ["one"])  # noqa: S606  # our own
+    os.execv("./one", ["one"])  # noqa: S606  # our own

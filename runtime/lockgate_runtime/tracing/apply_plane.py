@@ -13,7 +13,12 @@ from lockgate_runtime.generation import generation_in
 from lockgate_runtime.recovery import attachments, wanted_by
 from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing import generation
-from lockgate_runtime.tracing.guard import DEEDS, check_processes, read_deeds
+from lockgate_runtime.tracing.guard import (
+    DEEDS,
+    check_processes,
+    on_node,
+    read_deeds,
+)
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
@@ -64,7 +69,8 @@ class PlaneApplication:
         """E5145 where an enforcing selector would hit a process that the node needs."""
         if not is_unguarded:
             deeds = read_deeds(self._plane.folder)
-            check_processes(deed for deed in deeds if deed["mode"] == "enforce")
+            here = on_node(deeds, self._node)
+            check_processes(deed for deed in here if deed["mode"] == "enforce")
 
     def keep_names(self, number: int) -> None:
         """Keep what readers of events and a rollback need to know; E5037 without room."""

@@ -98,6 +98,13 @@ def read_deeds(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+def on_node(
+    deeds: Iterable[Mapping[str, Any]], node: str
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what is done on a node: not that of policies for other nodes."""
+    return (deed for deed in deeds if node not in deed.get("spared_nodes", ()))
+
+
 def check_processes(
     deeds: Iterable[Mapping[str, Any]], proc: Path = Path("/proc")
 ) -> None:

@@ -183,7 +183,7 @@ TRACING_COUNTERS = Structure(
         Field("events", "u64", "records that were put into the ring"),
         Field("lost", "u64", "records for which the ring had no room"),
         Field("limited", "u64", "events that a rate limit held back"),
-        Field("unknown", "u64", "hits by a process without a record"),
+        Field("unknown", "u64", "hits whose binary no record told: judged on the spot"),
         Field("full", "u64", "processes for which the map had no room"),
         Field("nested", "u64", "events lost because the CPU was building too many"),
         Field("calls", "u64", "calls that were kept until they return"),

@@ -29,7 +29,7 @@ _TRACING = {
     "events": "Records of tracing that were put into the ring.",
     "lost": "Records of tracing for which the ring had no room.",
     "limited": "Events that a rate limit held back.",
-    "unknown": "Hits by a process without a record.",
+    "unknown": "Hits whose binary was judged on the spot, for want of a record.",
     "full": "Processes and cgroups for which a map had no room.",
     "nested": "Events lost because a CPU was building too many at once.",
     "calls": "Calls that were kept until they return, where probes see returns.",

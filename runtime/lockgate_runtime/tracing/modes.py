@@ -18,7 +18,7 @@ from lockgate_runtime.generation import generation_in
 from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing.apply_plane import stands_of
 from lockgate_runtime.tracing.generation import has_tracing, tracing_map
-from lockgate_runtime.tracing.guard import DEEDS, check_processes
+from lockgate_runtime.tracing.guard import DEEDS, check_processes, on_node
 from lockgate_runtime.tracing.objects import MODES
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sites import SITES, Sites, SitesError, read_sites
@@ -85,7 +85,8 @@ def _check(
         path = state.generation(number) / DEEDS
         deeds = json.loads(path.read_bytes()) if path.exists() else []
         keys = {policy.key for policy in chosen}
-        check_processes(deed for deed in deeds if deed["policy"] in keys)
+        here = on_node(deeds, state.read_node(number).get("node", ""))
+        check_processes(deed for deed in here if deed["policy"] in keys)
     try_stands(stands_of(sites, {p.number for p in chosen if p.enforces}))
 
 

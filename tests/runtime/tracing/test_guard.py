@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from lockgate_runtime.errors import NodeError
-from lockgate_runtime.tracing.guard import check_processes, protected_processes
+from lockgate_runtime.tracing.guard import (
+    check_processes,
+    on_node,
+    protected_processes,
+)
 from lockgate_runtime.tracing.plane import TargetFacts, choose_target
 
 SSHD, INIT = 812, 1
@@ -125,3 +129,10 @@ def test_choice_of_a_target() -> None:
     with pytest.raises(NodeError, match=r"strange \(6.12.7-amd64 aarch64\)") as caught:
         choose_target(every, kernel)
     assert caught.value.code == "E5140"
+
+
+def test_nodes() -> None:
+    """What a policy for other nodes does is not judged by the processes of this one."""
+    deeds = [{"spared_nodes": ["node-2"]}, {"spared_nodes": []}, {}]
+    assert list(on_node(deeds, "node-2")) == deeds[1:]
+    assert list(on_node(deeds, "node-1")) == deeds

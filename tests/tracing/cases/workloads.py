@@ -188,6 +188,25 @@ WORKLOADS = (
         "forget(); getpriority(454, 0)",
     ),
     Case(
+        "binary-that-nobody-knows-is-denied",
+        "call: security_task_getioprio\n    syscall: false",
+        "matchBinaries: [{operator: In, values: [/lg/bin/reader]}]\n"
+        "      matchActions: [{action: Override, argError: -1}]",
+        "in_endless_path()",
+        "forget(); getioprio()",
+        ends=1,
+    ),
+    Case(
+        "binary-that-nobody-knows-is-not-killed",
+        _HOOK,
+        "matchBinaries: [{operator: NotIn, values: [/lg/bin/reader]}]\n"
+        "      matchArgs: [{index: 0, operator: Equal, values: ['457']}]\n"
+        "      matchActions: [{action: Sigkill}]",
+        "forget(); getpriority(457, 0)",
+        "forget(); getpriority(456, 0)",
+        ends=-9,
+    ),
+    Case(
         "children-without-record",
         _HOOK,
         "matchBinaries: [{operator: NotIn, values: [/lg/bin/starter], "
