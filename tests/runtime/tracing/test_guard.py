@@ -133,6 +133,10 @@ def test_choice_of_a_target() -> None:
 
 def test_nodes() -> None:
     """What a policy for other nodes does is not judged by the processes of this one."""
-    deeds = [{"spared_nodes": ["node-2"]}, {"spared_nodes": []}, {}]
+    deeds: list[dict[str, Any]] = [
+        {"spared_nodes": ["node-2"]},
+        {"spared_nodes": []},
+        {},
+    ]
     assert list(on_node(deeds, "node-2")) == deeds[1:]
     assert list(on_node(deeds, "node-1")) == deeds
