@@ -60,6 +60,8 @@ def _check_hash(placement: Placement, target: Target) -> None:
         where = placement.lowered_to or placement.asked
         reason = f"'imaHash' at {where}: to read a file may take time, and nobody can wait there"
         cure = f"write it under 'lsmhooks', at one of {', '.join(hooks)}"
+        if not hooks:
+            cure = "no hook of this kernel can: take it out"
         raise RefusalError("E3170", reason, cure)
     helpers = target.helpers.get("lsm_sleepable", frozenset())
     if not target.hooks.get("lsm_sleepable") or "ima_file_hash" not in helpers:
