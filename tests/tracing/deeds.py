@@ -12,6 +12,17 @@ import subprocess
 import threading
 from pathlib import Path
 
+from tests.tracing.object_deeds import (  # noqa: F401  # words of rows, too
+    bind_unix,
+    bpf_map,
+    bpf_program,
+    call_32,
+    connect_unix,
+    load,
+    perf_probe,
+    unload,
+    up,
+)
 from tests.tracing.workload_deeds import (  # noqa: F401  # words of rows, too
     enter,
     forget,
@@ -43,6 +54,7 @@ def prepare() -> None:
     busybox = shutil.which("cat") or "/bin/cat"
     for name in ("reader", "other"):
         shutil.copy(busybox, HERE / "bin" / name)
+    shutil.copy("/bin/sh", HERE / "bin/shell")
     for name in ("starter", "env"):
         shutil.copy(shutil.which("env") or "/usr/bin/env", HERE / "bin" / name)
 
@@ -196,3 +208,32 @@ def repeat(who: int) -> None:
         twice()
         os._exit(0)
     os.waitpid(child, 0)
+
+
+def put_vector(*pieces: bytes) -> None:
+    """Write bytes of several places into a pipe at once."""
+    there, here = os.pipe()
+    os.writev(here, pieces)
+    os.close(there)
+
+
+def setxattr(path: str, value: bytes) -> None:
+    """Set an attribute, if the file system has any."""
+    with contextlib.suppress(OSError):
+        os.setxattr(path, "user.lockgate", value)
+
+
+def take(data: bytes, size: int) -> None:
+    """Read bytes out of a pipe into a buffer that is larger."""
+    there, here = os.pipe()
+    os.write(here, data)
+    os.read(there, size)
+    os.close(here)
+
+
+def take_vector(data: bytes, *sizes: int) -> None:
+    """Read bytes out of a pipe into several buffers."""
+    there, here = os.pipe()
+    os.write(here, data)
+    os.readv(there, [bytearray(size) for size in sizes])
+    os.close(here)

@@ -1,4 +1,4 @@
-"""E1100-E1115: what tracing policies refuse; E3101, E3180: their targets."""
+"""E1100-W1116: what tracing policies refuse; E3101, E3180: their targets."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ EXPLANATIONS = (
         "W1104",
         "malformed-hook",
         "a field that means nothing beside this type",
-        "'sizeArgIndex', 'returnCopy' and 'maxData' are for buffers (char_buf, char_iovec); "
+        "'sizeArgIndex', 'returnCopy' and 'maxData' are for buffers (char_buf, char_iovec, ...); "
         "the reference ignores them elsewhere.",
         "Take the field away.",
         _example(
@@ -229,6 +229,18 @@ EXPLANATIONS = (
             "kprobes:\n- call: sys_openat\n  args: [{index: 1, type: string}]\n  selectors:\n"
             "  - matchArgs: [{index: 1, operator: Equal, values: [/etc/shadow]}]\n"
             "    matchActions: [{action: Sigkill}]"
+        ),
+    ),
+    Explanation(
+        "W1116",
+        "shortened-buffer",
+        "a buffer of which no more than 4,096 bytes are shown",
+        "'maxData' asks the reference for up to 327,360 bytes of a buffer.  Events here show the "
+        "first 4,096 bytes of every buffer, with it or without; those that are cut say so.",
+        "Take 'maxData' away, or live with the beginning.",
+        _example(
+            "kprobes:\n- call: sys_write\n"
+            "  args: [{index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}]"
         ),
     ),
     Explanation(

@@ -91,6 +91,8 @@ class Reading:
     value is a number; ``steps`` lead from the argument to it; ``spelling`` is C's name of the
     argument's own type.  ``is_pointer``: where the steps end there is a pointer to the value.
     ``offset`` is that of a tracepoint's field, ``operand`` says where a program has its value.
+    ``length`` is in bytes what the target's types say of a buffer, 0 where they do not; ``measure``
+    reads its size where that is in a field or an operand.
     """
 
     type: ArgumentType
@@ -101,6 +103,8 @@ class Reading:
     is_pointer: bool = False
     offset: int = 0
     operand: Operand | None = None
+    length: int = 0
+    measure: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Network, IPv6Network
 
+    from lockgate.ir.expression import Expression
     from lockgate.ir.labels import Selector
     from lockgate.ir.placement import Placement, Reading, Stand
     from lockgate.ir.tracing import Hook, TracingPolicy
@@ -34,6 +35,9 @@ TEXTS = frozenset(
     {
         ArgumentType.STRING,
         ArgumentType.CHAR_BUF,
+        ArgumentType.CHAR_IOVEC,
+        ArgumentType.CONST_BUF,
+        ArgumentType.IOV_ITER,
         ArgumentType.FILENAME,
         ArgumentType.DATA_LOC,
         ArgumentType.NET_DEVICE,
@@ -101,6 +105,7 @@ class Facet(Enum):
     CAPABILITY = "capability"
     CAPABILITY_CHANGE = "capability change"
     WORKLOAD = "workload"
+    EXPRESSION = "expression"
     PROTOCOL = "protocol"
     FAMILY = "family"
     STATE = "state"
@@ -140,7 +145,7 @@ class Test:
     """What one selector asks in one dimension; any of the values is a match.
 
     ``ranges`` hold numbers, ``texts`` strings, ``networks`` addresses, ``workload`` whom it is
-    about.
+    about; the arguments of ``expression`` are places in ``Site.values``.
     """
 
     selector: int
@@ -151,6 +156,7 @@ class Test:
     ranges: tuple[Range, ...] = ()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     workload: WorkloadTest | None = None
+    expression: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
+    from lockgate.ir.expression import Expression
     from lockgate.ir.labels import Selector
     from lockgate.ir.tracing_actions import Action
     from lockgate.source import Span
@@ -63,7 +64,7 @@ class ValueMatch:
     ``arguments`` are places in ``Hook.arguments`` (or ``Hook.data``; none for a return value): one,
     but for CelExpr.  Texts are strings and names (states, families, file types), ``ranges``
     are numbers, ``networks`` are addresses, ``lists`` names of lists; any of them matching is
-    a match.
+    a match.  ``expression`` is what the text of CelExpr says of those arguments.
     """
 
     arguments: tuple[int, ...]
@@ -74,6 +75,7 @@ class ValueMatch:
     ranges: tuple[Range, ...] = ()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     lists: tuple[ListReference, ...] = ()
+    expression: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)

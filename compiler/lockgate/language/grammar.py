@@ -76,7 +76,7 @@ class Parsed:
 
 @lru_cache(maxsize=4)
 def load_grammar(language: str) -> Grammar:
-    """Return the grammar of a language: ``gate``, ``gatetest`` or ``filter``."""
+    """Return the grammar of a language: ``gate``, ``gatetest``, ``filter`` or ``cel``."""
     return Grammar(language)
 
 

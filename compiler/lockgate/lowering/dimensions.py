@@ -70,12 +70,12 @@ def _asked(
     number: int, selector: HookSelector, hook: SiteHook, site: Site
 ) -> Iterator[Asked]:
     for match in selector.arguments:
-        yield _value(number, match, hook.arguments[match.arguments[0]], site)
+        yield _match(number, match, hook.arguments, site)
     for match in selector.data:
-        yield _value(number, match, hook.data[match.arguments[0]], site)
+        yield _match(number, match, hook.data, site)
     for match in selector.returns:
         assert hook.returned is not None  # noqa: S101  # the front end has seen to it
-        yield _value(number, match, hook.returned, site)
+        yield _match(number, match, (hook.returned,), site)
     workload = _workload(hook.policy, selector)
     if workload is not None:
         span = selector.span if hook.policy.is_for_everything else hook.policy.span
@@ -126,6 +126,18 @@ def _binary(number: int, facet: Facet, match: BinaryMatch) -> Asked:
         number, match.comparison, match.span, match.is_negated, texts=match.values
     )
     return facet, None, "", test
+
+
+def _match(
+    number: int, match: ValueMatch, values: tuple[int, ...], site: Site
+) -> Asked:
+    """Return what a filter over some of the values asks."""
+    if match.expression is None:
+        place = match.arguments[0] if match.arguments else 0
+        return _value(number, match, values[place], site)
+    expression = match.expression.moved(dict(enumerate(values)))
+    test = Test(number, match.comparison, match.span, expression=expression)
+    return Facet.EXPRESSION, None, "", test
 
 
 def _value(number: int, match: ValueMatch, place: int, site: Site) -> Asked:

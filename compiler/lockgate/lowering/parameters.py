@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from lockgate.ir.placement import Reading
 from lockgate.ir.tracing_arguments import ArgumentType, Source
-from lockgate.lowering.readings import SIZES, read_argument, read_task
+from lockgate.lowering.readings import (
+    BUFFERS,
+    SIZES,
+    read_argument,
+    read_task,
+    unmeasured,
+)
 from lockgate.lowering.refusal import RefusalError
 from lockgate.targets.btf import Kind
 
@@ -44,6 +50,8 @@ def untyped(argument: Argument, name: str) -> Reading:
     if argument.type is ArgumentType.AUTO or argument.resolve:
         reason = f"{name} has no types on this target, so argument {argument.index} needs one"
         raise RefusalError("E3114", reason, "write its 'type', and no 'resolve'")
+    if argument.type in BUFFERS and argument.size_index is None:
+        raise unmeasured("")
     size, is_signed = SIZES.get(argument.type, (0, False))
     return Reading(argument.type, size, is_signed)
 
@@ -78,6 +86,8 @@ def read_syscall(hook: Hook, name: str, target: Target) -> tuple[Reading, ...]:
         if argument.resolve or argument.type is ArgumentType.AUTO:
             reason = f"arguments of {name} come from user space without types"
             raise RefusalError("E3114", reason, "write their 'type', and no 'resolve'")
+        if argument.type in BUFFERS and argument.size_index is None:
+            raise unmeasured("")
         size, is_signed = SIZES.get(argument.type, (0, False))
         spelling = fields[argument.index].kind if fields is not None else ""
         found.append(Reading(argument.type, size, is_signed, spelling=spelling))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lockgate.ir.placement import Placement, Result, Stand
 from lockgate.ir.tracing import Attachment
 from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.lowering.deeds import (
     check_tracked,
     deniable,
@@ -18,6 +19,7 @@ from lockgate.lowering.deeds import (
     warn_of_signals,
 )
 from lockgate.lowering.functions import call_name, nearest, symbol
+from lockgate.lowering.lengths import with_lengths
 from lockgate.lowering.parameters import (
     read_data,
     read_parameters,
@@ -25,6 +27,7 @@ from lockgate.lowering.parameters import (
     read_syscall,
 )
 from lockgate.lowering.refusal import RefusalError
+from lockgate.lowering.syscall_lists import resolve_lists
 from lockgate.targets.btf import Kind
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ def place_function(
     name = _find(hook, function, target)
     check_tracked(hook, target)
     prototype = target.prototype(name)
+    hook = with_lengths(resolve_lists(policy, hook, target), prototype)
     placement = Placement(policy, hook, target.name, asked, Result.ATTACHED)
     if function.is_syscall and name.startswith(target.syscall_prefix or "sys_"):
         arguments = read_syscall(hook, call_name(name), target)
@@ -106,6 +110,7 @@ def _watch(hook: Hook, prototype: Prototype | None, name: str, target: Target) -
     """Return the cheapest way to see a function called (and return, if that is asked)."""
     fits = prototype is not None and len(prototype.type.parameters) <= MOST_REGISTERS
     fits = fits and not (hook.has_return and call_name(name) in NEVER_RETURNING)
+    fits = fits and not unreadable(hook, prototype)
     if fits and not _has_structs(prototype) and name in target.functions:
         wanted = "fexit" if hook.has_return else "fentry"
         if target.hooks.get(wanted):
@@ -117,6 +122,37 @@ def _watch(hook: Hook, prototype: Prototype | None, name: str, target: Target) -
         reason = "this target has neither kprobes nor trampolines"
         raise RefusalError("E3109", reason, other_hooks(target))
     return Stand.KRETPROBE if hook.has_return else Stand.KPROBE
+
+
+def unreadable(hook: Hook, prototype: Prototype | None) -> list[str]:
+    """Return the arguments that the verifier lets no program at a trampoline read.
+
+    It gives numbers, and pointers to structures, to numbers or to ``void`` itself: one to
+    ``const void`` or to another pointer it refuses (btf_ctx_access() of kernel/bpf/btf.c).
+    """
+    if prototype is None:
+        return []
+    types, found = prototype.types, []
+    read = [a.index for a in hook.arguments if a.type is not ArgumentType.NOP]
+    for index in dict.fromkeys(read):
+        if index >= len(prototype.type.parameters):
+            continue
+        number = prototype.type.parameters[index].type
+        here = types.strip(number)
+        if here.kind is not Kind.POINTER or not here.target:
+            continue
+        if types.strip(here.target).kind not in (Kind.STRUCT, Kind.UNION, Kind.INT):
+            found.append(f"argument {index} ({types.spell(number)})")
+    return found
+
+
+def refuse_unreadable(hook: Hook, prototype: Prototype | None) -> None:
+    """Refuse what only a probe can read, where a program must stand at a trampoline."""
+    found = unreadable(hook, prototype)
+    if found:
+        reason = f"no program that can deny may read {', '.join(found)}"
+        cure = "take it out of 'args', or watch in a policy of its own without a denial"
+        raise RefusalError("E3114", reason, cure)
 
 
 def _has_structs(prototype: Prototype | None) -> bool:
@@ -164,6 +200,7 @@ def _deny_security(
     if placement.hook.has_return and not target.hooks.get("fexit"):
         reason = f"no trampoline sees what '{name}' returns once it is denied"
         raise RefusalError("E3112", reason, "take 'return' and 'returnArg' away")
+    refuse_unreadable(placement.hook, prototype)
     is_number = prototype is not None and returns_number(prototype)
     if not is_number:
         reason = (

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 from lockgate.diagnostics import did_you_mean
 from lockgate.ir.placement import Placement, Result, Stand
 from lockgate.lowering.deeds import deniable, denies, runs_lsm, warn_of_signals
+from lockgate.lowering.lengths import with_lengths
 from lockgate.lowering.parameters import read_data, read_parameters
-from lockgate.lowering.place_functions import returns_number, same_arguments
+from lockgate.lowering.place_functions import (
+    refuse_unreadable,
+    returns_number,
+    same_arguments,
+)
 from lockgate.lowering.refusal import RefusalError
+from lockgate.lowering.syscall_lists import resolve_lists
 
 if TYPE_CHECKING:
     from lockgate.ir.tracing import Hook, LsmHook, TracingPolicy
@@ -29,6 +35,8 @@ def place_lsm(
         )
         cure = did_you_mean(place.name, target.lsm_hooks) or "see lsm_hook_defs.h"
         raise RefusalError("E3110", reason, cure)
+    refuse_unreadable(hook, prototype)
+    hook = with_lengths(resolve_lists(policy, hook, target), prototype)
     placement = Placement(
         policy,
         hook,

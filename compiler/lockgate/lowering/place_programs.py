@@ -177,7 +177,16 @@ def _argument(
         reason = f"only the first {len(registers)} arguments are in registers"
         raise RefusalError("E3113", reason, "take it out")
     operand = Operand(registers[argument.index])
-    return Reading(found.type, found.size, found.is_signed, operand=operand)
+    measure = None
+    if argument.size_index is not None and not argument.is_copied_at_return:
+        if argument.size_index >= len(registers):
+            reason = f"only the first {len(registers)} arguments are in registers"
+            raise RefusalError("E3113", reason, "correct 'sizeArgIndex'")
+        size = Operand(registers[argument.size_index])
+        measure = Reading(ArgumentType.UINT64, 8, operand=size)
+    return Reading(
+        found.type, found.size, found.is_signed, operand=operand, measure=measure
+    )
 
 
 def _read_data(hook: Hook, target: Target) -> tuple[Reading, ...]:
@@ -288,7 +297,16 @@ def _read_operands(
         if argument.resolve:
             reason = f"{where} has no types here, so that 'resolve' leads nowhere"
             raise RefusalError("E3114", reason, "take 'resolve' out")
-        found.append(_typed(argument, operands[argument.index]))
+        measure = None
+        if argument.size_index is not None:
+            if argument.size_index >= len(operands):
+                reason = f"{place.name} has {len(operands)} arguments: none is number "
+                reason += str(argument.size_index)
+                raise RefusalError("E3113", reason, "correct 'sizeArgIndex'")
+            size = operands[argument.size_index]
+            measure = Reading(ArgumentType.UINT64, 8, operand=size)
+        reading = _typed(argument, operands[argument.index])
+        found.append(replace(reading, measure=measure))
     for action in actions_of(hook):
         if action.kind is ActionKind.SET and action.argument is not None:
             _check_set(operands[hook.arguments[action.argument].index], place, text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
 from lockgate.ir.placement import Placement, Reading, Result, Stand
-from lockgate.ir.tracing_arguments import ArgumentType
+from lockgate.ir.tracing_arguments import Argument, ArgumentType
 from lockgate.lowering.deeds import (
     deniable,
     denies,
@@ -15,14 +15,13 @@ from lockgate.lowering.deeds import (
     warn_of_signals,
 )
 from lockgate.lowering.parameters import read_data, untyped
-from lockgate.lowering.readings import SIZES, read_argument
+from lockgate.lowering.readings import BUFFERS, SIZES, read_argument
 from lockgate.lowering.refusal import RefusalError
 from lockgate.lowering.syscall_lists import resolve_lists
 from lockgate.targets.btf import Kind
 
 if TYPE_CHECKING:
     from lockgate.ir.tracing import Hook, Tracepoint, TracingPolicy
-    from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Field, Target
 
 _POINTER = 8
@@ -49,7 +48,13 @@ def place_tracepoint(
     if place.is_raw:
         arguments, stand = _read_raw(hook, target, place), Stand.RAW_TRACEPOINT
     else:
-        arguments = tuple(_read_field(a, fields, name) for a in hook.arguments)
+        arguments = tuple(
+            replace(
+                _read_field(argument, fields, name),
+                measure=_read_size(argument, fields, name),
+            )
+            for argument in hook.arguments
+        )
         stand = Stand.TRACEPOINT
     if not target.hooks.get(stand.value):
         raise RefusalError("E3109", f"{stand.value} does not work", other_hooks(target))
@@ -106,7 +111,26 @@ def _read_field(argument: Argument, fields: tuple[Field, ...], name: str) -> Rea
     if size and field.size < size:
         # The field is narrower than the type: read what there is.
         size, is_signed = field.size, field.is_signed
-    return Reading(kind, size, is_signed, spelling=field.kind, offset=field.offset)
+    length = field.size if kind in BUFFERS else 0
+    return Reading(
+        kind,
+        size,
+        is_signed,
+        spelling=field.kind,
+        offset=field.offset,
+        length=length,
+    )
+
+
+def _read_size(
+    argument: Argument, fields: tuple[Field, ...], name: str
+) -> Reading | None:
+    """Return how the field is read that has the size of a buffer."""
+    if argument.size_index is None:
+        return None
+    return _read_field(
+        Argument(argument.size_index, ArgumentType.AUTO, argument.span), fields, name
+    )
 
 
 def _check_field(kind: ArgumentType, field: Field, name: str) -> None:
@@ -115,6 +139,8 @@ def _check_field(kind: ArgumentType, field: Field, name: str) -> None:
     is_text = kind is ArgumentType.STRING and "char" in field.kind
     if kind is ArgumentType.NOP or (is_array and is_text):
         return
+    if kind in BUFFERS:
+        return  # its bytes are shown as they stand there
     is_right = not is_array and (kind in SIZES or field.size == _POINTER)
     if kind is ArgumentType.DATA_LOC:
         is_right = "__data_loc" in field.kind

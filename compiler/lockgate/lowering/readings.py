@@ -22,6 +22,7 @@ STRUCTURES: Mapping[ArgumentType, tuple[str, ...]] = {
     ArgumentType.BPF_ATTR: ("bpf_attr",),
     ArgumentType.BPF_MAP: ("bpf_map",),
     ArgumentType.BPF_PROG: ("bpf_prog",),
+    ArgumentType.CHAR_IOVEC: ("iovec",),
     ArgumentType.CRED: ("cred",),
     ArgumentType.DENTRY: ("dentry",),
     ArgumentType.FILE: ("file",),
@@ -80,6 +81,9 @@ SIZES = {
 }
 """Bytes and sign of what is read as a number."""
 
+BUFFERS = frozenset({ArgumentType.CONST_BUF})
+"""Types whose length is that of the kernel's own type."""
+
 CAPABILITY_SETS = frozenset(
     {
         ArgumentType.KERNEL_CAP_T,
@@ -124,7 +128,7 @@ def read_argument(argument: Argument, types: Btf, number: int, where: str) -> Re
     if kind is ArgumentType.AUTO:
         kind = _infer(value, where)
     _check(kind, value, where, is_resolved=bool(argument.resolve))
-    return _reading(kind, value, spelling)
+    return _reading(kind, value, spelling, has_size=argument.size_index is not None)
 
 
 def read_task(argument: Argument, types: Btf, where: str) -> Reading:
@@ -143,7 +147,16 @@ def read_task(argument: Argument, types: Btf, where: str) -> Reading:
     return _reading(kind, value, "struct task_struct")
 
 
-def _reading(kind: ArgumentType, value: _Value, spelling: str) -> Reading:
+def unmeasured(spelling: str) -> ReadingError:
+    """Return the error of a buffer of whose length nobody knows."""
+    reason = f"nothing says how many bytes {spelling or 'the buffer'} has"
+    cure = "name the argument with its size: 'sizeArgIndex', which counts from 1"
+    return ReadingError("E3114", reason, cure)
+
+
+def _reading(
+    kind: ArgumentType, value: _Value, spelling: str, *, has_size: bool = False
+) -> Reading:
     """Return how a value is read at the end of its way."""
     size, is_signed = SIZES.get(kind, (0, False))
     end = value.types.strip(value.number)
@@ -152,7 +165,22 @@ def _reading(kind: ArgumentType, value: _Value, spelling: str) -> Reading:
     if value.steps and is_narrow:
         # A number in memory is as wide as its own type says; the rest is its neighbours'.
         size, is_signed = end.size, end.is_signed
-    return Reading(kind, size, is_signed, value.steps, spelling, is_pointer)
+    length = buffer_length(value.types, value.number) if kind in BUFFERS else 0
+    if kind in BUFFERS and not length and not has_size:
+        raise unmeasured(spelling)
+    return Reading(
+        kind, size, is_signed, value.steps, spelling, is_pointer, length=length
+    )
+
+
+def buffer_length(types: Btf, number: int) -> int:
+    """Return the bytes of an array, or of what a pointer to a structure or array leads to."""
+    here = types.strip(number)
+    if here.kind is Kind.POINTER:
+        here = types.strip(here.target)
+        if here.kind not in (*_COMPOSITE, Kind.ARRAY):
+            return 0
+    return _size(types, here.number) if here.kind in (*_COMPOSITE, Kind.ARRAY) else 0
 
 
 # ---------------------------------------------------------------- ways through members
@@ -313,7 +341,7 @@ def _check(kind: ArgumentType, value: _Value, where: str, *, is_resolved: bool) 
         return
     if kind in SIZES and inner.kind in _COMPOSITE and here.kind is not Kind.POINTER:
         raise _mismatch(kind, where, spelling, value)
-    if kind in (ArgumentType.STRING, ArgumentType.CHAR_BUF):
+    if kind in (ArgumentType.STRING, ArgumentType.CHAR_BUF, ArgumentType.CONST_BUF):
         is_text = here.kind in (Kind.POINTER, Kind.ARRAY)
         if not is_text and not (
             is_resolved and here.kind is Kind.INT and here.size == 1

@@ -28,6 +28,8 @@ def resolve_lists(policy: TracingPolicy, hook: Hook, target: Target) -> Hook:
         replace(
             selector,
             arguments=tuple(_resolve(m, policy, target) for m in selector.arguments),
+            data=tuple(_resolve(m, policy, target) for m in selector.data),
+            returns=tuple(_resolve(m, policy, target) for m in selector.returns),
         )
         for selector in hook.selectors
     )

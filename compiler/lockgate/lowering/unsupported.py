@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.ir.placement import Stand
+from lockgate.ir.tracing import Attachment
 from lockgate.ir.tracing_actions import REQUESTS, ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.ir.tracing_selectors import Comparison
@@ -40,7 +41,20 @@ TYPES = frozenset(
         *SIZES,
         ArgumentType.STRING,
         ArgumentType.CHAR_BUF,
+        ArgumentType.BPF_ATTR,
+        ArgumentType.BPF_MAP,
+        ArgumentType.BPF_PROG,
+        ArgumentType.CHAR_IOVEC,
+        ArgumentType.CONST_BUF,
+        ArgumentType.DENTRY,
         ArgumentType.FILE,
+        ArgumentType.FILENAME,
+        ArgumentType.IOV_ITER,
+        ArgumentType.LOAD_INFO,
+        ArgumentType.MODULE,
+        ArgumentType.NET_DEVICE,
+        ArgumentType.PERF_EVENT,
+        ArgumentType.SOCKADDR_UN,
         ArgumentType.PATH,
         ArgumentType.KIOCB,
         ArgumentType.LINUX_BINPRM,
@@ -74,6 +88,8 @@ COMPARISONS = frozenset(
         Comparison.PROTOCOL,
         Comparison.FAMILY,
         Comparison.STATE,
+        Comparison.FILE_TYPE,
+        Comparison.EXPRESSION,
     }
 )
 
@@ -92,6 +108,9 @@ ACTIONS = frozenset(
     }
 )
 
+_RETURNING = frozenset({Attachment.KPROBE, Attachment.FENTRY, Attachment.UPROBE})
+"""Hooks of functions, which return."""
+
 MOST_FOLLOWING = 64
 """Rules that follow processes: the bits of ``process.followed``."""
 
@@ -109,22 +128,16 @@ def _missing(placement: Placement, hook: Hook) -> Iterator[str]:
     stand = placement.stand
     if stand not in STANDS:
         yield f"hooks of kind {stand.value if stand else 'none'}"
+    is_copied = any(a.is_copied_at_return for a in hook.arguments)
+    if is_copied and hook.attachment not in _RETURNING:
+        yield f"'returnCopy' of hooks of kind {hook.attachment.value}"
     readings = [*placement.arguments, *placement.data]
     if placement.returned is not None:
         readings.append(placement.returned)
     for reading in readings:
         yield from _reading(reading)
-    yield from _buffers(hook, stand)
     for selector in hook.selectors:
         yield from _selector(selector)
-
-
-def _buffers(hook: Hook, stand: Stand | None) -> Iterator[str]:
-    for argument in hook.arguments:
-        if argument.is_copied_at_return:
-            yield "'returnCopy'"
-        if argument.size_index is not None and stand is Stand.TRACEPOINT:
-            yield "'sizeArgIndex' of a tracepoint"
 
 
 def _reading(reading: Reading) -> Iterator[str]:
@@ -155,7 +168,7 @@ def _match(match: ValueMatch) -> Iterator[str]:
         yield f"the operator {match.comparison.value}"
     if match.lists:
         yield f"lists as values of {match.comparison.value}"
-    if len(match.arguments) > 1:
+    if len(match.arguments) > 1 and match.expression is None:
         yield "filters over several arguments"
 
 

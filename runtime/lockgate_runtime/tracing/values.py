@@ -13,7 +13,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
-from lockgate_runtime.tracing import layout, words
+from lockgate_runtime.tracing import layout, show_objects, words
 from lockgate_runtime.tracing.json_text import read_text
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def _show_signed(value: Value, declared: str) -> dict[str, Any]:
     number = int.from_bytes(value.data, "little", signed=True)
     if declared == "capability":
         return _capability(number)
+    if declared == "bpf_cmd":
+        return show_objects.show_bpf_command(number)
     if declared in _WIDE_UNSIGNED:
         return {"size_arg": str(number & (1 << 64) - 1)}
     if declared in _WIDE_SIGNED or not -(1 << 31) <= number < 1 << 31:
@@ -76,8 +78,6 @@ def _show_string(value: Value, declared: str) -> dict[str, Any]:
     text = _text(value.data)
     if declared == "net_device":
         return {"net_dev_arg": {"name": text}}
-    if declared == "module":
-        return {"module_arg": {"name": text}}
     return {"string_arg": text}
 
 
@@ -149,7 +149,7 @@ def _show_skb(value: Value, declared: str) -> dict[str, Any]:
 def _show_address(value: Value, declared: str) -> dict[str, Any]:
     family, port, _, address = _ADDRESS.unpack_from(value.data)
     name = words.FAMILIES.get(family, str(family))
-    if family == socket.AF_UNIX:
+    if family == socket.AF_UNIX or declared == "sockaddr_un":
         path = _text(value.data[_ADDRESS.size :])
         return {"sockaddrun_arg": _filled({"family": name, "path": path})}
     shown = {"family": name, "addr": _address(family, address), "port": port}
@@ -226,7 +226,11 @@ _SHOWN: dict[str, Callable[[Value, str], dict[str, Any]]] = {
     "capability": _show_signed,
     "capabilities": _show_unsigned,
     "net_device": lambda value, _: _show_string(value, "net_device"),
-    "module": lambda value, _: _show_string(value, "module"),
+    "module": show_objects.show_module,
+    "bpf_attr": show_objects.show_bpf_attr,
+    "bpf_map": show_objects.show_bpf_map,
+    "bpf_program": show_objects.show_bpf_program,
+    "perf_event": show_objects.show_perf_event,
     "system_call": lambda value, _: _show_unsigned(value, "syscall64"),
     "binary_program": lambda value, _: _show_path(value, "linux_binprm"),
 }

@@ -7,6 +7,9 @@
 
 #include "bpf.h"
 
+typedef signed char s8;
+typedef short s16;
+
 #ifdef MACHINE_X86_64
 /* arch/x86/include/asm/ptrace.h */
 struct pt_regs {

@@ -7,11 +7,13 @@
 
 #include "event.h"
 #include "kernel.h"
+#include "rooms.h"
 #include "walk.h"
 
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define UNIX_PATH_SIZE 108 /* include/uapi/linux/un.h */
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 
@@ -167,6 +169,10 @@ static __noinline __attribute__((unused)) int read_skb(struct socket_value *valu
 	((s64)(AT) < 0 ? bpf_probe_read_kernel(TO, SIZE, (void *)(AT)) :                  \
 			 bpf_probe_read_user(TO, SIZE, (void *)(AT)))
 
+#define READ_ANY_STRING(TO, SIZE, AT)                                                     \
+	((s64)(AT) < 0 ? bpf_probe_read_kernel_str(TO, SIZE, (void *)(AT)) :              \
+			 bpf_probe_read_user_str(TO, SIZE, (void *)(AT)))
+
 /* A struct sockaddr: its address stands for the source's. */
 static __noinline __attribute__((unused)) int read_sockaddr(struct socket_value *value, u64 at)
 {
@@ -186,6 +192,72 @@ static __noinline __attribute__((unused)) int read_sockaddr(struct socket_value 
 		return 0;
 	value->source_port = ntohs(words[1]);
 	return 0;
+}
+
+/*
+ * The path of a unix socket's address, or its abstract name behind a '@'.  Bytes behind LENGTH
+ * are no part of it; where it is 0 nobody knows, and the name ends with the first zero.
+ */
+static __noinline __attribute__((unused)) bool read_unix_path(struct text *text, u64 at, u64 length)
+{
+	u16 family = 0;
+	u8 first = 0;
+	u64 from, size;
+	long result;
+
+	if (!text)
+		return false;
+	text->start = text->end = text->flags = 0;
+	text->is_read = 1;
+	if (READ_ANY(&family, sizeof(family), at)) {
+		text->flags = VALUE_IS_UNREADABLE;
+		return false;
+	}
+	from = at + sizeof(family);
+	length = (u32)length;
+	size = UNIX_PATH_SIZE;
+	if (length && length < UNIX_PATH_SIZE + sizeof(family))
+		size = length > sizeof(family) ? length - sizeof(family) : 0;
+	if (family != AF_UNIX || !size)
+		return true;
+	/* The compiler knows the bound, and the verifier loses it. */
+	hide(size);
+	size &= 127;
+	READ_ANY(&first, 1, from);
+	if (!first && size > 1) {
+		text->bytes[0] = '@';
+		size--;
+		if (length) {
+			result = READ_ANY(text->bytes + 1, size, from + 1);
+			text->end = result ? 0 : size + 1;
+			return !result;
+		}
+		result = READ_ANY_STRING(text->bytes + 1, size + 1, from + 1);
+		text->end = result > 0 ? result : 0;
+		return result > 0;
+	}
+	result = READ_ANY_STRING(text->bytes, size + 1, from);
+	text->end = result > 0 ? result - 1 : 0;
+	return result > 0;
+}
+
+static __always_inline void add_unix_address(struct event_room *event, u16 place,
+					     struct text *text, u64 at)
+{
+	struct {
+		struct address_value address;
+		u8 path[];
+	} *bytes = open_value(event, TRACING_TYPE_SOCKET_ADDRESS, place);
+	u32 length = text->end;
+
+	if (!bytes)
+		return;
+	__builtin_memset(&bytes->address, 0, sizeof(bytes->address));
+	READ_ANY(&bytes->address.family, 2, at);
+	if (length > UNIX_PATH_SIZE)
+		length = UNIX_PATH_SIZE;
+	bpf_probe_read_kernel(bytes->path, length, text->bytes);
+	close_value(event, sizeof(bytes->address) + length, text->flags);
 }
 
 static __always_inline void add_socket(struct event_room *event, u8 type, u16 place,

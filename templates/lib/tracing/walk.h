@@ -137,6 +137,32 @@ at_edge:
 	return true;
 }
 
+/* The like for a dentry alone: of mounts nothing is known, the way ends with the file system. */
+static __always_inline __attribute__((unused)) bool find_top_of_system(const struct dentry *dentry,
+						 const bool is_typed, u64 *head)
+{
+	const struct dentry *top = NULL, *parent;
+
+	for (u32 i = 0; i < MOST_STEPS; i++) {
+		parent = LOAD(is_typed, dentry->d_parent);
+		if (dentry == parent) {
+			*head = top ? head_of(top, is_typed) : 0;
+			return true;
+		}
+		top = dentry;
+		dentry = parent;
+	}
+	return false;
+}
+
+/* What of a file's mode says its type. */
+static __always_inline __attribute__((unused)) u64 file_type(const struct dentry *dentry)
+{
+	const struct inode *inode = PROBE(dentry->d_inode);
+
+	return inode ? PROBE(inode->i_mode) & 0170000 : 0;
+}
+
 /* Where a path is while it is built from its end. */
 struct climb {
 	struct text *text;
@@ -203,7 +229,7 @@ static long climb_once(u32 index, void *context)
 	return 0;
 }
 
-/* Build the path of a file; false (and VALUE_IS_UNREADABLE) where it cannot be known whole. */
+/* Build the path of a file, without a mount within its file system; false (and VALUE_IS_UNREADABLE) where it cannot be known whole. */
 static __noinline __attribute__((unused)) bool read_path(struct text *text, u64 dentry, u64 mount)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
@@ -220,6 +246,7 @@ static __noinline __attribute__((unused)) bool read_path(struct text *text, u64 
 	climb.root = (u64)task->fs->root.dentry;
 	climb.root_mount = (u64)task->fs->root.mnt;
 	bpf_loop(TEXT_SIZE, climb_once, &climb, 0);
+	climb.is_at_root |= !mount;
 	if (climb.start == TEXT_SIZE && climb.is_at_root)
 		text->bytes[--climb.start & (TEXT_SIZE - 1)] = '/';
 	text->start = climb.start;

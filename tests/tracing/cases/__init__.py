@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.tracing.cases.bpf import BPF
+from tests.tracing.cases.buffers import BUFFERS
 from tests.tracing.cases.denials import DENIALS
 from tests.tracing.cases.files import FILES
 from tests.tracing.cases.hooks import HOOKS
 from tests.tracing.cases.limits import LIMITS
 from tests.tracing.cases.loader import LOADER
 from tests.tracing.cases.numbers import NUMBERS
+from tests.tracing.cases.objects import OBJECTS
 from tests.tracing.cases.processes import PROCESSES
 from tests.tracing.cases.races import RACES
 from tests.tracing.cases.returns import (
@@ -55,6 +58,9 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "limits": LIMITS,
     "loader": LOADER,
     "races": RACES,
+    "objects": OBJECTS,
+    "bpf": BPF,
+    "buffers": BUFFERS,
 }
 """Cases whose policies are one generation together, so that they are merged at their hooks."""
 

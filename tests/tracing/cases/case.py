@@ -14,7 +14,8 @@ class Case:
     """One row.
 
     ``hook`` is an entry of ``list`` (kprobes, ...), ``selector`` one of its selectors.
-    ``fires`` and ``silent`` are workloads; ``shows`` is in the values of an event of the first.
+    ``fires`` and ``silent`` are workloads; empty where no machine has what would fire it, so that
+    it is only loaded.  ``shows`` is in the values of an event of the first.
     ``ends`` is how the child ends when it fires: an exit status, or minus a signal.
     ``kernels`` are those that can do it; ``many`` is how many events there are, 0 for any
     number but none.  ``rest`` goes on with ``spec``; ``namespace`` makes the policy one of it.

@@ -53,4 +53,51 @@ HOOKS = (
         "read('/lg/one/x')",
         shows="resolved",
     ),
+    Case(
+        "fentry",
+        "call: security_file_permission\n    syscall: false\n"
+        "    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/one/fentry]}]",
+        "read('/lg/one/fentry')",
+        "read('/lg/one/x')",
+        list="fentries",
+        shows="/lg/one/fentry",
+    ),
+    Case(
+        "auto",
+        "call: security_file_permission\n    syscall: false\n"
+        "    args: [{index: 0, type: auto}, {index: 1}, {index: 1, type: nop}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/one/auto]}\n"
+        "      , {index: 1, operator: Mask, values: ['2']}]",
+        "write('/lg/one/auto')",
+        "read('/lg/one/auto')",
+        shows="/lg/one/auto",
+    ),
+    Case(
+        "path",
+        "call: security_inode_getattr\n    syscall: false\n"
+        "    args: [{index: 0, type: path}]",
+        "matchArgs: [{index: 0, operator: Prefix, values: [/lg/one/pa]}]",
+        "read('/lg/one/path'); os.stat('/lg/one/path')",
+        "os.stat('/lg/one')",
+        shows="/lg/one/path",
+    ),
+    Case(
+        "kiocb",
+        "call: shmem_file_read_iter\n    syscall: false\n"
+        "    args: [{index: 0, type: kiocb}]",
+        "matchArgs: [{index: 0, operator: Postfix, values: [kiocb]}]",
+        "read('/lg/mnt/kiocb')",
+        "read('/lg/mnt/kioc')",
+        shows="/lg/mnt/kiocb",
+    ),
+    Case(
+        "linux-binprm",
+        "call: security_bprm_check\n    syscall: false\n"
+        "    args: [{index: 0, type: linux_binprm}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/bin/reader]}]",
+        "run('/lg/bin/reader', '/lg/one/x')",
+        "run('/lg/bin/other', '/lg/one/x')",
+        shows="/lg/bin/reader",
+    ),
 )

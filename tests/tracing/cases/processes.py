@@ -80,4 +80,13 @@ PROCESSES = (
         "getpriority(13, 0)",
         many=1,
     ),
+    Case(
+        "parent-binary",
+        "call: security_file_permission\n    syscall: false\n"
+        "    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/one/parent]}]\n"
+        "      matchParentBinaries: [{operator: In, values: [/lg/bin/shell]}]",
+        "run('/lg/bin/shell', '-c', '/lg/bin/reader $0; true', '/lg/one/parent')",
+        "run('/lg/bin/reader', '/lg/one/parent')",
+    ),
 )

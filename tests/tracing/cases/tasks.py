@@ -102,4 +102,11 @@ TASKS = (
         "getpriority(47, 0)",
         many=1,
     ),
+    Case(
+        "capability-type",
+        "call: cap_capable\n    syscall: false\n    args: [{index: 2, type: capability}]",
+        "matchPIDs: [{operator: In, values: [7654]}]",
+        "be(7654); chroot('/lg')",
+        "be(7655); chroot('/lg')",
+    ),
 )

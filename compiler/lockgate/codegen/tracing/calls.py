@@ -37,7 +37,7 @@ def keeps_calls(site: Site) -> bool:
 def start_operand(site: Site, value: Value, operand: Operand) -> list[str]:
     """Return the lines that put a value of a program of user space into ``at``."""
     if site.stand is Stand.URETPROBE and value.origin is not Origin.RETURN:
-        place = [each for each, _ in _operands(site)].index(value)
+        place = _operands(site).index(operand)
         return [f"u64 at = value_of_call(context, {place});"]
     return list(read_operand(operand))
 
@@ -51,7 +51,7 @@ def keep_lines(site: Site, *, is_syscall: bool) -> list[list[str]]:
     """Return for each kept value the lines that read it at the entry."""
     what = "SYSCALL" if is_syscall else "ARGUMENT"
     return [
-        *(list(read_operand(operand)) for _, operand in _operands(site)),
+        *(list(read_operand(operand)) for operand in _operands(site)),
         *(
             [f"u64 at = {what}_OF_REGISTERS(context, {index});"]
             for index in _arguments(site)
@@ -59,14 +59,14 @@ def keep_lines(site: Site, *, is_syscall: bool) -> list[list[str]]:
     ]
 
 
-def _operands(site: Site) -> list[tuple[Value, Operand]]:
+def _operands(site: Site) -> list[Operand]:
+    """Return what a program of user space has of values and of the sizes of buffers."""
     if site.stand is not Stand.URETPROBE:
         return []
-    return [
-        (value, value.reading.operand)
-        for value in site.values
-        if value.origin is not Origin.RETURN and value.reading.operand is not None
-    ]
+    readings = [v.reading for v in site.values if v.origin is not Origin.RETURN]
+    sizes = [reading.measure for reading in readings if reading.measure is not None]
+    found = [reading.operand for reading in (*readings, *sizes)]
+    return list(dict.fromkeys(operand for operand in found if operand is not None))
 
 
 def _arguments(site: Site) -> list[int]:

@@ -27,6 +27,17 @@ _SOCKETS = {
 }
 
 
+_OBJECTS = {
+    ArgumentType.BPF_ATTR: "add_bpf_attr",
+    ArgumentType.BPF_MAP: "add_bpf_map",
+    ArgumentType.BPF_PROG: "add_bpf_prog",
+    ArgumentType.PERF_EVENT: "add_perf_event",
+    ArgumentType.MODULE: "add_module",
+    ArgumentType.LOAD_INFO: "add_load_info",
+}
+"""Types that are shown as numbers and a name (objects.h)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownHook:
     """A hook, the selectors that let it post, and which list of values its event shows."""
@@ -103,6 +114,8 @@ def _lines(
             f"\t{_SOCKETS[value.type].format(place=place)};",
             "}",
         ]
+    if value.type in _OBJECTS:
+        return [f"{_OBJECTS[value.type]}(event, {place}, value_{number}(context));"]
     room = rooms.get(number, JUDGED_TEXTS)
     text = f"&texts->at[{room}]"
     read = read_call(site, number, reader, text)
@@ -114,8 +127,11 @@ def _lines(
     else:
         lines = [f"if (texts && !texts->at[{room}].is_read)\n\t\t{read};"]
     if value.type in PATHS:
-        dentry = f"LOAD({str(reader.is_typed).lower()}, path_{number}(context)->dentry)"
-        return [*lines, f"if (texts)\n\t\tadd_path(event, {place}, {text}, {dentry});"]
+        shown = f"add_path(event, {place}, {text}, {reader.dentry})"
+        return [*lines, f"if (texts)\n\t\t{shown};"]
+    if value.type is ArgumentType.SOCKADDR_UN:
+        shown = f"add_unix_address(event, {place}, {text}, value_{number}(context))"
+        return [*lines, f"if (texts)\n\t\t{shown};"]
     kind = text_type(value.type)
     return [
         *lines,

@@ -36,6 +36,7 @@ from lockgate.codegen.tracing.supplements import hashed, supplements_of
 from lockgate.ir.placement import DENYING, Stand
 from lockgate.ir.site import Facet, Origin
 from lockgate.ir.tracing_actions import NOTIFYING, TRACKING, ActionKind, RateLimitScope
+from lockgate.ir.tracing_arguments import ArgumentType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +60,24 @@ SECTIONS = {
     Stand.USDT: "uprobe",
 }
 """Section names by stand: with the function, or what stands behind its last slash."""
+
+HEADERS = {
+    **dict.fromkeys(
+        (
+            ArgumentType.BPF_ATTR,
+            ArgumentType.BPF_MAP,
+            ArgumentType.BPF_PROG,
+            ArgumentType.FILENAME,
+            ArgumentType.LOAD_INFO,
+            ArgumentType.MODULE,
+            ArgumentType.NET_DEVICE,
+            ArgumentType.PERF_EVENT,
+        ),
+        "objects.h",
+    ),
+    **dict.fromkeys((ArgumentType.CHAR_IOVEC, ArgumentType.IOV_ITER), "vectors.h"),
+}
+"""Headers that types need beside those of every site."""
 
 _PROCESS = frozenset({Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED})
 _WHOSE = {
@@ -135,7 +154,15 @@ def render_site(
             if dimension.facet in SOCKETS:
                 read = read_socket_call(site, dimension.value)
             is_typed = str(reader.is_typed).lower()
-            found = replace(found, is_typed=is_typed, read=read)
+            found = replace(
+                found,
+                is_typed=is_typed,
+                read=read,
+                dentry=reader.dentry,
+                mount=reader.mount,
+            )
+            if dimension.facet is Facet.FILE_TYPE:
+                found = replace(found, expression=f"file_type({reader.dentry})")
         shaped.append(found)
     before, declared, after = _ordered(site, shaped)
     returned = [d for d in before if site.denial and _is_returned(d, site)]
@@ -146,6 +173,7 @@ def render_site(
         "tracing/site.c.j2",
         site=site,
         machine=target.machine,
+        headers=_headers(site),
         functions=_names(site),
         section=_section(site.stand, site),
         result="deeds.error" if site.stand in DENYING else "0",
@@ -212,6 +240,12 @@ def _ordered(
         declared.append(found)
         (after if _is_text(dimension) else before).append(found)
     return before, declared, after
+
+
+def _headers(site: Site) -> list[str]:
+    """Return the headers that only some types need."""
+    found = {HEADERS[value.type] for value in site.values if value.type in HEADERS}
+    return sorted(found)
 
 
 def _is_text(dimension: Dimension) -> bool:

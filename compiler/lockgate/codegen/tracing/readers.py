@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.calls import kept_argument, start_operand
@@ -13,7 +13,7 @@ from lockgate.ir.tracing_arguments import ArgumentType
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lockgate.ir.placement import PathStep
+    from lockgate.ir.placement import PathStep, Reading
     from lockgate.ir.site import Site, Value
 
 TRAMPOLINES = frozenset({Stand.FENTRY, Stand.FEXIT, Stand.FMOD_RET, Stand.LSM})
@@ -32,11 +32,17 @@ _TO_PATH = {
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How the program reads one value: the function's text, and whether its type is known."""
+    """How the program reads one value: the function's text, and whether its type is known.
+
+    ``dentry`` and ``mount`` are C's expressions for where a path is, empty for what is none; a
+    dentry alone has no mount.
+    """
 
     number: int
     text: str
     is_typed: bool
+    dentry: str = ""
+    mount: str = ""
 
 
 def argument(site: Site, index: int, *, is_syscall: bool) -> str:
@@ -57,15 +63,36 @@ def render_readers(site: Site, *, is_syscall: bool) -> list[Reader]:
     readers = []
     for number, value in enumerate(site.values):
         reader = _reader(site, number, value, is_syscall=is_syscall)
-        if value.size_index is not None:
-            size = argument(site, value.size_index, is_syscall=is_syscall)
+        if value.size_index is not None or value.is_copied_at_return:
+            lines = _size_lines(site, value, is_syscall=is_syscall)
+            body = "".join(f"\t{line}\n" for line in lines)
             text = (
                 f"static __always_inline u64 size_{number}(void *context)\n"
-                f"{{\n\treturn {size};\n}}\n"
+                f"{{\n{body}\treturn at;\n}}\n"
             )
-            reader = Reader(number, f"{reader.text}\n{text}", reader.is_typed)
+            reader = replace(reader, text=f"{reader.text}\n{text}")
         readers.append(reader)
     return readers
+
+
+def _size_lines(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
+    """Return how the size of a buffer is found: of one that is filled, it is what is returned."""
+    if value.is_copied_at_return:
+        returned = _returned(site)
+        return [*returned, "if ((s64)at < 0 || (s32)at < 0)", "\tat = 0;"]
+    measure = value.reading.measure
+    if measure is not None and measure.operand is not None:
+        return start_operand(site, value, measure.operand)
+    if measure is not None:
+        return _field(measure)
+    assert value.size_index is not None  # noqa: S101  # or nobody asked
+    return [f"u64 at = {argument(site, value.size_index, is_syscall=is_syscall)};"]
+
+
+def _returned(site: Site) -> list[str]:
+    if site.stand in _BY_REGISTERS or site.stand is Stand.URETPROBE:
+        return ["u64 at = ARGUMENT_OF_REGISTERS(context, RETURN);"]
+    return ["u64 at = 0;", "", "bpf_get_func_ret(context, &at);"]
 
 
 def declare_structures(values: Iterable[Value]) -> list[str]:
@@ -95,11 +122,17 @@ def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reade
     kind = value.type
     is_typed = (
         site.stand in TRAMPOLINES and value.origin is Origin.ARGUMENT and not is_syscall
-    ) and not value.reading.steps
+    ) and not (value.reading.steps or "void" in value.reading.spelling)
     if kind in _TO_PATH:
-        return Reader(number, _path(number, value, lines, is_typed=is_typed), is_typed)
+        text = _path(number, value, lines, is_typed=is_typed)
+        return _path_reader(number, text, is_typed=is_typed)
     if kind is ArgumentType.FD:
-        return Reader(number, _descriptor(number, lines), False)
+        return _path_reader(number, _descriptor(number, lines), is_typed=False)
+    if kind is ArgumentType.DENTRY:
+        if value.reading.steps and value.reading.is_pointer:
+            lines += ["bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
+        place = f"dentry_{number}(context)"
+        return Reader(number, _dentry(number, lines), is_typed, place, "0")
     if value.reading.size:
         lines += _number(value)
         if kind is ArgumentType.SYSCALL64:
@@ -120,17 +153,14 @@ def _start(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
     if value.origin is Origin.DATA:
         return ["u64 at = (u64)bpf_get_current_task_btf();"]
     if value.origin is Origin.RETURN:
-        if site.stand in _BY_REGISTERS:
-            return ["u64 at = ARGUMENT_OF_REGISTERS(context, RETURN);"]
-        return ["u64 at = 0;", "", "bpf_get_func_ret(context, &at);"]
+        return _returned(site)
     if site.stand is Stand.TRACEPOINT:
-        return _field(value)
+        return _field(value.reading)
     return [f"u64 at = {argument(site, value.index, is_syscall=is_syscall)};"]
 
 
-def _field(value: Value) -> list[str]:
+def _field(reading: Reading) -> list[str]:
     """Return how the field of a tracepoint is read: it stands in the context."""
-    reading = value.reading
     if reading.size:
         kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
         word = f"FROM_CONTEXT(context, u{8 * reading.size}, {reading.offset})"
@@ -140,7 +170,7 @@ def _field(value: Value) -> list[str]:
             "u64 at = (u64)context + "
             f"(FROM_CONTEXT(context, u32, {reading.offset}) & 0xffff);"
         ]
-    if "[" in reading.spelling:
+    if "[" in reading.spelling or reading.length:
         return [f"u64 at = (u64)context + {reading.offset};"]
     return [f"u64 at = FROM_CONTEXT(context, u64, {reading.offset});"]
 
@@ -186,6 +216,25 @@ def _path(number: int, value: Value, lines: list[str], *, is_typed: bool) -> str
     return (
         f"static __always_inline const struct path *path_{number}(void *context)\n"
         f"{{\n{body}\treturn {way};\n}}\n"
+    )
+
+
+def _path_reader(number: int, text: str, *, is_typed: bool) -> Reader:
+    typed, path = str(is_typed).lower(), f"path_{number}(context)"
+    return Reader(
+        number,
+        text,
+        is_typed,
+        f"LOAD({typed}, {path}->dentry)",
+        f"LOAD({typed}, {path}->mnt)",
+    )
+
+
+def _dentry(number: int, lines: list[str]) -> str:
+    body = "".join(f"\t{line}\n" for line in lines)
+    return (
+        f"static __always_inline const struct dentry *dentry_{number}(void *context)\n"
+        f"{{\n{body}\treturn (const struct dentry *)at;\n}}\n"
     )
 
 

@@ -7,16 +7,21 @@ print.  No value of a policy gets in here, but how many there are.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import build_automaton
 from lockgate.codegen.tracing.intervals import room_for
 from lockgate.codegen.tracing.masks import mask_of, negated, spell, used
 from lockgate.codegen.tracing.patterns import patterns_of
+from lockgate.ir.expression import ARGUMENT, CAST, LITERAL
 from lockgate.ir.site import Facet, Origin
 from lockgate.ir.tracing_selectors import Comparison, Namespace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockgate.ir.expression import Expression
     from lockgate.ir.site import Dimension, Generation, Site, Test
 
 NUMBERS = frozenset(
@@ -84,10 +89,14 @@ INLINE_INTERVALS = 8
 
 @dataclass(frozen=True, slots=True)
 class ShapedTest:
-    """A test as far as it is code: ``bit`` is that of a rule that follows processes."""
+    """A test as far as it is code: ``bit`` is that of a rule that follows processes.
+
+    ``truth`` is C's expression for an expression.
+    """
 
     selector: int
     bit: int = 0
+    truth: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,8 @@ class ShapedDimension:
     hosts: str = ""
     text: int = 0
     read: str = ""
+    dentry: str = ""
+    mount: str = ""
 
 
 def text_rooms(site: Site) -> dict[int, int]:
@@ -140,6 +151,16 @@ def table_kind(dimension: Dimension) -> str:
     if facet in ADDRESSES:
         return "address"
     return "text" if facet in TEXTS else facet.value
+
+
+def literals_of(dimension: Dimension) -> list[int]:
+    """Return the literals of a dimension's expressions, in the order of its table."""
+    return [
+        leaf.number & (1 << 64) - 1
+        for test in dimension.tests
+        if test.expression
+        for leaf in test.expression.leaves(LITERAL)
+    ]
 
 
 def is_signed(dimension: Dimension, site: Site) -> bool:
@@ -181,8 +202,13 @@ def shape_dimension(
     words = site.words
     room = _room(kind, dimension)
     hosts = mask_of(t.selector for t in dimension.tests if "host" in t.texts)
+    numbers = count()
     tests = [
-        ShapedTest(test.selector, _bit(dimension, test, generation))
+        ShapedTest(
+            test.selector,
+            _bit(dimension, test, generation),
+            _truth(test.expression, numbers) if test.expression else "",
+        )
         for test in dimension.tests
     ]
     return ShapedDimension(
@@ -209,6 +235,22 @@ def shape_dimension(
     )
 
 
+def _truth(part: Expression, literals: Iterator[int]) -> str:
+    """Return an expression in C; its literals are in a table, in their order."""
+    kind = part.type.value
+    if part.operator == LITERAL:
+        return f"({kind})table->of[{next(literals)}]"
+    if part.operator == ARGUMENT:
+        return f"({kind})value_{part.number}(context)"
+    parts = [_truth(inner, literals) for inner in part.parts]
+    if part.operator == CAST:
+        return f"({kind})({parts[0]})"
+    if len(parts) == 1:
+        return f"({kind})({part.operator}({parts[0]}))"
+    joined = f" {part.operator} ".join(f"({inner})" for inner in parts)
+    return f"({kind})({joined})"
+
+
 def _bit(dimension: Dimension, test: Test, generation: Generation) -> int:
     if dimension.facet is not Facet.FOLLOWED:
         return 0
@@ -222,6 +264,8 @@ def _bit(dimension: Dimension, test: Test, generation: Generation) -> int:
 def _room(kind: str, dimension: Dimension) -> int:
     if kind in ("number", "namespace"):
         return room_for(dimension)
+    if kind == "expression":
+        return max(1, len(literals_of(dimension)))
     if kind == "text":
         return build_automaton(
             patterns_of(dimension), ignores_case=_ignores_case(dimension)

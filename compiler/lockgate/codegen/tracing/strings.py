@@ -19,15 +19,14 @@ _READ_BY = {
     ArgumentType.LOAD_INFO: "PROBE(((const struct load_info *){at})->name)",
 }
 _READ_AS_BYTES = frozenset({ArgumentType.CHAR_BUF, ArgumentType.CONST_BUF})
+_SHOWN_AS_BYTES = _READ_AS_BYTES | {ArgumentType.CHAR_IOVEC, ArgumentType.IOV_ITER}
 
 
 def text_type(kind: ArgumentType) -> str:
     """Return the member of ``enum tracing_type`` that a string of a type is shown as."""
-    return {
-        ArgumentType.CHAR_BUF: "BYTES",
-        ArgumentType.CONST_BUF: "BYTES",
-        ArgumentType.NET_DEVICE: "NET_DEVICE",
-    }.get(kind, "STRING")
+    if kind in _SHOWN_AS_BYTES:
+        return "BYTES"
+    return "NET_DEVICE" if kind is ArgumentType.NET_DEVICE else "STRING"
 
 
 def read_call(site: Site, number: int, reader: Reader, text: str) -> str | None:
@@ -35,16 +34,22 @@ def read_call(site: Site, number: int, reader: Reader, text: str) -> str | None:
     value = site.values[number]
     at = f"value_{number}(context)"
     if value.type in PATHS:
-        typed = str(reader.is_typed).lower()
-        path = f"path_{number}(context)"
-        return (
-            f"read_path({text}, (u64)LOAD({typed}, {path}->dentry),"
-            f"\n\t\t\t  (u64)LOAD({typed}, {path}->mnt))"
-        )
+        return f"read_path({text}, (u64){reader.dentry},\n\t\t\t  (u64){reader.mount})"
     if value.type in _READ_AS_STRING:
         return f"read_string({text}, {at})"
     if value.type in _READ_BY:
         return f"read_string({text}, (u64){_READ_BY[value.type].format(at=at)})"
+    if value.type is ArgumentType.CHAR_IOVEC:
+        if value.is_copied_at_return:
+            # What was read fills pieces one after the other, and how many there are is unknown.
+            return f"read_vector({text}, {at}, MOST_CHUNKS, size_{number}(context))"
+        count = f"size_{number}(context)" if value.size_index is not None else "1"
+        return f"read_vector({text}, {at}, {count}, ~0ULL)"
+    if value.type is ArgumentType.IOV_ITER:
+        return f"read_iterator({text}, {at})"
+    if value.type is ArgumentType.SOCKADDR_UN:
+        length = f"size_{number}(context)" if value.size_index is not None else "0"
+        return f"read_unix_path({text}, {at}, {length})"
     if value.type in _READ_AS_BYTES:
         return f"read_bytes({text}, {at}, {_size(site, number)})"
     return None
@@ -57,6 +62,7 @@ def read_socket_call(site: Site, number: int, to: str | None = None) -> str:
         ArgumentType.SOCKET: "read_socket",
         ArgumentType.SKB: "read_skb",
         ArgumentType.SOCKADDR: "read_sockaddr",
+        ArgumentType.SOCKADDR_UN: "read_sockaddr",
     }[site.values[number].type]
     return f"{word}({to or f'&socket_{number}'}, value_{number}(context))"
 
@@ -64,6 +70,6 @@ def read_socket_call(site: Site, number: int, to: str | None = None) -> str:
 def _size(site: Site, number: int) -> str:
     """Return how many bytes a buffer has: as many as the argument says that is named."""
     value = site.values[number]
-    if value.size_index is None:
-        return "TEXT_SIZE"
+    if value.size_index is None and not value.is_copied_at_return:
+        return str(value.reading.length or "TEXT_SIZE")
     return f"size_{number}(context)"

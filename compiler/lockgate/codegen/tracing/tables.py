@@ -21,7 +21,7 @@ from lockgate.codegen.tracing.masks import (
     used,
 )
 from lockgate.codegen.tracing.patterns import heads_of, patterns_of
-from lockgate.codegen.tracing.shape import is_signed, table_kind, title
+from lockgate.codegen.tracing.shape import is_signed, literals_of, table_kind, title
 from lockgate.codegen.tracing.workloads import pack_row, workload_rows
 from lockgate.ir.site import Facet
 from lockgate.ir.tracing import Mode
@@ -87,6 +87,8 @@ def site_tables(
             yield _numbers(number, dimension, site)
         elif kind == "bits":
             yield _bits(number, dimension, site)
+        elif kind == "expression":
+            yield _literals(number, dimension, site)
         elif kind == "binary":
             yield _binaries(number, dimension, site, classes)
         elif kind == "workload" and workloads is not None:
@@ -177,6 +179,17 @@ def _bits(number: int, dimension: Dimension, site: Site) -> Table:
         1,
         struct.pack(f"<{len(masks)}Q", *masks),
         text=(title(dimension, site), *lines),
+    )
+
+
+def _literals(number: int, dimension: Dimension, site: Site) -> Table:
+    found = literals_of(dimension) or [0]
+    return Table(
+        site.name,
+        f"literals_{site.number}_{number}",
+        1,
+        struct.pack(f"<{len(found)}Q", *found),
+        text=(title(dimension, site), *(f"{literal:#x}" for literal in found)),
     )
 
 

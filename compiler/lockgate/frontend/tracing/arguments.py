@@ -26,9 +26,17 @@ _FIELDS = (
     "type",
 )
 _SOURCES = {"current_task": Source.CURRENT_TASK, "pt_regs": Source.PT_REGS}
-_BUFFERS = frozenset({ArgumentType.CHAR_BUF, ArgumentType.CHAR_IOVEC})
+_FILLED = frozenset({ArgumentType.CHAR_BUF, ArgumentType.CHAR_IOVEC})
+_BUFFERS = {
+    "sizeArgIndex": _FILLED | {ArgumentType.CONST_BUF, ArgumentType.SOCKADDR_UN},
+    "returnCopy": _FILLED,
+    "maxData": _FILLED | {ArgumentType.IOV_ITER},
+}
+"""Fields of buffers, and the types for which they mean something."""
 MOST_INDEX = 5
 """The last argument that a probe on a function can read (x86-64: six in registers)."""
+MOST_BYTES = 4096
+"""Bytes of one buffer that an event shows (TEXT_SIZE of rooms.h)."""
 DEEPEST = 10
 """So many members can be followed, as in the reference."""
 
@@ -109,11 +117,16 @@ def parse_argument(
 
 def _check_buffer(fields: Fields, kind: ArgumentType, diagnostics: Diagnostics) -> None:
     """Say of fields of buffers that they mean nothing beside a type that is none."""
-    for name in ("sizeArgIndex", "returnCopy", "maxData"):
-        if fields.has(name) and kind not in (*_BUFFERS, ArgumentType.AUTO):
+    for name, kinds in _BUFFERS.items():
+        if fields.has(name) and kind not in (*kinds, ArgumentType.AUTO):
             message = f"'{name}' means nothing for an argument of type {kind.value}"
-            cure = "it is for char_buf and char_iovec; take it away"
+            names = ", ".join(sorted(kind.value for kind in kinds))
+            cure = f"it is for {names}; take it away"
             diagnostics.warning("W1104", message, fields.key_span(name), help=cure)
+    if fields.boolean("maxData") and kind in _BUFFERS["maxData"]:
+        message = f"'maxData' reads no more than others do: {MOST_BYTES} bytes"
+        cure = "what is longer is cut, and its event says so (truncated_bytes_arg)"
+        diagnostics.warning("W1116", message, fields.key_span("maxData"), help=cure)
 
 
 def _parse_path(fields: Fields, diagnostics: Diagnostics) -> tuple[str, ...]:

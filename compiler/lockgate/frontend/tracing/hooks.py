@@ -99,6 +99,8 @@ def parse_hook(
     place = _PLACES[attachment](fields, policy, diagnostics)
     reading = parse_arguments(fields, attachment, diagnostics)
     returned, has_return = _parse_return(fields, attachment, diagnostics)
+    # Who reads a buffer when it has been filled asks for the return.
+    has_return = has_return or any(a.is_copied_at_return for a in reading.arguments)
     around = Surroundings(attachment, reading, returned, policy.macros)
     selectors = parse_selectors(fields, around, diagnostics)
     message = _parse_message(fields, diagnostics)

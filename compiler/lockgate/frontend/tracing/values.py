@@ -20,6 +20,7 @@ from lockgate.frontend.tracing.names import (
     PROTOCOLS,
     TCP_STATES,
 )
+from lockgate.ir.expression import ARGUMENT
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.ir.tracing_selectors import Comparison, ListReference, Range, ValueMatch
 
@@ -33,12 +34,18 @@ if TYPE_CHECKING:
 TEXT_TYPES = frozenset(
     {
         ArgumentType.CHAR_BUF,
+        ArgumentType.CHAR_IOVEC,
+        ArgumentType.CONST_BUF,
         ArgumentType.DATA_LOC,
         ArgumentType.DENTRY,
         ArgumentType.FD,
         ArgumentType.FILE,
         ArgumentType.FILENAME,
+        ArgumentType.IOV_ITER,
+        ArgumentType.KIOCB,
         ArgumentType.LINUX_BINPRM,
+        ArgumentType.LOAD_INFO,
+        ArgumentType.MODULE,
         ArgumentType.NET_DEVICE,
         ArgumentType.PATH,
         ArgumentType.SOCKADDR_UN,
@@ -75,7 +82,16 @@ CAPABILITY_TYPES = frozenset(
     }
 )
 SOCKET_TYPES = frozenset({ArgumentType.SOCK, ArgumentType.SOCKET, ArgumentType.SKB})
-_FILE_TYPES = frozenset({ArgumentType.FILE, ArgumentType.PATH})
+_FILE_TYPES = frozenset(
+    {
+        ArgumentType.DENTRY,
+        ArgumentType.FD,
+        ArgumentType.FILE,
+        ArgumentType.KIOCB,
+        ArgumentType.LINUX_BINPRM,
+        ArgumentType.PATH,
+    }
+)
 _MASKED = CAPABILITY_TYPES | frozenset(NUMBER_TYPES)
 _FROM_ADDRESS = SOCKET_TYPES | {ArgumentType.SOCKADDR}
 
@@ -174,6 +190,8 @@ def parse_match(
     """
     fields = Fields(node, "ArgSelector", diagnostics, known=_FIELDS)
     word = fields.string("operator", enum=OPERATORS, required=True)
+    if word is not None and OPERATORS[word][0] is Comparison.EXPRESSION:
+        return _parse_expression(fields, arguments, diagnostics)
     places = _parse_places(fields, arguments, diagnostics, numbering)
     if word is None or places is None:
         return None
@@ -185,6 +203,32 @@ def parse_match(
     if values is None:
         return None
     return ValueMatch(places, comparison, fields.node.span, is_negated, *values)
+
+
+def _parse_expression(
+    fields: Fields, arguments: Sequence[Argument], diagnostics: Diagnostics
+) -> ValueMatch | None:
+    """Return the filter of an expression, which itself names its arguments (arg0, ...)."""
+    from lockgate.language.cel import ExpressionError, parse_expression
+
+    written = fields.strings("values")
+    if len(written) != 1:
+        message = f"CelExpr takes one expression, not {len(written)}"
+        cure = "join them with && or ||"
+        diagnostics.error("E1102", message, fields.node.span, help=cure)
+        return None
+    ((text, span),) = written
+    try:
+        found = parse_expression(text, [argument.type for argument in arguments])
+    except ExpressionError as error:
+        place = f"at character {error.offset + 1}"
+        message = f"{quote(text)} is no value for CelExpr: {place}: {error.reason}"
+        diagnostics.error("E1102", message, span, help=error.cure or None)
+        return None
+    places = tuple(dict.fromkeys(leaf.number for leaf in found.leaves(ARGUMENT)))
+    return ValueMatch(
+        places, Comparison.EXPRESSION, fields.node.span, texts=(text,), expression=found
+    )
 
 
 def _parse_places(
@@ -240,8 +284,6 @@ def _applies(
     diagnostics: Diagnostics,
 ) -> bool:
     """Refuse an operator that cannot judge the types of its arguments."""
-    if comparison is Comparison.EXPRESSION:
-        return True
     wanted = 2 if comparison is Comparison.CAPABILITIES_GAINED else 1
     if len(places) != wanted:
         message = f"{word} takes {'two arguments' if wanted == 2 else 'one argument'}"
@@ -350,7 +392,6 @@ class _Reader:
             Comparison.POSTFIX,
             Comparison.SUBSTRING,
             Comparison.SUBSTRING_IGNORE_CASE,
-            Comparison.EXPRESSION,
         ):
             return True
         return self._comparison is Comparison.EQUAL and self._kind in TEXT_TYPES

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Buffers in several pieces: arrays of struct iovec, and the kernel's iterators over such.  They
+ * are read as one string of bytes, a chunk at a time.
+ */
+#pragma once
+
+#include "kernel.h"
+#include "rooms.h"
+#include "socket.h"
+#include "walk.h"
+
+/* Bytes of one chunk: there is room for one behind the last place of a text. */
+#define CHUNK_SIZE 128
+/* Pieces and chunks that are looked at. */
+#define MOST_CHUNKS 128
+
+struct iovec {
+	u64 iov_base;
+	u64 iov_len;
+} __of_kernel;
+
+enum iter_type { ITER_IOVEC, ITER_KVEC, ITER_UBUF };
+
+struct iov_iter {
+	u8 iter_type;
+	u64 iov_offset;
+	u64 count;
+	u64 nr_segs;
+	const struct iovec *iov; /* __iov since 6.4, like kvec */
+	const struct iovec *__iov;
+	void *ubuf;
+} __of_kernel;
+
+/* The number that an enumerator has in the kernel that runs; 255 where there is none. */
+#define kernel_enumerator(TYPE, NAME)                                                     \
+	(__builtin_preserve_enum_value(*(enum TYPE *)NAME, 0) ?                           \
+		 __builtin_preserve_enum_value(*(enum TYPE *)NAME, 1) : 255)
+
+/*
+ * How far reading has come.  It is kept behind the text and not on the stack: the verifier knows
+ * nothing of what is there, so that to it all steps are alike, and it looks at each once.
+ */
+struct gather {
+	u64 vector; /* the next struct iovec */
+	u64 pieces; /* how many there still are */
+	u64 from; /* of this piece: what is still to be read */
+	u64 left;
+	u64 skipped; /* bytes that were taken already */
+	u64 wanted;
+	u64 end;
+};
+
+_Static_assert(CHUNK_SIZE + sizeof(struct gather) <= NAME_SIZE, "room behind a text");
+
+static __always_inline struct gather *gather_of(struct text *text)
+{
+	return (struct gather *)(text->bytes + TEXT_SIZE + CHUNK_SIZE);
+}
+
+struct gathering {
+	struct text *text;
+};
+
+static long gather_chunk(u32 index, void *context)
+{
+	struct text *text = ((struct gathering *)context)->text;
+	struct gather *gather = gather_of(text);
+	u64 size = gather->left, end = gather->end;
+	struct {
+		u64 base;
+		u64 length;
+	} piece;
+
+	if (!gather->wanted)
+		return 1;
+	if (!size) {
+		if (!gather->pieces)
+			return 1;
+		if (READ_ANY(&piece, sizeof(piece), gather->vector)) {
+			text->flags |= VALUE_IS_UNREADABLE;
+			return 1;
+		}
+		gather->pieces--;
+		gather->vector += sizeof(piece);
+		if (gather->skipped >= piece.length) {
+			gather->skipped -= piece.length;
+			return 0;
+		}
+		gather->from = piece.base + gather->skipped;
+		gather->left = piece.length - gather->skipped;
+		gather->skipped = 0;
+		return 0;
+	}
+	if (end >= TEXT_SIZE) {
+		text->flags |= VALUE_IS_CUT;
+		return 1;
+	}
+	if (size > gather->wanted)
+		size = gather->wanted;
+	if (size > TEXT_SIZE - end)
+		size = TEXT_SIZE - end;
+	if (size > CHUNK_SIZE)
+		size = CHUNK_SIZE;
+	hide(size);
+	size &= 2 * CHUNK_SIZE - 1;
+	if (size > CHUNK_SIZE)
+		return 1;
+	if (READ_ANY(&text->bytes[end & (TEXT_SIZE - 1)], size, gather->from)) {
+		text->flags |= VALUE_IS_UNREADABLE;
+		return 1;
+	}
+	gather->from += size;
+	gather->left -= size;
+	gather->wanted -= size;
+	gather->end = end + size;
+	return 0;
+}
+
+static __always_inline bool read_pieces(struct text *text, const struct gather *begin)
+{
+	struct gathering gathering = { text };
+
+	text->start = 0;
+	text->flags = 0;
+	text->is_read = 1;
+	*gather_of(text) = *begin;
+	if (bpf_loop(MOST_CHUNKS, gather_chunk, &gathering, 0) == MOST_CHUNKS)
+		text->flags |= VALUE_IS_CUT;
+	/* What could be read before is of use to nobody who compares. */
+	text->end = text->flags & VALUE_IS_UNREADABLE ? 0 : gather_of(text)->end;
+	return !(text->flags & VALUE_IS_UNREADABLE);
+}
+
+/* At most SIZE bytes of COUNT structures of type iovec, of the kernel or of a program. */
+static __noinline __attribute__((unused)) bool read_vector(struct text *text, u64 at, u64 count, u64 size)
+{
+	struct gather gather = { .vector = at, .pieces = count, .wanted = size };
+
+	return text ? read_pieces(text, &gather) : false;
+}
+
+/* What an iterator still has before it; of pages, folios and pipes nothing. */
+static __noinline __attribute__((unused)) bool read_iterator(struct text *text, u64 at)
+{
+	const struct iov_iter *iterator = (void *)at;
+	struct gather gather = {};
+	u8 type;
+
+	if (!text)
+		return false;
+	type = PROBE(iterator->iter_type);
+	gather.wanted = PROBE(iterator->count);
+	gather.skipped = PROBE(iterator->iov_offset);
+	if (type == kernel_enumerator(iter_type, ITER_UBUF)) {
+		gather.from = (u64)PROBE(iterator->ubuf) + gather.skipped;
+		gather.left = gather.wanted;
+	} else if (type == kernel_enumerator(iter_type, ITER_IOVEC) ||
+		   type == kernel_enumerator(iter_type, ITER_KVEC)) {
+		gather.pieces = PROBE(iterator->nr_segs);
+		gather.vector = kernel_has(iov_iter, __iov) ? (u64)PROBE(iterator->__iov) :
+							      (u64)PROBE(iterator->iov);
+	}
+	return read_pieces(text, &gather);
+}
