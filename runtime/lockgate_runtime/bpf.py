@@ -317,6 +317,11 @@ class ProgramInfo(NamedTuple):
     instructions: int
     jited_bytes: int
     verified_instructions: int
+    nanoseconds: int
+    """Time spent in it, and the number of its runs, where the kernel counts them."""
+    runs: int
+    missed: int
+    """Runs that were left out, because it ran on that CPU already."""
 
 
 class Program(Descriptor):
@@ -353,8 +358,11 @@ class Program(Descriptor):
         raw = self.information(232)
         kind, number, _tag, jited, translated = struct.unpack_from("=II8sII", raw)
         name = raw[64:80].rstrip(b"\0").decode()
-        (verified,) = struct.unpack_from("=I", raw, 216)
-        return ProgramInfo(kind, number, name, translated // 8, jited, verified)
+        time, runs, missed, verified = struct.unpack_from("=QQQI", raw, 192)
+        instructions = translated // 8
+        return ProgramInfo(
+            kind, number, name, instructions, jited, verified, time, runs, missed
+        )
 
     def test_run(
         self,

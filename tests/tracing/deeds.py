@@ -138,9 +138,18 @@ def connect(host: str, port: int, own: str = "", own_port: int = 0) -> None:
             one.connect((host, port))
 
 
-def send(host: str, port: int) -> None:
+def accept(host: str, port: int) -> None:
+    """Listen, connect to it, and accept that."""
+    with socket.create_server((host, port)) as server:
+        connect(host, port)
+        server.accept()[0].close()
+
+
+def send(host: str, port: int, own_port: int = 0) -> None:
     """Send a packet over UDP."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        if own_port:
+            one.bind(("", own_port))
         one.sendto(b"x", (host, port))
 
 

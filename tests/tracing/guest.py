@@ -34,6 +34,7 @@ from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
 from tests.tracing import deeds, object_deeds
 from tests.tracing.cases import GROUPS
 from tests.tracing.cases.snapshot import CGROUPS, NODE
+from tests.tracing.reader import Reader
 from tests.tracing.workload_deeds import make_cgroups
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def main() -> None:
     for number, group in enumerate(chosen, start=1):
         start = time.monotonic()
         try:
-            found[group] = run_group(pins, number, folder / group, GROUPS[group])
+            reader = Reader(pins, folder / group)
+            found[group] = run_group(
+                reader, pins, number, folder / group, GROUPS[group]
+            )
         except Exception as error:  # the next group may do
             found[group] = {"error": f"{error}\n{traceback.format_exc()}"}
         found[group]["seconds"] = round(time.monotonic() - start, 1)
@@ -66,7 +70,7 @@ def main() -> None:
 
 
 def run_group(
-    pins: Pins, number: int, folder: Path, cases: tuple[Case, ...]
+    reader: Reader, pins: Pins, number: int, folder: Path, cases: tuple[Case, ...]
 ) -> dict[str, Any]:
     """Load a group's programs, run its cases, remove the programs."""
     sites = read_sites(folder / "sites.json")
@@ -79,8 +83,8 @@ def run_group(
     places = {hook: site.program for site in sites.sites for hook in site.hooks}
     found: dict[str, Any] = {
         name: {
-            "fires": act(pins, workload.fires, selectors, places),
-            "silent": act(pins, workload.silent, selectors, places),
+            "fires": act(reader, pins, workload.fires, selectors, places),
+            "silent": act(reader, pins, workload.silent, selectors, places),
         }
         for workload in cases
         for name, selectors in [(workload.name, own[workload.name])]
@@ -116,7 +120,11 @@ def own_selectors(sites: Sites, policy: str) -> dict[str, int]:
 
 
 def act(
-    pins: Pins, workload: str, selectors: dict[str, int], places: dict[int, str]
+    reader: Reader,
+    pins: Pins,
+    workload: str,
+    selectors: dict[str, int],
+    places: dict[int, str],
 ) -> dict[str, Any]:
     """Run a workload in a child; return how it ended and what was told of its policy.
 
@@ -146,16 +154,20 @@ def act(
             records += batch
         ring.close()
     shown = []
+    wrong: list[str] = []
     for record in records:
         head = TRACING_EVENT.unpack(record)
+        event, found = reader.show(record)
+        wrong += found
         if head["kind"] != kind_of_hook():
             continue
         wanted = selectors.get(places[int(head["hook"])], 0)
         head["selectors"] = decode_record(record).selectors
         if not wanted & int(head["selectors"]):
             continue
-        shown.append({"head": head, "values": values(record)})
-    return {"ends": os.waitstatus_to_exitcode(status), "events": shown}
+        shown.append({"head": head, "values": values(record), "event": event})
+    ends = os.waitstatus_to_exitcode(status)
+    return {"ends": ends, "events": shown, "faults": wrong, "child": child}
 
 
 def kind_of_hook() -> int:

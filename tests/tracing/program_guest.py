@@ -17,6 +17,7 @@ from lockgate_runtime.pins import Pins, remove_tree
 from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
 from tests.tracing.guest import run_group
 from tests.tracing.program_cases import GROUPS, filled
+from tests.tracing.reader import Reader
 
 
 def main() -> None:
@@ -31,8 +32,13 @@ def main() -> None:
             if not (folder / group).exists():
                 continue
             try:
+                reader = Reader(pins, folder / group)
                 found[group] = run_group(
-                    pins, number, folder / group, filled(cases, folder / "program")
+                    reader,
+                    pins,
+                    number,
+                    folder / group,
+                    filled(cases, folder / "program"),
                 )
             except Exception as error:  # the next group may do
                 found[group] = {"error": f"{error}\n{traceback.format_exc()}"}

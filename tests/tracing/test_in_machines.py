@@ -7,6 +7,7 @@ import lzma
 import sys
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,7 @@ def test_case(series: str, group: str, case: Case, folders: dict[str, Path]) -> 
         return  # it is loaded with its group, which is all that a machine can do
     fires, silent = found[case.name]["fires"], found[case.name]["silent"]
     assert fires["ends"] == case.ends
+    assert fires["faults"] == silent["faults"] == []
     assert fires["events"], "it did not fire"
     if case.many:
         assert len(fires["events"]) == case.many
@@ -159,3 +161,21 @@ def test_returns_that_pass_by_are_counted(
     assert 0 < told < 80
     assert left["calls"] - left["returns"] >= 80 - told
     assert left["missed"] == 0
+
+
+@pytest.mark.parametrize("series", HERE)
+@pytest.mark.parametrize("case", GROUPS["network"], ids=lambda case: case.name)
+def test_an_event_of_the_network_carries_its_process(
+    series: str, case: Case, folders: dict[str, Path]
+) -> None:
+    """With its ancestry, up to the machine's first process; also where a child ended meanwhile."""
+    fires = seen(series, folders[series])["network"][case.name]["fires"]
+    for shown in fires["events"]:
+        body = shown["event"]["process_kprobe"]
+        assert body["args"][0]["sock_arg"]["family"] == "AF_INET"
+        assert body["process"]["pid"] == fires["child"]
+        assert "python" in body["process"]["binary"]
+        chain = [body["process"], body["parent"], *body["ancestors"]]
+        assert chain[-1]["pid"] == 1
+        for child, parent in pairwise(chain):
+            assert child["parent_exec_id"] == parent["exec_id"]

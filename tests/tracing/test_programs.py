@@ -99,6 +99,7 @@ def check(kernel: str, group: str, name: str, folders: dict[str, Path]) -> None:
     fires, silent = found[group][name]["fires"], found[group][name]["silent"]
     assert (fires["ends"], silent["ends"]) == (case.ends, case.silent_ends)
     assert len(fires["events"]) == case.many
+    assert fires["faults"] == silent["faults"] == []
     texts = [
         bytes.fromhex(value["bytes"]).decode(errors="replace")
         for event in fires["events"]

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import BpfError
 from lockgate_runtime.layout import COUNTER, ENUMERATIONS, EVENT_BUDGET
+from lockgate_runtime.tracing.plane_metrics import Metric, plane_metrics
 from lockgate_runtime.tracing.stream import read_counters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lockgate_runtime.pins import Pins
-
-
-class Metric(NamedTuple):
-    """One metric; ``samples`` are (labels, value)."""
-
-    name: str
-    kind: str
-    help: str
-    samples: list[tuple[str, int]]
+    from lockgate_runtime.state import State
 
 
 _TRACING = {
@@ -40,10 +33,10 @@ _TRACING = {
 _MAPS = ("processes", "cgroups", "flows")
 
 
-def print_metrics(pins: Pins) -> str:
+def print_metrics(pins: Pins, state: State) -> str:
     """Return all metrics of what is loaded; of nothing, that nothing is."""
     lines: list[str] = []
-    for metric in _metrics(pins):
+    for metric in (*_metrics(pins), *plane_metrics(pins, state)):
         lines.append(f"# HELP {metric.name} {metric.help}")
         lines.append(f"# TYPE {metric.name} {metric.kind}")
         lines += [f"{metric.name}{labels} {value}" for labels, value in metric.samples]

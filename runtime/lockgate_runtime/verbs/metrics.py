@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 EXAMPLES = """
   lockgate metrics
   lockgate metrics > /var/lib/node_exporter/lockgate.prom
+
+where other tools of the field have a counter of the same meaning, it is called there
+  lockgate_events_total{event,policy,action}    tetragon_events_total, as readers saw them
+  lockgate_events_unseen_total                  tetragon_notify_overflowed_events_total
+  lockgate_tracing_lost_total                   tetragon_observer_ringbuf_events_lost_total
+  lockgate_tracing_events_total                 tetragon_observer_ringbuf_events_received_total
+  lockgate_tracing_unknown_total                tetragon_events_missing_process_info_total
+  lockgate_program_missed_total{program}        tetragon_missed_prog_probes_total
+  lockgate_program_runs_total{program}          tetragon_overhead_program_runs_total
+  lockgate_program_seconds_total{program}       tetragon_overhead_program_seconds_total
+  lockgate_tracing_policies{mode}               tetragon_tracingpolicy_loaded
+  lockgate_map_entries{map}                     tetragon_map_entries
+  lockgate_map_entries_max{map}                 tetragon_map_capacity
 """
 
 
@@ -26,9 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print all there are; nothing of ours needs to run for that."""
     from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.pins import Pins
+    from lockgate_runtime.state import State
     from lockgate_runtime.tracing.metrics import print_metrics
 
     check_capabilities()
     check_bpffs(arguments.root)
-    print(print_metrics(Pins(arguments.root)), end="")
+    state = State(arguments.root, arguments.state)
+    print(print_metrics(Pins(arguments.root), state), end="")
     return 0

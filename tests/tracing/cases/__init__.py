@@ -12,6 +12,7 @@ from tests.tracing.cases.files import FILES
 from tests.tracing.cases.hooks import HOOKS
 from tests.tracing.cases.limits import LIMITS
 from tests.tracing.cases.loader import LOADER
+from tests.tracing.cases.network import NETWORK
 from tests.tracing.cases.numbers import NUMBERS
 from tests.tracing.cases.objects import OBJECTS
 from tests.tracing.cases.processes import PROCESSES
@@ -41,6 +42,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "numbers": NUMBERS,
     "processes": PROCESSES,
     "sockets": SOCKETS,
+    "network": NETWORK,
     "tasks": TASKS,
     "hooks": HOOKS,
     "returns": RETURNS,
