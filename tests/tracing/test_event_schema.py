@@ -200,6 +200,9 @@ def test_processes_are_of_the_interface() -> None:
     ended = render(found, record("exit", start=2000, tgid=20, hook=3 << 8, time=1))
     assert faults(ended) == []
     assert "binary_properties" not in ended["process_exit"]["process"]
+    unseen = process(30, 3000, namespaces=bytes(40))
+    data = record("exec", value("process", 0, unseen), start=3000, tgid=30)
+    assert faults(render(found, data)) == []
     nobody = render(found, record("exit", start=5, tgid=77, hook=9))
     assert faults(nobody) == []
 

@@ -90,7 +90,11 @@ class Frame:
             if value.type in layout.SUPPLEMENTS:
                 continue
             if place >= layout.VALUE_RETURN:
-                rest += f',"return":{_text(value, self.hook.get("returned"))}'
+                returned = _text(value, self.hook.get("returned"))
+                if self.name == "process_kprobe":
+                    rest += f',"return":{returned}'
+                else:  # as the reference does, whose interface has no other place
+                    arguments.append(returned)
             elif place >= layout.VALUE_DATA:
                 rows = self.hook["data"]
                 place -= layout.VALUE_DATA
@@ -175,7 +179,7 @@ def _policy(
     action = words.ACTIONS[_ACTIONS[record.action]]
     fields: dict[str, Any] = {} if kind == "loader" else {"action": action}
     fields["policy_name"] = hook["name"]
-    if record.flags & layout.EVENT_IS_RETURN:
+    if record.flags & layout.EVENT_IS_RETURN and kind in ("kprobe", "fentry"):
         fields["return_action"] = action
     for name in ("message", "tags"):
         if hook.get(name):

@@ -57,6 +57,7 @@ def show_process(
             for name, inode, here in zip(
                 layout.NAMESPACES, process.namespaces, host, strict=True
             )
+            if inode  # else nobody may see it
         }
         shown["tid"] = process.tgid
         shown["process_credentials"] = dict(
