@@ -80,6 +80,11 @@ class CgroupNames:
 
     def find(self, number: int) -> dict[str, Any]:
         """Return what to add to a process: ``docker``, ``pod``, ``systemd_unit``."""
+        path = self.path(number)
+        return describe(path, self.pods) if path else {}
+
+    def path(self, number: int) -> str | None:
+        """Return the path of a cgroup below the root; None where there is none."""
         path = self._paths.get(number)
         if path is None and number and self._root:
             now = time.monotonic()
@@ -87,7 +92,7 @@ class CgroupNames:
                 self._read = now
                 self._paths = dict(_walk(self._root))
                 path = self._paths.get(number)
-        return describe(path, self.pods) if path else {}
+        return path
 
 
 def describe(path: str, pods: PodNames | None = None) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from lockgate_runtime.tracing.requests import Requests
 from lockgate_runtime.tracing.sites import SITES
 from lockgate_runtime.tracing.supplements import Supplements
 from lockgate_runtime.tracing.symbols import Symbols
+from lockgate_runtime.tracing.throttle import Throttle, throttle_line
 from lockgate_runtime.tracing.times import timestamp
 from lockgate_runtime.tracing.user_symbols import UserSymbols
 
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 
 _SETTLED = 100_000_000
 """Nanoseconds after which no record comes late: CPUs write them side by side."""
+_BASE = ("exec", "exit")
+"""Records that a throttle may hold back."""
+_GENERATIONS = 8
+"""Generations whose names are remembered."""
 _HOOKS_AGE = 2.0
 """Seconds after which a generation's names are looked for again."""
 
@@ -71,6 +76,8 @@ class EventStream:
         self._counters = _open(pins, "tracing_counters")
         self._state = state
         self._symbols = Symbols()
+        self._cgroups = CgroupNames()
+        self._throttle: Throttle | None = None
         self._requests = requests or Requests()
         self._hooks: dict[int, tuple[float, Hooks]] = {}
         self._node = node
@@ -121,6 +128,9 @@ class EventStream:
                     record = decode_record(data)
                     self._note(record.time)
                     line = self.renderer.render(record)
+                    if line and self._throttle and record.kind in _BASE:
+                        lines += self._throttle.admit(record.cgroup, record.time, line)
+                        line = None
                 else:
                     line = self._flow(data)
             except (RecordError, EventError, struct.error, IndexError):
@@ -128,6 +138,8 @@ class EventStream:
             else:
                 if line is not None:
                     lines.append(line)
+        if self._throttle:
+            lines += self._throttle.settle(boot_time())
         self.counts["events"] += len(lines)
         lines += map(self._answer, self._requests.take())
         lost = self._count_losses()
@@ -136,6 +148,20 @@ class EventStream:
             self.counts["lost"] += count
             lines.append(losses_line(self._node, time.time_ns(), lost))
         return lines
+
+    def throttle(self, most: int, interval: int) -> None:
+        """Hold back a cgroup's beginnings and ends past so many in so many nanoseconds."""
+
+        def tell(word: str, cgroup: int, time: int) -> str:
+            name = self._cgroups.path(cgroup) or f"cgroup {cgroup}"
+            return throttle_line(word, name, self._node, self._clock + time)
+
+        self._throttle = Throttle(most, interval, tell)
+
+    @property
+    def throttled(self) -> int:
+        """How many events of cgroups were held back."""
+        return self._throttle.withheld if self._throttle else 0
 
     def confirm(self) -> None:
         """Say that all that was taken is written: the next reader need not look for it."""
@@ -190,6 +216,8 @@ class EventStream:
             else:
                 self._cgroups.pods = self._pods_of(generation)
             self._hooks[generation] = now, hooks
+            if len(self._hooks) > _GENERATIONS:
+                del self._hooks[next(iter(self._hooks))]
         return hooks
 
     def _is_running(self, tgid: int, start: int) -> bool:

@@ -111,6 +111,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="tell events that differ in nothing but their time once in so long, with a count",
     )
+    written.add_argument(
+        "--cgroup-rate",
+        type=_rate,
+        metavar="N,INTERVAL",
+        help="at most N beginnings and ends of processes of a cgroup in an interval (1000,1s);"
+        " process_throttle tells where others are held back",
+    )
     shown = parser.add_argument_group("how they look")
     shown.add_argument(
         "-o",
@@ -331,6 +338,8 @@ def _run_node(
         Requests(arguments.allow_requests),
         shows_addresses=arguments.expose_stack_addresses,
     ) as stream:
+        if arguments.cgroup_rate:
+            stream.throttle(*arguments.cgroup_rate)
         try:
             _read_node(stream, writer, arguments, is_stopped)
             writer.write(stream.finish())
@@ -340,6 +349,9 @@ def _run_node(
             counts = stream.counts
             if arguments.follow or counts["lost"]:
                 text = f"{counts['events']} events; {counts['lost']} were lost"
+                print(text, file=sys.stderr)
+            if stream.throttled:
+                text = f"{stream.throttled} events were over the rate of their cgroups"
                 print(text, file=sys.stderr)
 
 
@@ -363,6 +375,17 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return number
+
+
+def _rate(text: str) -> tuple[int, int]:
+    """Read ``1000,1s``: how many, and in how many nanoseconds."""
+    count, _, interval = text.partition(",")
+    number = interval.rstrip("ms")
+    units = {"": 10**9, "s": 10**9, "ms": 10**6, "m": 60 * 10**9}
+    unit = units.get(interval[len(number) :], 0)
+    if not unit or int(number) < 1:
+        raise argparse.ArgumentTypeError("an interval is like 1s, 500ms or 1m")
+    return _count(count), int(number) * unit
 
 
 def _seconds(text: str) -> float:
