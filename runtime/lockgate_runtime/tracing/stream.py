@@ -76,7 +76,6 @@ class EventStream:
         self._counters = _open(pins, "tracing_counters")
         self._state = state
         self._symbols = Symbols()
-        self._cgroups = CgroupNames()
         self._throttle: Throttle | None = None
         self._requests = requests or Requests()
         self._hooks: dict[int, tuple[float, Hooks]] = {}
