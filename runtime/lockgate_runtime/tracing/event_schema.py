@@ -168,14 +168,14 @@ ADDITIONS: dict[str, dict[str, str]] = {
     "process": {"systemd_unit": "string"},
     **{
         name: _fields(
-            "string*: policy_names because; action: withheld_action; bool: lost_values; "
-            + _SUPPLEMENTS
+            "string*: policy_names because; action: withheld_action; "
+            "bool: lost_values workload_unknown; " + _SUPPLEMENTS
         )
         for name in ("kprobe", "tracepoint", "uprobe", "usdt", "lsm")
     },
     "loader": _fields(
         "string: policy_name message; string*: tags policy_names because; "
-        "action: withheld_action; bool: lost_values; " + _SUPPLEMENTS
+        "action: withheld_action; bool: lost_values workload_unknown; " + _SUPPLEMENTS
     ),
 }
 """Fields that are ours: the reference's readers ignore or refuse them."""

@@ -130,7 +130,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--strict",
         action="store_true",
         help="only fields of the reference's export, for programs that refuse others: without"
-        " because, policy_names, withheld_action, lost_values, workload_unknown, losses, systemd_unit, flows",
+        " because, policy_names, withheld_action, systemd_unit and the like, flows and requests",
     )
     for option, text in (
         ("--timestamps", "short lines begin with the time"),
