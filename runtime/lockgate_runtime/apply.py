@@ -259,6 +259,7 @@ class _Application:
             self._attach(found, made, outcome.warnings)
             if self._tracing:
                 outcome.self_tests = self._tracing.arm(number, slot.other)
+                outcome.warnings += self._tracing.warnings
             step("switch")
             within = self._request.confirm_within
             deadline = boot_time() + int(within * 1e9) if within else 0

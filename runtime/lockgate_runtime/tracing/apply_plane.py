@@ -25,6 +25,7 @@ from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
 from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
 from lockgate_runtime.tracing.workloads import (
     WORKLOADS,
+    Filled,
     fill_workloads,
     read_workloads,
 )
@@ -64,6 +65,8 @@ class PlaneApplication:
         self._pins = pins
         self._state = state
         self._step = step
+        self.warnings: list[str] = []
+        """What arming found that people should know."""
 
     def check(self, *, is_unguarded: bool) -> None:
         """E5145 where an enforcing selector would hit a process that the node needs."""
@@ -93,7 +96,7 @@ class PlaneApplication:
             return []
         return [
             f"{unrecorded} of the running processes have no record, for want of room: rules "
-            "that ask for their binary do not know it"
+            "that ask for their binary judge it on the spot"
         ]
 
     def arm(self, number: int, place: int) -> list[str]:
@@ -107,7 +110,17 @@ class PlaneApplication:
         }
         tried = try_stands(stands_of(sites, enforcing))
         self._step("arm")
-        _fill_workloads(self._pins, place, self._plane.folder, self._node)
+        filled = _fill_workloads(self._pins, place, self._plane.folder, self._node)
+        if filled.unknown_pods:
+            self.warnings.append(
+                f"{filled.unknown_pods} pods here are not in the bundle's snapshot: policies "
+                "for some pods take them for selected unless they say left-out"
+            )
+        if filled.without_room:
+            self.warnings.append(
+                f"{filled.without_room} cgroups have no class, for want of room in the map: they "
+                "are of the workload of the cgroup above them"
+            )
         generation.arm(self._pins, number, place, sites, self._step)
         return tried
 
@@ -170,11 +183,10 @@ def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
     generation.arm(pins, number, place, sites)
 
 
-def _fill_workloads(pins: Pins, place: int, folder: Path, node: str) -> None:
+def _fill_workloads(pins: Pins, place: int, folder: Path, node: str) -> Filled:
     """Classify the cgroups before anything asks for their classes."""
     workloads = read_workloads(folder, node)
-    if workloads:
-        fill_workloads(pins, place, workloads)
+    return fill_workloads(pins, place, workloads) if workloads else Filled()
 
 
 def remove_tracing(pins: Pins) -> None:

@@ -21,7 +21,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import BpfError, NodeError
@@ -90,8 +90,15 @@ def read_workloads(folder: Path, node: str = "") -> Workloads | None:
     )
 
 
-def fill_workloads(pins: Pins, place: int, workloads: Workloads) -> int:
-    """Give every cgroup its class at a place; return how many are of unknown pods.
+class Filled(NamedTuple):
+    """What was found: pods that the snapshot does not have, cgroups for which there is no room."""
+
+    unknown_pods: int = 0
+    without_room: int = 0
+
+
+def fill_workloads(pins: Pins, place: int, workloads: Workloads) -> Filled:
+    """Give every cgroup its class at a place; one without room is of its parent's.
 
     E5155 where pods are not told apart by cgroups of version 2.
     """
@@ -103,18 +110,28 @@ def fill_workloads(pins: Pins, place: int, workloads: Workloads) -> int:
             "cgroups of version 2",
             "boot with systemd.unified_cgroup_hierarchy=1, and let the kubelet use cgroup v2",
         )
-    unknown = 0
+    unknown, without_room = set(), 0
     with Map.pinned(pins.map("cgroups")) as cgroups:
-        for folder, _, _ in os.walk(root):
+        folders = [str(root)]
+        while folders:
+            folder = folders.pop()
+            path = folder[len(str(root)) :] or "/"
+            pod = name_cgroup(path).pod
+            if pod and pod not in workloads.pods:
+                unknown.add(pod)
             try:
                 number = os.stat(folder).st_ino  # noqa: PTH116  # there are thousands
             except OSError:
                 continue  # it is gone
-            path = folder[len(str(root)) :] or "/"
             class_ = workloads.class_of(path)
-            unknown += bool(name_cgroup(path).pod) and class_ == workloads.unknown_pod
-            _set_class(cgroups, number, place, class_)
-    return unknown
+            without_room += not _set_class(cgroups, number, place, class_)
+            # Listed after: what is made from now on has its parent's class.
+            try:
+                with os.scandir(folder) as entries:
+                    folders += [one.path for one in entries if one.is_dir()]
+            except OSError:
+                continue  # it is gone
+    return Filled(len(unknown), without_room)
 
 
 def _has_old_pods() -> bool:
@@ -126,8 +143,8 @@ def _has_old_pods() -> bool:
     return False
 
 
-def _set_class(cgroups: Map, number: int, place: int, class_: int) -> None:
-    """Write one class; a cgroup that goes meanwhile is let go."""
+def _set_class(cgroups: Map, number: int, place: int, class_: int) -> bool:
+    """Write one class; a cgroup that goes meanwhile is let go.  False without room."""
     key = number.to_bytes(8, "little")
     found = cgroups.get(key)
     value = bytearray(found or bytes(CGROUP.size))
@@ -138,5 +155,7 @@ def _set_class(cgroups: Map, number: int, place: int, class_: int) -> None:
     try:
         cgroups.set(key, bytes(value), _EXIST if found else _NOEXIST)
     except BpfError as error:
-        if error.errno not in (errno.ENOENT, errno.EEXIST):
+        if error.errno not in (errno.ENOENT, errno.EEXIST, errno.E2BIG):
             raise
+        return error.errno != errno.E2BIG
+    return True

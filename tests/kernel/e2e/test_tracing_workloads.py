@@ -65,7 +65,9 @@ def test_workloads(network: Network, tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        network.apply(traced_bundle(tmp_path / "one", Trace(workloads=workloads)))
+        one = traced_bundle(tmp_path / "one", Trace(workloads=workloads))
+        done = network.run("apply", str(one), "--node", "node-1")
+        assert "1 pods here are not in the bundle's snapshot" in done.stdout
         assert {f: workload(network, f)[1] for f in folders} == folders
         made = pod / "later.scope"
         made.mkdir()
