@@ -10,7 +10,7 @@ import pytest
 
 from lockgate import driver
 from lockgate.driver import Settings
-from lockgate.tracing_plane import describe_deeds
+from lockgate.tracing_deeds import describe_deeds
 from lockgate_runtime.manifest import Manifest
 from tests.targets.running import running_kernel
 
@@ -153,5 +153,6 @@ def test_deeds(tmp_path: Path) -> None:
         {"namespace": "Pid", "inodes": [], "is_host": True, "is_negated": True}
     ]
     assert deny["action"] == "deny its calls to"
-    assert deny["is_narrowed"], "a value decides"
+    assert deny["functions"] == ["security_task_kill"]
+    assert deny["values"][0]["ranges"] == [[9, 9]]
     assert kill["source"].endswith("watch.yaml:13:7")

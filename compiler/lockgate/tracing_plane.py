@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any
 from lockgate.codegen.render import render
 from lockgate.codegen.tracing.pods import describe_pods
 from lockgate.codegen.tracing_header import tracing_headers
-from lockgate.ir.tracing_actions import ActionKind
-from lockgate.lowering.workloads import selects
 from lockgate.toolchain.clang import compile_c
 from lockgate.toolchain.elf import read_elf
+from lockgate.tracing_deeds import describe_deeds
 from lockgate_runtime.manifest import Link, Program, Table
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.tracing import TracingPolicy
-    from lockgate.ir.tracing_actions import Action
-    from lockgate.ir.tracing_selectors import HookSelector
     from lockgate.targets.target import Target
     from lockgate.toolchain.elf import Elf
 
@@ -188,107 +185,3 @@ def _compile(
 
 def _to_json(value: object) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
-
-
-# ---------------------------------------------------------------- for the guard of apply
-
-
-def describe_deeds(
-    policies: Sequence[TracingPolicy], cluster: Cluster | None = None
-) -> Iterator[dict[str, Any]]:
-    """Yield for each enforcing selector what it does, and which processes it is about.
-
-    ``spared_nodes`` are those of the snapshot on which the policy is not for anybody.
-    """
-    for policy in sorted(policies, key=lambda policy: policy.key):
-        for hook in policy.hooks:
-            for selector in hook.selectors:
-                actions = (*selector.actions, *selector.return_actions)
-                deed = next(filter(None, map(_deed, actions)), None)
-                if deed is not None:
-                    yield {
-                        "policy": policy.key,
-                        "mode": policy.mode.value,
-                        "source": selector.span.place,
-                        "action": deed,
-                        "spared_nodes": _spared(policy, cluster),
-                        **_whom(selector, is_host=_reaches_host(policy, selector)),
-                    }
-
-
-def _spared(policy: TracingPolicy, cluster: Cluster | None) -> list[str]:
-    if policy.nodes is None or cluster is None:
-        return []
-    return [n.name for n in cluster.nodes if not selects(policy.nodes, n.labels)]
-
-
-def _deed(action: Action) -> str | None:
-    """Return a verb for an action that enforces."""
-    if action.kind is ActionKind.SIGNAL:
-        return "kill" if action.signal == 9 else f"send signal {action.signal} to"
-    if action.kind is ActionKind.OVERRIDE:
-        return "deny its calls to"
-    return None
-
-
-def _reaches_host(policy: TracingPolicy, selector: HookSelector) -> bool:
-    """Whether processes outside of pods are meant, too."""
-    return not policy.namespace and all(
-        match.is_everything or match.host
-        for match in (policy.workloads, selector.workloads)
-    )
-
-
-def _whom(selector: HookSelector, *, is_host: bool) -> dict[str, Any]:
-    is_narrowed = not is_host or bool(
-        selector.arguments
-        or selector.data
-        or selector.returns
-        or selector.namespace_changes
-        or selector.capability_changes
-        or any(capability.is_namespaced for capability in selector.capabilities)
-    )
-    return {
-        "is_narrowed": is_narrowed,
-        "binaries": [
-            {
-                "comparison": one.comparison.value,
-                "values": list(one.values),
-                "is_negated": one.is_negated,
-            }
-            for one in selector.binaries
-        ],
-        "parents": [
-            {
-                "comparison": one.comparison.value,
-                "values": list(one.values),
-                "is_negated": one.is_negated,
-            }
-            for one in selector.parent_binaries
-        ],
-        "pids": [
-            {
-                "pids": list(one.pids),
-                "is_negated": one.is_negated,
-                "is_namespaced": one.is_namespaced,
-            }
-            for one in selector.pids
-        ],
-        "namespaces": [
-            {
-                "namespace": one.namespace.value,
-                "inodes": list(one.inodes),
-                "is_host": one.is_host,
-                "is_negated": one.is_negated,
-            }
-            for one in selector.namespaces
-        ],
-        "capabilities": [
-            {
-                "set": one.set.value,
-                "capabilities": one.capabilities,
-                "is_negated": one.is_negated,
-            }
-            for one in selector.capabilities
-        ],
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from lockgate_runtime.tracing.guard import (
     protected_processes,
 )
 from lockgate_runtime.tracing.plane import TargetFacts, choose_target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SSHD, INIT = 812, 1
 EVERYBODY: dict[str, Any] = {
@@ -27,7 +30,11 @@ EVERYBODY: dict[str, Any] = {
     "pids": [],
     "namespaces": [],
     "capabilities": [],
+    "functions": ["security_file_open"],
+    "file": None,
+    "values": [],
 }
+LIBRARY = "/usr/lib/x86_64-linux-gnu/libc.so.6"
 
 
 @pytest.fixture
@@ -36,22 +43,62 @@ def proc(tmp_path: Path) -> Path:
     for pid, parent, binary, namespace in (
         (INIT, 0, "/usr/lib/systemd/systemd", 100),
         (SSHD, 1, "/usr/sbin/sshd", 100),
+        (814, SSHD, "/usr/sbin/sshd-session (deleted)", 100),
         (900, 1, "/usr/sbin/nginx", 200),
     ):
         folder = tmp_path / str(pid)
         (folder / "ns").mkdir(parents=True)
         (folder / "exe").symlink_to(binary)
         (folder / "ns" / "pid").symlink_to(f"pid:[{namespace}]")
+        (folder / "maps").write_text(
+            f"7f00-7f01 r-xp 00000000 08:01 12   {binary}\n"
+            "7f01-7f02 rw-p 00000000 00:00 0\n"
+            f"7f02-7f03 r-xp 00000000 08:01 13   {LIBRARY}\n"
+        )
         (folder / "status").write_text(
             f"Name:\tx\nPPid:\t{parent}\nCapEff:\t{0x21:016x}\nNSpid:\t{pid}\n"
         )
     (tmp_path / "self").mkdir()
+    (tmp_path / "1/root/usr/local/bin").mkdir(parents=True)
+    (tmp_path / "1/root/usr/local/bin/kubelet").touch()
     return tmp_path
 
 
 def binary(comparison: str, *values: str, is_negated: bool = False) -> dict[str, Any]:
     """Return a filter of binaries."""
     return {"comparison": comparison, "values": values, "is_negated": is_negated}
+
+
+def follows(row: dict[str, Any]) -> dict[str, Any]:
+    """Let a filter follow the process's descendants."""
+    return row | {"follows": True}
+
+
+def value(
+    comparison: str,
+    *texts: str,
+    ranges: Sequence[tuple[int, int]] = (),
+    networks: Sequence[str] = (),
+    is_negated: bool = False,
+) -> dict[str, Any]:
+    """Return a filter on a value."""
+    return {
+        "values": [
+            {
+                "comparison": comparison,
+                "texts": texts,
+                "ranges": ranges,
+                "networks": networks,
+                "is_negated": is_negated,
+                "has_lists": False,
+            }
+        ]
+    }
+
+
+def at(*functions: str) -> dict[str, Any]:
+    """Let a hook stand somewhere else than where files are opened."""
+    return {"functions": functions}
 
 
 def pid_namespace(*, is_negated: bool) -> dict[str, Any]:
@@ -74,9 +121,69 @@ HITS: dict[str, dict[str, Any]] = {
     "a capability": {
         "capabilities": [{"set": "Effective", "capabilities": 1, "is_negated": False}]
     },
+    "whoever has none in a user namespace of its own": {
+        "capabilities": [
+            {
+                "set": "Effective",
+                "capabilities": 1,
+                "is_negated": True,
+                "is_namespaced": True,
+            }
+        ]
+    },
+    "a file that was replaced": {
+        "binaries": [binary("Equal", "/usr/sbin/sshd-session")]
+    },
+    "descendants of a binary": {
+        "binaries": [follows(binary("Equal", "/usr/sbin/sshd"))]
+    },
+    "descendants of a pid": {
+        "pids": [
+            {
+                "pids": [SSHD],
+                "is_negated": False,
+                "is_namespaced": False,
+                "follows": True,
+            }
+        ]
+    },
+    "what does not run yet": {"binaries": [binary("Postfix", "/kubelet")]},
+    "their library": value("Equal", LIBRARY),
+    "all libraries": value("Prefix", "/usr/lib"),
+    "all but a file": value("Prefix", "/srv", is_negated=True),
+    "a name in all paths": value("SubString", "/"),
+    "a login shell": at("bprm_check_security") | value("Postfix", "sh"),
+    "a descriptor": at("sys_write") | value("Equal", ranges=[(1, 1)]),
+    "all numbers": at("__x64_sys_read") | value("GreaterThan", ranges=[(0, 0)]),
+    "all but a number": at("sys_read")
+    | value("Equal", ranges=[(9, 9)], is_negated=True),
+    "flags": at("sys_openat") | value("Mask", ranges=[(64, 64)]),
+    "the Internet": at("tcp_connect") | value("DAddr", networks=["0.0.0.0/0"]),
+    "a family": at("security_socket_connect") | value("Family", "AF_INET"),
+    "the door": at("tcp_close") | value("SPort", ranges=[(1, 1024)]),
+    "all but a number, seldom": at("sys_ptrace")
+    | value("Equal", ranges=[(0, 0)], is_negated=True),
+    "a library's function": {"functions": [], "file": LIBRARY},
 }
 MISSES: dict[str, dict[str, Any]] = {
-    "a value": {"is_narrowed": True},
+    "a pod": {"is_narrowed": True},
+    "a file of others": value("Equal", "/etc/shadow"),
+    "a folder of others": value("Prefix", "/var/lib/secrets"),
+    "all but everything": value("Prefix", "/", is_negated=True),
+    "a program": at("bprm_check_security") | value("Equal", "/usr/bin/wget"),
+    "a great number": at("sys_lseek") | value("Equal", ranges=[(4444, 4444)]),
+    "greater ones": at("sys_lseek") | value("GreaterThan", ranges=[(4444, 4444)]),
+    "a request": at("sys_ptrace") | value("Equal", ranges=[(16, 16)]),
+    "a library that is removed": at("security_path_unlink") | value("Equal", LIBRARY),
+    "a network": at("tcp_connect") | value("DAddr", networks=["192.0.2.0/24"]),
+    "all but our networks": at("tcp_connect")
+    | value("DAddr", networks=["10.0.0.0/8"], is_negated=True),
+    "another port": at("tcp_close") | value("SPort", ranges=[(8080, 8080)]),
+    "another family": at("security_socket_create") | value("Family", "AF_VSOCK"),
+    "another program's function": {"functions": [], "file": "/usr/bin/nginx"},
+    "another's descendants": {
+        "binaries": [follows(binary("Equal", "/usr/sbin/nginx"))]
+    },
     "another binary": {"binaries": [binary("Equal", "/usr/sbin/nginx")]},
     "another parent": {"parents": [binary("Equal", "/usr/sbin/nginx")]},
     "another pid": {
@@ -106,7 +213,7 @@ def test_misses(name: str, proc: Path) -> None:
 def test_who_is_protected(proc: Path) -> None:
     """Init, sshd, and ourselves with our ancestors; nobody else."""
     found = {(one.pid, one.why) for one in protected_processes(proc)}
-    assert found == {(INIT, "init"), (SSHD, "sshd")}
+    assert found == {(INIT, "init"), (SSHD, "sshd"), (814, "sshd-session")}
     ours = [one for one in protected_processes(Path("/proc")) if "applies" in one.why]
     assert ours
 
