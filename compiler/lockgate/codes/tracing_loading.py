@@ -61,8 +61,10 @@ EXPLANATIONS = (
         "would-hit-protected-process",
         "an enforcing selector would hit a process that the node needs",
         cause="Every process filter of a selector that kills, signals or denies holds for init, "
-        "sshd, the kubelet, a container runtime, or the process that applies it, and no "
-        "filter of values narrows it.",
+        "sshd, the kubelet, a container runtime (running, or installed), or the process that "
+        "applies it, and no filter of values spares it. Small numbers at functions that "
+        "everybody calls spare nobody, nor do libraries that everybody maps, nor what a filter "
+        "excludes.",
         cure="Narrow the selector (matchBinaries, matchPIDs, matchWorkloads, matchArgs), try it "
         "in monitor mode, or apply with --unguarded.",
     ),
