@@ -4,6 +4,7 @@
 
     generations/N/tracing/programs/PROGRAM-I   copies of a site's program, classify, classify_all
     generations/N/tracing/links/PROGRAM-I      what attaches them; there only while it is armed
+    generations/N/tracing/whole/               there while all of it is attached
     generations/N/tracing/maps/NAME            maps that its objects share: ``modes``, ...
 
 To load attaches nothing.  To arm attaches everything, and yet nothing acts before the slot names
@@ -45,6 +46,7 @@ CLASSIFY, CLASSIFY_ALL = "classify", "classify_all"
 FORGET = "forget_socket"
 """The program that takes sockets that end out of the map sockets."""
 CLASSIFY_OBJECT = "classify.o"
+_WHOLE = "whole"
 
 
 def tracing_folder(pins: Pins, number: int) -> Path:
@@ -154,17 +156,22 @@ def arm(
 ) -> None:
     """Classify the processes that run, then attach every site; E5143 where one refuses.
 
-    What is attached already stays as it is, so that an arming that died can be ended.
+    What is armed stays as it is; what an arming that died has left goes first.
     """
     folder = tracing_folder(pins, number)
+    if not (folder / _WHOLE).exists():
+        disarm(pins, number)
     step("classify")
     _classify(pins, folder / "programs", place)
+    if (folder / _WHOLE).exists():
+        return
     _check_room(folder, sites)
     _forget_sockets(pins, sites)
     # Who keeps calls comes before who sees their returns: none of those is missed.
     for site in sorted(sites.sites, key=lambda site: bool(site.hooks)):
         step(f"trace {site.program}")
         _attach(folder, site)
+    (folder / _WHOLE).mkdir(mode=0o700)
 
 
 def _classify(pins: Pins, programs: Path, place: int) -> None:
@@ -217,8 +224,6 @@ def _forget_sockets(pins: Pins, sites: Sites) -> None:
 
 
 def _attach(folder: Path, site: Site) -> None:
-    links = folder / "links"
-    made = [pin.name for pin in list_folder(links) if _is_of(site, pin.name)]
     programs = [
         Program.pinned(folder / "programs" / f"{site.program}-{copy}")
         for copy in range(site.copies)
@@ -228,17 +233,10 @@ def _attach(folder: Path, site: Site) -> None:
             ends.enter_context(program)
         try:
             for index, link in enumerate(attach_site(site, programs)):
-                name = f"{site.program}-{index}"
                 with link:
-                    if name not in made:
-                        link.pin(links / name)
+                    link.pin(folder / "links" / f"{site.program}-{index}")
         except BpfError as error:
             raise _attach_refusal(site, error) from None
-
-
-def _is_of(site: Site, name: str) -> bool:
-    program, _, index = name.rpartition("-")
-    return program == site.program and index.isdigit()
 
 
 def _attach_refusal(site: Site, error: BpfError) -> NodeError:
@@ -261,6 +259,8 @@ def disarm(pins: Pins, number: int) -> list[str]:
     The kernel may take a moment to let the last hit of a program end.
     """
     folder = tracing_folder(pins, number)
+    with contextlib.suppress(FileNotFoundError):
+        (folder / _WHOLE).rmdir()
     removed = []
     for pin in list_folder(folder / "links"):
         with Link.pinned(pin):

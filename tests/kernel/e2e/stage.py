@@ -86,7 +86,9 @@ class Stage:
             assert process.stdin is not None
             process.stdin.close()
 
-    def start(self, *words: str, die_at: str = "", fail_at: int = 0) -> Running:
+    def start(
+        self, *words: str, die_at: str = "", fail_at: int = 0, error: int = NO_MEMORY
+    ) -> Running:
         """Begin a verb; ``die_at`` is a step of apply, or the number of a call of bpf(2)."""
         folder = self._folder / f"command{next(self._numbers)}"
         folder.mkdir()
@@ -99,12 +101,15 @@ class Stage:
             folder=str(folder),
             die_at=die_at,
             fail_at=fail_at,
+            error=error,
         )
         return Running(self, number, folder)
 
-    def run(self, *words: str, die_at: str = "", fail_at: int = 0) -> Ended:
+    def run(
+        self, *words: str, die_at: str = "", fail_at: int = 0, error: int = NO_MEMORY
+    ) -> Ended:
         """Run a verb to its end."""
-        return self.start(*words, die_at=die_at, fail_at=fail_at).wait()
+        return self.start(*words, die_at=die_at, fail_at=fail_at, error=error).wait()
 
     def ask(self, **question: Any) -> int:  # noqa: ANN401  # JSON
         """Send a question to the process, and return its answer."""
@@ -175,7 +180,7 @@ def _run(question: dict[str, Any], folder: Path) -> int:
         if str(calls) == wanted:
             os.kill(os.getpid(), signal.SIGKILL)
         if calls == failing:
-            raise BpfError(NO_MEMORY, "fill a map")
+            raise BpfError(question["error"], "fill a map")
         return original(*arguments)
 
     def die_at_step(step: str) -> None:
