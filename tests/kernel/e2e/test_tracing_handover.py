@@ -16,7 +16,6 @@ import pytest
 from lockgate_runtime.pins import Pins
 from lockgate_runtime.slot import read_slot
 from tests.kernel.e2e.stage import Stage
-from tests.kernel.e2e.test_tracing import links, the_same_everywhere
 from tests.kernel.e2e.traced import (
     DENYING,
     DENYING_BY_RETURN,
@@ -26,6 +25,8 @@ from tests.kernel.e2e.traced import (
     acting,
     hits_of,
     hooks,
+    links,
+    the_same_everywhere,
     traced_bundle,
 )
 
