@@ -17,14 +17,11 @@ from lockgate_runtime.pins import Pins
 from lockgate_runtime.slot import read_slot
 from tests.kernel.e2e.stage import Stage
 from tests.kernel.e2e.traced import (
-    DENYING,
-    DENYING_BY_RETURN,
     HITS,
     OTHER_KEY,
     Trace,
     acting,
     hits_of,
-    hooks,
     links,
     the_same_everywhere,
     traced_bundle,
@@ -126,25 +123,6 @@ def test_back_and_forth_under_load(network: Network, first: Path, second: Path) 
         network.run("gc")
         assert links(network) == [1]
     assert not read_slot(Pins(network.root)).is_handed_over
-
-
-@pytest.mark.parametrize("trace", [DENYING, DENYING_BY_RETURN], ids=("lsm", "fmod_ret"))
-def test_who_is_locked_out_waits(
-    network: Network, tmp_path: Path, trace: Trace
-) -> None:
-    """A policy that denies is left by the kernel when nobody could confirm it."""
-    if not hooks()[trace.stand]:
-        pytest.skip(f"no {trace.stand} here")
-    network.apply(traced_bundle(tmp_path / "first", Trace()))
-    denying = traced_bundle(tmp_path / "denying", trace)
-    network.apply(denying, "--confirm-within", f"{WITHIN}s")
-    with pytest.raises(PermissionError):
-        os.getsid(os.getpid())
-    time.sleep(WITHIN)
-    os.getsid(os.getpid())
-    status = json.loads(network.run("status", "-o", "json").stdout)
-    assert status["has_fallen_back"]
-    assert status["generation"] == 1
 
 
 @the_same_everywhere

@@ -70,6 +70,23 @@ def test_set_mode(network: Network, first: Path) -> None:
     assert "did you mean count?" in refused.stderr
 
 
+def test_who_is_locked_out_waits(network: Network, tmp_path: Path) -> None:
+    """A policy that denies is left by the kernel when nobody could confirm it."""
+    if not hooks()["lsm"]:
+        pytest.skip("no lsm here")
+    network.apply(traced_bundle(tmp_path / "first", Trace()))
+    within = 2
+    denying = traced_bundle(tmp_path / "denying", DENYING)
+    network.apply(denying, "--confirm-within", f"{within}s")
+    with pytest.raises(PermissionError):
+        os.getsid(os.getpid())
+    time.sleep(within)
+    os.getsid(os.getpid())
+    status = json.loads(network.run("status", "-o", "json").stdout)
+    assert status["has_fallen_back"]
+    assert status["generation"] == 1
+
+
 @pytest.mark.parametrize("trace", [DENYING, DENYING_BY_RETURN], ids=("lsm", "fmod_ret"))
 def test_monitored_then_enforced(
     network: Network, tmp_path: Path, trace: Trace
