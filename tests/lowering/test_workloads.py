@@ -11,7 +11,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import documents_from_text, parse_documents
 from lockgate.lowering.sites import lower_policies
 from lockgate.options import Options
-from lockgate.tracing_plane import describe_deeds
+from lockgate.tracing_deeds import describe_deeds
 from tests.lowering.test_places import EVERY_HOOK, FUNCTIONS, small_types
 from tests.lowering.types import write_target
 from tests.tracing.cases.snapshot import MAIN, SIDE, SNAPSHOT, WEB
