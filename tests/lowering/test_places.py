@@ -314,3 +314,19 @@ def test_what_is_tracked_is_a_socket(target: Target) -> None:
     found = place(kprobe("tcp_connect", hook % "uint64"), target)
     assert (found.code, "uint64" in found.reason) == ("E3114", True)
     assert place(kprobe("tcp_connect", hook % "sock"), target).code == "E3112"
+
+
+def test_a_probe_reads_registers_alone(tmp_path: Path) -> None:
+    """A struct takes registers of its own: what stands behind it is elsewhere."""
+    types = small_types()
+    number = types.number("int")
+    pair = types.structure("pair", {"a": number, "b": number})
+    types.function("many", number, *[number] * 7)
+    types.function("shifted", number, number, pair, number)
+    functions = [*FUNCTIONS, "many", "shifted"]
+    target = write_target(tmp_path, types, functions, hooks=EVERY_HOOK)
+    spec = "  args: [{index: %d, type: int}]\n"
+    found = place(kprobe("many", spec % 5), target)
+    assert (found.stand, found.code) == (Stand.KPROBE, "")
+    assert place(kprobe("shifted", spec % 0), target).code == ""
+    assert place(kprobe("shifted", spec % 2), target).code == "E3113"

@@ -139,6 +139,10 @@ def test_case(series: str, group: str, case: Case, folders: dict[str, Path]) -> 
         assert set(case.symbols) <= functions, functions
         hashes = [v["bytes"] for v in event["values"] if kinds[v["type"]] == "hash"]
         assert all(found.startswith(case.digest) for found in hashes), hashes
+    if case.does:
+        actions = TRACING_ENUMERATIONS["tracing_action"]
+        told = {actions[event["head"]["action"]] for event in fires["events"]}
+        assert told == {case.does}
     assert silent["ends"] == 0
     assert silent["events"] == [], "it fired where it must not"
 

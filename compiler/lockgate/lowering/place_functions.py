@@ -121,6 +121,7 @@ def _watch(hook: Hook, prototype: Prototype | None, name: str, target: Target) -
     if not target.hooks.get("kprobe"):
         reason = "this target has neither kprobes nor trampolines"
         raise RefusalError("E3109", reason, other_hooks(target))
+    _check_registers(hook, prototype, name)
     return Stand.KRETPROBE if hook.has_return else Stand.KPROBE
 
 
@@ -153,6 +154,21 @@ def refuse_unreadable(hook: Hook, prototype: Prototype | None) -> None:
         reason = f"no program that can deny may read {', '.join(found)}"
         cure = "take it out of 'args', or watch in a policy of its own without a denial"
         raise RefusalError("E3114", reason, cure)
+
+
+def _check_registers(hook: Hook, prototype: Prototype | None, name: str) -> None:
+    """Refuse arguments that a probe finds in no register: late ones, and those behind structs."""
+    known = MOST_REGISTERS
+    if prototype is not None:
+        types = prototype.types
+        for place, parameter in enumerate(prototype.type.parameters):
+            if types.strip(parameter.type).kind in (Kind.STRUCT, Kind.UNION):
+                known = min(known, place)
+    for argument in hook.arguments:
+        if argument.index >= known:
+            where = f"argument {argument.index} of {name}"
+            reason = f"{where} is in no register that a probe knows"
+            raise RefusalError("E3113", reason, f"read the first {known} arguments")
 
 
 def _has_structs(prototype: Prototype | None) -> bool:

@@ -20,7 +20,7 @@ class Case:
     ``kernels`` are those that can do it; ``many`` is how many events there are, 0 for any
     number but none.  ``rest`` goes on with ``spec``; ``namespace`` makes the policy one of it.
     ``supplements`` are types of values that an event has besides, ``symbols`` functions in its
-    stacks, ``digest`` what its hash begins with.
+    stacks, ``digest`` what its hash begins with; ``does`` is the action that all events tell of.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Case:
     many: int = 0
     kernels: tuple[str, ...] = ("6.1", "6.12")
     rest: str = ""
+    does: str = ""
     supplements: tuple[str, ...] = ()
     namespace: str = ""
     annotations: str = "{}"

@@ -84,6 +84,7 @@ DENIED = (
         ends=13,
         many=1,
         shows=_NEGATIVE,
+        does="deny",
     ),
     _case(
         "return-killed",
@@ -95,6 +96,7 @@ DENIED = (
         ends=-9,
         many=1,
         shows=_NEGATIVE,
+        does="kill",
     ),
     # The first selector denies, the second tells of what the function itself returned.
     _case(

@@ -25,6 +25,7 @@ def _enforced(name: str, number: int, fires: str, ends: int, rest: str = "") -> 
         "getsid(0); getpgid(0)",
         many=1,
         ends=ends,
+        does="post" if "monitor" in name else "notify_enforcer",
         rest=rest + "  enforcers: [{calls: [sys_getsid, sys_umask]}]\n",
     )
 
