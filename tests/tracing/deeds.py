@@ -12,6 +12,17 @@ import subprocess
 import threading
 from pathlib import Path
 
+from tests.tracing.credential_deeds import (  # noqa: F401  # words of rows, too
+    be,
+    be_user,
+    begin,
+    begin_apart,
+    drop_capabilities,
+    enter_beside,
+    hold,
+    leave,
+    leave_for_children,
+)
 from tests.tracing.object_deeds import (  # noqa: F401  # words of rows, too
     bind_unix,
     bpf_map,
@@ -118,15 +129,6 @@ def run(*command: str) -> None:
     os.execv(command[0], command)  # noqa: S606  # our own words
 
 
-def be(pid: int) -> None:
-    """Go on in a child with a chosen number, and end with it."""
-    Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        os._exit(os.waitstatus_to_exitcode(status))
-
-
 def connect(host: str, port: int, own: str = "", own_port: int = 0) -> None:
     """Begin a connection over TCP; that nobody listens does not matter."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -151,28 +153,6 @@ def send(host: str, port: int, own_port: int = 0) -> None:
         if own_port:
             one.bind(("", own_port))
         one.sendto(b"x", (host, port))
-
-
-_SPACES = {
-    "uts": 0x04000000,
-    "ipc": 0x08000000,
-    "mnt": 0x00020000,
-    "pid": 0x20000000,
-    "net": 0x40000000,
-    "user": 0x10000000,
-    "cgroup": 0x02000000,
-}
-
-
-def leave(space: str) -> None:
-    """Go on in a namespace of its own; in one of numbers it is a child that does."""
-    if _libc.unshare(_SPACES[space]):
-        raise OSError(ctypes.get_errno(), "unshare")
-    if space == "pid":
-        child = os.fork()
-        if child:
-            _, status = os.waitpid(child, 0)
-            os._exit(os.waitstatus_to_exitcode(status))
 
 
 def drop() -> None:

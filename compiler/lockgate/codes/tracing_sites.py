@@ -1,4 +1,4 @@
-"""E3131-E3132, W3133: what becomes of tracing policies as programs."""
+"""E3131-E3132, W3133, E3138: what becomes of tracing policies as programs."""
 
 from __future__ import annotations
 
@@ -28,5 +28,13 @@ EXPLANATIONS = (
         "All policies at one hook decide together.  Where two of them match and both deny, the "
         "error of the first one (in the order of names) is returned.",
         "Let both return the same error, or make one of them narrower.",
+    ),
+    Explanation(
+        "E3138",
+        "too-many-followers",
+        "more rules follow processes to their children than a process has room for",
+        "'followChildren' of matchBinaries and 'followForks' of matchPIDs are remembered in each "
+        "process, one bit for each different list of paths or numbers; there are 64.",
+        "Let policies share the same list of values, or split them over two roots.",
     ),
 )

@@ -104,6 +104,7 @@ class Facet(Enum):
     NAMESPACE_CHANGE = "namespace change"
     CAPABILITY = "capability"
     CAPABILITY_CHANGE = "capability change"
+    CAPABILITIES_GAINED = "gained capabilities"
     WORKLOAD = "workload"
     EXPRESSION = "expression"
     PROTOCOL = "protocol"
@@ -145,7 +146,8 @@ class Test:
     """What one selector asks in one dimension; any of the values is a match.
 
     ``ranges`` hold numbers, ``texts`` strings, ``networks`` addresses, ``workload`` whom it is
-    about; the arguments of ``expression`` are places in ``Site.values``.
+    about; the arguments of ``expression`` are places in ``Site.values``; ``is_namespaced``:
+    numbers are those of processes in pid namespaces of their own.
     """
 
     selector: int
@@ -157,6 +159,11 @@ class Test:
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     workload: WorkloadTest | None = None
     expression: Expression | None = None
+    is_namespaced: bool = False
+
+
+BY_NUMBER = "by number"
+"""``Dimension.detail`` of FOLLOWED where processes are listed by their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,7 @@ class Dimension:
     """One thing that is judged for all selectors at once, at most one test for each.
 
     ``value`` is the place in ``Site.values`` (None where the process is judged); ``detail`` says
-    which namespace or set of capabilities is meant.
+    which namespace or set is meant, and of CAPABILITIES_GAINED the place of the new ones.
     """
 
     facet: Facet
@@ -261,18 +268,38 @@ class BinaryTest:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberTest:
+    """Numbers of processes whose children are followed; see :class:`Test`."""
+
+    numbers: tuple[int, ...]
+    is_namespaced: bool
+
+
+FollowRule = BinaryTest | NumberTest
+
+
+def follow_rule(test: Test) -> FollowRule:
+    """Return the rule of a test that follows processes to their children."""
+    if test.ranges:
+        return NumberTest(
+            tuple(sorted(found.first for found in test.ranges)), test.is_namespaced
+        )
+    return BinaryTest(test.comparison, test.texts)
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """Everything that tracing policies make on one target.
 
-    ``followed`` are the tests of binaries that follow a process to its children; a test's place
-    is its bit in ``process.followed``.  ``workloads`` are the classes of pods, containers and
-    hosts, None where nobody asks for them.
+    ``followed`` are the rules that follow a process to its children; a rule's place is its bit
+    in ``process.followed``.  ``workloads`` are the classes of pods, containers and hosts, None
+    where nobody asks for them.
     """
 
     target: str
     policies: tuple[TracingPolicy, ...]
     sites: tuple[Site, ...]
-    followed: tuple[BinaryTest, ...] = ()
+    followed: tuple[FollowRule, ...] = ()
     enforcers: tuple[EnforcerSite, ...] = ()
     workloads: WorkloadClasses | None = None
 

@@ -8,16 +8,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.ir.site import PATHS, TEXTS, Dimension, Facet, Test, WorkloadTest
-from lockgate.ir.tracing_selectors import Comparison, Range
+from lockgate.ir.site import (
+    BY_NUMBER,
+    PATHS,
+    TEXTS,
+    Dimension,
+    Facet,
+    Test,
+    WorkloadTest,
+)
+from lockgate.ir.tracing_selectors import Comparison, Namespace, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lockgate.ir.site import Site, SiteHook
     from lockgate.ir.tracing import TracingPolicy
     from lockgate.ir.tracing_arguments import ArgumentType
-    from lockgate.ir.tracing_selectors import BinaryMatch, HookSelector, ValueMatch
+    from lockgate.ir.tracing_selectors import (
+        BinaryMatch,
+        CapabilityMatch,
+        HookSelector,
+        NamespaceChangeMatch,
+        NamespaceMatch,
+        PidMatch,
+        ValueMatch,
+    )
+    from lockgate.source import Span
 
     Asked = tuple[Facet, int | None, str, Test]
 
@@ -37,6 +54,7 @@ FACETS = {
 """What of a value a comparison judges, where its type does not say."""
 
 _LAST_PRIVILEGED_PORT = 1023
+_EVERY_CAPABILITY = (1 << 64) - 1
 
 
 def dimensions_of(site: Site) -> tuple[Dimension, ...]:
@@ -70,7 +88,10 @@ def _asked(
     number: int, selector: HookSelector, hook: SiteHook, site: Site
 ) -> Iterator[Asked]:
     for match in selector.arguments:
-        yield _match(number, match, hook.arguments, site)
+        if match.comparison is Comparison.CAPABILITIES_GAINED:
+            yield _gained(number, match, hook.arguments)
+        else:
+            yield _match(number, match, hook.arguments, site)
     for match in selector.data:
         yield _match(number, match, hook.data, site)
     for match in selector.returns:
@@ -81,31 +102,106 @@ def _asked(
         span = selector.span if hook.policy.is_for_everything else hook.policy.span
         test = Test(number, Comparison.EQUAL, span, workload=workload)
         yield Facet.WORKLOAD, None, "", test
+    yield from _asked_of_process(number, selector)
+
+
+def _asked_of_process(number: int, selector: HookSelector) -> Iterator[Asked]:
     for pids in selector.pids:
-        facet = Facet.NAMESPACE_PID if pids.is_namespaced else Facet.PID
-        ranges = tuple(Range(pid, pid) for pid in pids.pids)
-        test = Test(number, Comparison.EQUAL, pids.span, pids.is_negated, ranges=ranges)
-        yield facet, None, "", test
+        yield from _pids(number, pids)
     for binary in selector.binaries:
         facet = Facet.FOLLOWED if binary.follows_children else Facet.BINARY
         yield _binary(number, facet, binary)
     for binary in selector.parent_binaries:
         yield _binary(number, Facet.PARENT_BINARY, binary)
     for space in selector.namespaces:
-        ranges = tuple(Range(inode, inode) for inode in space.inodes)
-        test = Test(
-            number,
-            Comparison.EQUAL,
-            space.span,
-            space.is_negated,
-            texts=("host",) if space.is_host else (),
-            ranges=ranges,
-        )
-        yield Facet.NAMESPACE, None, space.namespace.value, test
+        yield _namespace(number, space)
+    for changed in selector.namespace_changes:
+        yield _namespace_change(number, changed)
     for held in selector.capabilities:
-        ranges = (Range(held.capabilities, held.capabilities),)
-        test = Test(number, Comparison.MASK, held.span, held.is_negated, ranges=ranges)
-        yield Facet.CAPABILITY, None, held.set.value, test
+        yield from _capability(number, held)
+    for held in selector.capability_changes:
+        yield from _capability_change(number, held)
+
+
+def _pids(number: int, match: PidMatch) -> Iterator[Asked]:
+    """Yield what a filter of numbers asks; whom it follows has a bit for it.
+
+    A number in a namespace is asked of processes that are in one: in the reference, too, those
+    of the host are neither in the list nor out of it where they would be followed.
+    """
+    facet, detail = Facet.NAMESPACE_PID if match.is_namespaced else Facet.PID, ""
+    if match.follows_forks:
+        facet, detail = Facet.FOLLOWED, BY_NUMBER
+        if match.is_namespaced:
+            yield _elsewhere(number, Namespace.PID, match.span)
+    test = Test(
+        number,
+        Comparison.EQUAL,
+        match.span,
+        match.is_negated,
+        ranges=tuple(Range(pid, pid) for pid in match.pids),
+        is_namespaced=match.is_namespaced,
+    )
+    yield facet, None, detail, test
+
+
+def _namespace(number: int, match: NamespaceMatch) -> Asked:
+    test = Test(
+        number,
+        Comparison.EQUAL,
+        match.span,
+        match.is_negated,
+        texts=("host",) if match.is_host else (),
+        ranges=tuple(Range(inode, inode) for inode in match.inodes),
+    )
+    return Facet.NAMESPACE, None, match.namespace.value, test
+
+
+def _elsewhere(number: int, space: Namespace, span: Span) -> Asked:
+    """Return the question whether a process is in another namespace than the host's."""
+    test = Test(number, Comparison.EQUAL, span, is_negated=True, texts=("host",))
+    return Facet.NAMESPACE, None, space.value, test
+
+
+def _bits(number: int, bits: int, span: Span, *, is_negated: bool = False) -> Test:
+    return Test(number, Comparison.MASK, span, is_negated, ranges=(Range(bits, bits),))
+
+
+def _namespace_change(number: int, match: NamespaceChangeMatch) -> Asked:
+    """Return the question for a change: NotIn asks for one of all others."""
+    asked = [space in match.namespaces for space in Namespace]
+    bits = mask = 0
+    for place, is_named in enumerate(asked):
+        mask |= 1 << place
+        bits |= is_named << place
+    test = _bits(number, mask & ~bits if match.is_negated else bits, match.span)
+    return Facet.NAMESPACE_CHANGE, None, "", test
+
+
+def _capability(number: int, match: CapabilityMatch) -> Iterator[Asked]:
+    if match.is_namespaced:
+        yield _elsewhere(number, Namespace.USER, match.span)
+    test = _bits(number, match.capabilities, match.span, is_negated=match.is_negated)
+    yield Facet.CAPABILITY, None, match.set.value, test
+
+
+def _capability_change(number: int, match: CapabilityMatch) -> Iterator[Asked]:
+    """Yield the questions for a change: NotIn asks that others changed, and these did not."""
+    facet, detail = Facet.CAPABILITY_CHANGE, match.set.value
+    if match.is_namespaced:
+        yield _elsewhere(number, Namespace.USER, match.span)
+    if match.is_negated:
+        others = _EVERY_CAPABILITY & ~match.capabilities
+        yield facet, None, detail, _bits(number, others, match.span)
+    test = _bits(number, match.capabilities, match.span, is_negated=match.is_negated)
+    yield facet, None, detail, test
+
+
+def _gained(number: int, match: ValueMatch, places: Sequence[int]) -> Asked:
+    """Return the question whether the second set has what the first has not."""
+    old, new = (places[place] for place in match.arguments)
+    test = _bits(number, _EVERY_CAPABILITY, match.span)
+    return Facet.CAPABILITIES_GAINED, old, str(new), test
 
 
 def _workload(policy: TracingPolicy, selector: HookSelector) -> WorkloadTest | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.ir.placement import Reading
+from lockgate.ir.placement import PathStep, Reading, Step
 from lockgate.ir.tracing_arguments import ArgumentType, Source
 from lockgate.lowering.readings import (
     BUFFERS,
+    CAPABILITY_BYTES,
+    CAPABILITY_SETS,
     SIZES,
     read_argument,
     read_task,
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from lockgate.ir.tracing import Hook
     from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Field, Prototype, Target
+
+_OF_THE_KERNEL = CAPABILITY_SETS | {ArgumentType.CRED, ArgumentType.USER_NAMESPACE}
+"""Types that only functions of the kernel are given."""
 
 
 def read_parameters(
@@ -52,6 +57,8 @@ def untyped(argument: Argument, name: str) -> Reading:
         raise RefusalError("E3114", reason, "write its 'type', and no 'resolve'")
     if argument.type in BUFFERS and argument.size_index is None:
         raise unmeasured("")
+    if argument.type in CAPABILITY_SETS:
+        return Reading(argument.type, CAPABILITY_BYTES, steps=(PathStep(Step.FOLLOW),))
     size, is_signed = SIZES.get(argument.type, (0, False))
     return Reading(argument.type, size, is_signed)
 
@@ -88,6 +95,10 @@ def read_syscall(hook: Hook, name: str, target: Target) -> tuple[Reading, ...]:
             raise RefusalError("E3114", reason, "write their 'type', and no 'resolve'")
         if argument.type in BUFFERS and argument.size_index is None:
             raise unmeasured("")
+        if argument.type in _OF_THE_KERNEL:
+            reason = f"{name} is called by programs, which have no {argument.type.value} to give"
+            cure = "read it where the kernel has it: commit_creds, security_capset"
+            raise RefusalError("E3114", reason, cure)
         size, is_signed = SIZES.get(argument.type, (0, False))
         spelling = fields[argument.index].kind if fields is not None else ""
         found.append(Reading(argument.type, size, is_signed, spelling=spelling))

@@ -92,6 +92,11 @@ CAPABILITY_SETS = frozenset(
         ArgumentType.CAP_PERMITTED,
     }
 )
+_OF_CREDENTIALS = CAPABILITY_SETS - {ArgumentType.KERNEL_CAP_T}
+"""Types that are the name of a member of ``struct cred``, too."""
+CAPABILITY_BYTES = 8
+"""``kernel_cap_t`` is two words of 32 bits, and one of 64 since Linux 6.3: the same bytes."""
+
 _COMPOSITE = (Kind.STRUCT, Kind.UNION)
 _ELEMENT = re.compile(r"(?P<name>\w*)\[(?P<index>\d{1,4})\]|(?P<plain>\w+)")
 
@@ -158,6 +163,8 @@ def _reading(
     kind: ArgumentType, value: _Value, spelling: str, *, has_size: bool = False
 ) -> Reading:
     """Return how a value is read at the end of its way."""
+    if kind in CAPABILITY_SETS:
+        return _capabilities(kind, value, spelling)
     size, is_signed = SIZES.get(kind, (0, False))
     end = value.types.strip(value.number)
     is_pointer = end.kind is Kind.POINTER
@@ -181,6 +188,23 @@ def buffer_length(types: Btf, number: int) -> int:
         if here.kind not in (*_COMPOSITE, Kind.ARRAY):
             return 0
     return _size(types, here.number) if here.kind in (*_COMPOSITE, Kind.ARRAY) else 0
+
+
+def _capabilities(kind: ArgumentType, value: _Value, spelling: str) -> Reading:
+    """Return how a set of capabilities is read: a number of 64 bits behind all pointers."""
+    types = value.types
+    if _pointed(value).name == "cred":
+        value = _take_member(value, kind.value, spelling)
+    steps = value.steps
+    if types.strip(value.number).kind is Kind.POINTER:
+        steps = (*steps, PathStep(Step.FOLLOW, _pointed(value).name))
+    return Reading(kind, CAPABILITY_BYTES, False, steps, spelling)
+
+
+def _pointed(value: _Value) -> Type:
+    """Return the type of a value, or of what it points to."""
+    here = value.types.strip(value.number)
+    return value.types.strip(here.target) if here.kind is Kind.POINTER else here
 
 
 # ---------------------------------------------------------------- ways through members
@@ -328,7 +352,7 @@ def _check(kind: ArgumentType, value: _Value, where: str, *, is_resolved: bool) 
     types = value.types
     here = types.strip(value.number)
     spelling = types.spell(value.number)
-    inner = types.strip(here.target) if here.kind is Kind.POINTER else here
+    inner = _pointed(value)
     wanted = STRUCTURES.get(kind)
     if wanted is not None:
         is_untyped = here.kind is Kind.POINTER and inner.kind is Kind.VOID
@@ -336,7 +360,12 @@ def _check(kind: ArgumentType, value: _Value, where: str, *, is_resolved: bool) 
             raise _mismatch(kind, where, spelling, value)
         return
     if kind in CAPABILITY_SETS:
-        if inner.kind not in (*_COMPOSITE, Kind.INT):
+        is_member = inner.name == "cred" and kind in _OF_CREDENTIALS
+        is_set = (
+            inner.kind in (Kind.STRUCT, Kind.INT) and inner.size == CAPABILITY_BYTES
+        )
+        is_untyped = here.kind is Kind.POINTER and inner.kind is Kind.VOID
+        if not (is_member or is_set or is_untyped):
             raise _mismatch(kind, where, spelling, value)
         return
     if kind in SIZES and inner.kind in _COMPOSITE and here.kind is not Kind.POINTER:

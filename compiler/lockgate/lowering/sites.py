@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from lockgate.ir.cluster import Cluster
 from lockgate.ir.placement import DENYING, Result, Stand
 from lockgate.ir.site import (
-    BinaryTest,
     Dimension,
     Facet,
     Generation,
@@ -21,6 +20,7 @@ from lockgate.ir.site import (
     SiteHook,
     SiteSelector,
     Value,
+    follow_rule,
 )
 from lockgate.ir.tracing_actions import Action, ActionKind
 from lockgate.ir.tracing_selectors import HookSelector
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.placement import Placement, Reading
+    from lockgate.ir.site import FollowRule, Test
     from lockgate.ir.tracing import Hook, TracingPolicy
     from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Target
@@ -47,6 +48,9 @@ AT_ENTRY = frozenset(
 
 MOST_TEXTS = 5
 """Strings that one site can judge (TEXT_ROOMS of rooms.h, but the last)."""
+
+MOST_FOLLOWING = 64
+"""Rules that follow processes: the bits of ``process.followed``."""
 
 
 def lower_policies(
@@ -96,7 +100,6 @@ def gather_sites(
         )
         shared.setdefault(alike, []).append(function)
         groups.setdefault(alike, hooks)
-    followed: dict[BinaryTest, int] = {}
     sites = tuple(
         _site(
             number,
@@ -111,14 +114,29 @@ def gather_sites(
     for site in sites:
         _check_texts(site, diagnostics)
         _warn_of_denials(site, diagnostics)
-        for dimension in site.dimensions:
-            if dimension.facet is Facet.FOLLOWED:
-                for test in dimension.tests:
-                    key_ = BinaryTest(test.comparison, test.texts)
-                    followed.setdefault(key_, len(followed))
+    followed = _followed(sites, diagnostics)
     # Where an enforcer cannot stand, the hooks that notify it are refused already.
     enforcers = enforcer_sites(policies, target) if diagnostics.ok else ()
-    return Generation(target.name, policies, sites, tuple(followed), tuple(enforcers))
+    return Generation(target.name, policies, sites, followed, tuple(enforcers))
+
+
+def _followed(
+    sites: Sequence[Site], diagnostics: Diagnostics
+) -> tuple[FollowRule, ...]:
+    """Return the rules that follow processes, each once; refuse more than there are bits."""
+    rules: dict[FollowRule, Test] = {}
+    for site in sites:
+        for dimension in site.dimensions:
+            for test in dimension.tests if dimension.facet is Facet.FOLLOWED else ():
+                rules.setdefault(follow_rule(test), test)
+    if len(rules) > MOST_FOLLOWING:
+        message = f"{len(rules)} different rules follow processes to their children"
+        help_ = (
+            f"a process has room for {MOST_FOLLOWING}: let policies share their lists"
+        )
+        over = list(rules.values())[MOST_FOLLOWING]
+        diagnostics.error("E3138", message, over.span, help=help_)
+    return tuple(rules)
 
 
 def _program_place(placement: Placement) -> tuple[str, str]:

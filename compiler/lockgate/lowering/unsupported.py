@@ -9,7 +9,7 @@ from lockgate.ir.tracing import Attachment
 from lockgate.ir.tracing_actions import REQUESTS, ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.ir.tracing_selectors import Comparison
-from lockgate.lowering.readings import SIZES
+from lockgate.lowering.readings import CAPABILITY_SETS, SIZES
 from lockgate.lowering.refusal import RefusalError
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ TYPES = frozenset(
         ArgumentType.SOCKET,
         ArgumentType.SKB,
         ArgumentType.SOCKADDR,
+        ArgumentType.CRED,
+        ArgumentType.USER_NAMESPACE,
+        *CAPABILITY_SETS,
     }
 )
 
@@ -90,6 +93,7 @@ COMPARISONS = frozenset(
         Comparison.STATE,
         Comparison.FILE_TYPE,
         Comparison.EXPRESSION,
+        Comparison.CAPABILITIES_GAINED,
     }
 )
 
@@ -110,9 +114,6 @@ ACTIONS = frozenset(
 
 _RETURNING = frozenset({Attachment.KPROBE, Attachment.FENTRY, Attachment.UPROBE})
 """Hooks of functions, which return."""
-
-MOST_FOLLOWING = 64
-"""Rules that follow processes: the bits of ``process.followed``."""
 
 _LATER = "take it out, or keep this policy with a tool that has it"
 
@@ -148,17 +149,6 @@ def _reading(reading: Reading) -> Iterator[str]:
 def _selector(selector: HookSelector) -> Iterator[str]:
     for match in (*selector.arguments, *selector.data, *selector.returns):
         yield from _match(match)
-    for what, asked in (
-        ("'matchNamespaceChanges'", selector.namespace_changes),
-        ("'matchCapabilityChanges'", selector.capability_changes),
-    ):
-        if asked:
-            yield what
-    for pids in selector.pids:
-        if pids.follows_forks:
-            yield "'followForks' of 'matchPIDs'"
-    if any(held.is_namespaced for held in selector.capabilities):
-        yield "'isNamespaceCapability'"
     for action in (*selector.actions, *selector.return_actions):
         yield from _action(action)
 
@@ -168,7 +158,8 @@ def _match(match: ValueMatch) -> Iterator[str]:
         yield f"the operator {match.comparison.value}"
     if match.lists:
         yield f"lists as values of {match.comparison.value}"
-    if len(match.arguments) > 1 and match.expression is None:
+    is_pair = match.comparison is Comparison.CAPABILITIES_GAINED
+    if len(match.arguments) > 1 and not (is_pair or match.expression):
         yield "filters over several arguments"
 
 

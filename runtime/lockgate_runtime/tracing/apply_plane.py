@@ -21,7 +21,11 @@ from lockgate_runtime.tracing.guard import (
 )
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
-from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
+from lockgate_runtime.tracing.sensor import (
+    follows_credentials,
+    start_sensor,
+    stop_sensor,
+)
 from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
 from lockgate_runtime.tracing.workloads import (
     WORKLOADS,
@@ -92,12 +96,18 @@ class PlaneApplication:
         self._step("load tracing")
         plane = self._plane
         generation.load(self._pins, number, place, plane.sites, plane.folder)
-        if not unrecorded:
-            return []
-        return [
-            f"{unrecorded} of the running processes have no record, for want of room: rules "
-            "that ask for their binary judge it on the spot"
-        ]
+        warnings = []
+        if unrecorded:
+            warnings.append(
+                f"{unrecorded} of the running processes have no record, for want of room: "
+                "rules that ask for their binary judge it on the spot"
+            )
+        if not follows_credentials(self._pins):
+            warnings.append(
+                "this kernel has no trampolines at commit_creds: events show the credentials "
+                "that a process had at exec; rules judge those that it has"
+            )
+        return warnings
 
     def arm(self, number: int, place: int) -> list[str]:
         """Try the ways to enforce, then attach everything; return the ways."""

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.tracing.sites import Site, Sites
 
-CLASSIFY, CLASSIFY_ALL = "classify", "classify_all"
+CLASSIFY, CLASSIFY_FORK, CLASSIFY_ALL = "classify", "classify_fork", "classify_all"
+_CLASSIFIERS = {"classifiers": CLASSIFY, "fork_classifiers": CLASSIFY_FORK}
+"""Maps by whose places the sensor calls programs, and which ones."""
 FORGET = "forget_socket"
 """The program that takes sockets that end out of the map sockets."""
 CLASSIFY_OBJECT = "classify.o"
@@ -175,14 +177,15 @@ def arm(
 
 
 def _classify(pins: Pins, programs: Path, place: int) -> None:
-    """Let execs be classified for the place from now on, then classify what runs."""
-    if not (programs / CLASSIFY).exists():
-        return
-    with (
-        Map.pinned(pins.map("classifiers")) as classifiers,
-        Program.pinned(programs / CLASSIFY) as classify,
-    ):
-        classifiers.set(struct.pack("=I", place), struct.pack("=I", classify.fd))
+    """Let who begins be classified for the place from now on, then classify what runs."""
+    for name, program in _CLASSIFIERS.items():
+        if (programs / program).exists():
+            with (
+                Map.pinned(pins.map(name)) as classifiers,
+                Program.pinned(programs / program) as classify,
+            ):
+                value = struct.pack("=I", classify.fd)
+                classifiers.set(struct.pack("=I", place), value)
     if (programs / CLASSIFY_ALL).exists():
         with Program.pinned(programs / CLASSIFY_ALL) as classify_all:
             answer = classify_all.run_once()
@@ -266,13 +269,13 @@ def disarm(pins: Pins, number: int) -> list[str]:
         with Link.pinned(pin):
             pin.unlink(missing_ok=True)
         removed.append(pin.name)
-    _forget_classifier(pins, folder / "programs" / CLASSIFY)
+    for name, program in _CLASSIFIERS.items():
+        _forget_classifier(pins.map(name), folder / "programs" / program)
     return removed
 
 
-def _forget_classifier(pins: Pins, pin: Path) -> None:
-    """Let execs no longer be classified for a generation."""
-    path = pins.map("classifiers")
+def _forget_classifier(path: Path, pin: Path) -> None:
+    """Let who begins no longer be classified for a generation."""
     if not pin.exists() or not path.exists():
         return
     with Program.pinned(pin) as program, Map.pinned(path) as classifiers:

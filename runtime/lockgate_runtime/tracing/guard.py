@@ -158,8 +158,9 @@ class Process:
 
     @property
     def inner_pid(self) -> int:
-        """Its pid in its own pid namespace."""
-        return int(_status(self.folder).get("NSpid", str(self.pid)).split()[-1])
+        """Its pid in a pid namespace of its own; 0 where it has none."""
+        numbers = _status(self.folder).get("NSpid", "").split()
+        return int(numbers[-1]) if len(numbers) > 1 else 0
 
 
 def read_deeds(folder: Path) -> list[dict[str, Any]]:
@@ -259,6 +260,8 @@ def _has_binary(row: Mapping[str, Any], binary: str) -> bool:
 
 
 def _holds_pid(row: Mapping[str, Any], process: Process | Installed) -> bool:
+    if row.get("follows") and row["is_namespaced"] and not process.inner_pid:
+        return False  # of what is in no namespace of its own nothing is asked
     line = process.line if row.get("follows") else (process,)
     pids = {one.inner_pid if row["is_namespaced"] else one.pid for one in line}
     return bool(pids & set(row["pids"])) != bool(row["is_negated"])

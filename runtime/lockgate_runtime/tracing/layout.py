@@ -30,6 +30,19 @@ NAMESPACES = (
 CREDENTIALS = ("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid")
 """Order of ids in ``struct process``, that of the first members of ``struct cred``'s pairs."""
 
+SECURE_BITS = (
+    "SecBitNoRoot",
+    "SecBitNoRootLocked",
+    "SecBitNoSetUidFixup",
+    "SecBitNoSetUidFixupLocked",
+    "SecBitKeepCaps",
+    "SecBitKeepCapsLocked",
+    "SecBitNoCapAmbientRaise",
+    "SecBitNoCapAmbientRaiseLocked",
+)
+"""Bits of ``securebits`` from the lowest on (include/uapi/linux/securebits.h), as the reference
+spells them."""
+
 UNKNOWN_CLASS = 0
 """Class of a binary or cgroup that nothing is known of; no rule may take it for a stranger."""
 
@@ -40,9 +53,13 @@ PROCESS = Structure(
         Field("start", "u64", "of this image: fork, or the last exec"),
         Field("parent_start", "u64", "the same of the parent, when it forked"),
         Field("cgroup", "u64", "id of the cgroup (version 2) at fork or exec"),
-        Field("permitted", "u64", "capabilities at fork or exec"),
+        Field("permitted", "u64", "capabilities as they are now"),
         Field("effective", "u64", ""),
         Field("inheritable", "u64", ""),
+        Field("first_permitted", "u64", "capabilities at fork or exec"),
+        Field("first_effective", "u64", ""),
+        Field("first_inheritable", "u64", ""),
+        Field("born", "u64", "when it was forked, whatever it executed since"),
         Field("followed", "u64", "by place: rules that follow this process", 2),
         Field("binary", "u32", "by place: class of the path; 0 is unknown", 2),
         Field("parent_binary", "u32", "by place: the parent's, when it forked", 2),
@@ -50,10 +67,17 @@ PROCESS = Structure(
         Field("parent", "u32", "tgid of the parent, when it forked"),
         Field("login_uid", "u32", "2^32 - 1 where nobody logged in (auid)"),
         Field("flags", "u32", "PROCESS_IS_..."),
-        Field("credentials", "u32", "ids in the order of CREDENTIALS", 8),
-        Field("namespaces", "u32", "inodes in the order of NAMESPACES", 10),
+        Field("credentials", "u32", "ids in the order of CREDENTIALS, now", 8),
+        Field(
+            "namespaces",
+            "u32",
+            "inodes in the order of NAMESPACES, at fork or exec",
+            10,
+        ),
+        Field("user_namespace", "u32", "inode of that of the credentials, now"),
+        Field("secure_bits", "u32", "of the credentials, now"),
+        Field("number", "u32", "tgid in its own pid namespace; 0 in the first one"),
         Field("path_length", "u32", "bytes of path, without the zero"),
-        Field("pad", "u32", ""),
         Field("path", "u8", "what was executed, from the task's root", PATH_ROOM),
     ),
 )
@@ -76,13 +100,44 @@ in memory: a memfd; first image: the first program since its fork; in init tree:
 the first process of a container's pid namespace; no path: there is no binary (a kernel thread),
 or nobody knows it."""
 
+TICK = 10_000_000
+"""Nanoseconds: so coarse are starts in /proc, and so early may seeded processes seem."""
+
 VALUE_PROCESS, VALUE_FILENAME, VALUE_ARGUMENTS, VALUE_DIRECTORY, VALUE_INODE = range(5)
 """Places of the values of exec and fork events: struct process (a fork's ends before path), what
 was given to exec, the arguments with their zeros from the program's own name on, the working
 directory, the number of the binary's inode (only where it has no link left)."""
 
-VALUE_OLD_CREDENTIALS, VALUE_NEW_CREDENTIALS = range(2)
-"""Places of the values of an event of credentials."""
+VALUE_NEW_CREDENTIALS = 0
+"""Place of the value of an event of credentials: those that the process has from now on."""
+
+CREDENTIALS_VALUE = Structure(
+    "credentials_value",
+    "The bytes of a value of type credentials.",
+    (
+        Field("ids", "u32", "in the order of CREDENTIALS", 8),
+        Field("permitted", "u64", "capabilities"),
+        Field("effective", "u64", ""),
+        Field("inheritable", "u64", ""),
+        Field("inode", "u32", "of the user namespace"),
+        Field("level", "u32", "of the user namespace, as s32: 0 is the first"),
+        Field("owner", "u32", "uid of who made the user namespace"),
+        Field("group", "u32", ""),
+        Field("secure_bits", "u32", ""),
+        Field("pad", "u32", ""),
+    ),
+)
+
+USER_NAMESPACE_VALUE = Structure(
+    "user_namespace_value",
+    "The bytes of a value of type user_namespace.",
+    (
+        Field("level", "u32", "as s32: 0 is the first"),
+        Field("owner", "u32", "uid of who made it"),
+        Field("group", "u32", ""),
+        Field("inode", "u32", ""),
+    ),
+)
 
 CGROUP = Structure(
     "cgroup_class",
@@ -200,6 +255,8 @@ TRACING_STRUCTURES = (
     TRACING_EVENT,
     TRACING_VALUE,
     TRACING_COUNTERS,
+    CREDENTIALS_VALUE,
+    USER_NAMESPACE_VALUE,
 )
 
 TRACING_ENUMERATIONS: dict[str, tuple[str, ...]] = {

@@ -32,6 +32,7 @@ SHARED = frozenset(
         "cgroups",
         "tracing_counters",
         "classifiers",
+        "fork_classifiers",
         "event_rooms",
         "event_rooms_taken",
         "text_rooms",

@@ -35,6 +35,8 @@ class RunningProcess:
     namespaces: tuple[int, ...]
     path: str
     is_unlinked: bool
+    number: int
+    """In its own pid namespace; 0 where it has the same one everywhere."""
 
 
 @cache
@@ -73,6 +75,7 @@ def read_process(tgid: int) -> RunningProcess | None:
         return None
     users, groups = ([int(n) for n in status[name].split()] for name in ("Uid", "Gid"))
     path, is_unlinked = read_binary(tgid)
+    numbers = [int(n) for n in status.get("NSpid", "").split()]
     return RunningProcess(
         tgid=tgid,
         parent=stat[0],
@@ -88,6 +91,7 @@ def read_process(tgid: int) -> RunningProcess | None:
         namespaces=tuple(_read_namespace(folder, name) for name in NAMESPACES),
         path=path,
         is_unlinked=is_unlinked,
+        number=numbers[-1] if len(numbers) > 1 else 0,
     )
 
 

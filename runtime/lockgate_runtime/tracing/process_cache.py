@@ -36,7 +36,8 @@ _FAULTS = (
 )
 """What may be wrong with the values of an exec, by the reference's words for it."""
 
-_RECORD = struct.Struct("<6Q16s8s8s4I8I10III")
+_RECORD = struct.Struct("<10Q16s8s8s4I8I10I4I")
+_CREDENTIALS = struct.Struct("<8I3Q6I")
 if _RECORD.size != layout.PROCESS.offset("path"):
     raise AssertionError("the layout changed")
 
@@ -58,6 +59,7 @@ class Process:
     capabilities: tuple[int, int, int]
     credentials: tuple[int, ...]
     namespaces: tuple[int, ...]
+    secure_bits: int = 0
     properties: dict[str, Any] | None = None
     is_in_init_tree: bool = False
     depth: int = 0
@@ -153,6 +155,18 @@ class ProcessCache:
         if before and before != (process.tgid, process.start):
             self._end(before)
         return self._add(process)
+
+    def change(self, record: Record) -> None:
+        """Take in new credentials of a process."""
+        process = self.find(record.tgid, record.start)
+        if process is None or not record.values:
+            return
+        fields = _CREDENTIALS.unpack_from(record.values[0].data)
+        process.credentials = fields[:8]
+        process.capabilities = fields[8], fields[9], fields[10]
+        process.secure_bits = fields[15]
+        process.namespaces = _with_user_namespace(process.namespaces, fields[11])
+        process.text = ""
 
     def end(self, tgid: int, start: int) -> Process | None:
         """Take in an end; the process is remembered for a while."""
@@ -258,8 +272,9 @@ def _read(
 ) -> Process:
     fields = _RECORD.unpack_from(data)
     start, parent_start, cgroup, permitted, effective, inheritable = fields[:6]
-    tgid, parent, login_uid, flags = fields[9:13]
-    credentials, namespaces = fields[13:21], fields[21:31]
+    tgid, parent, login_uid, flags = fields[13:17]
+    credentials, namespaces = fields[17:25], fields[25:35]
+    user_namespace, secure_bits = fields[35:37]
     return Process(
         tgid=tgid,
         start=start,
@@ -273,10 +288,17 @@ def _read(
         cgroup=cgroup,
         capabilities=(permitted, effective, inheritable),
         credentials=credentials,
-        namespaces=namespaces,
+        namespaces=_with_user_namespace(namespaces, user_namespace),
+        secure_bits=secure_bits,
         properties=_properties(flags, credentials, inode, path),
         is_in_init_tree=bool(flags & layout.PROCESS_IS_IN_INIT_TREE),
     )
+
+
+def _with_user_namespace(namespaces: tuple[int, ...], inode: int) -> tuple[int, ...]:
+    """Put in the user namespace that the credentials are of: it changes with them."""
+    place = layout.NAMESPACES.index("user")
+    return (*namespaces[:place], inode or namespaces[place], *namespaces[place + 1 :])
 
 
 def _flag_words(flags: int, directory: str, faults: Collection[str]) -> str:
@@ -301,14 +323,18 @@ def _properties(
     """Return what is special of a binary: privileges that it gave, a file without links."""
     found: dict[str, Any] = {}
     changed = []
-    if flags & layout.PROCESS_IS_SETUID:
-        found["setuid"] = credentials[layout.CREDENTIALS.index("euid")]
-        changed.append("PRIVILEGES_RAISED_EXEC_FILE_SETUID")
-    if flags & layout.PROCESS_IS_SETGID:
-        found["setgid"] = credentials[layout.CREDENTIALS.index("egid")]
-        changed.append("PRIVILEGES_RAISED_EXEC_FILE_SETGID")
+    ids = dict(zip(layout.CREDENTIALS, credentials, strict=True))
     if flags & layout.PROCESS_IS_FILE_CAPABLE:
         changed.append("PRIVILEGES_RAISED_EXEC_FILE_CAP")
+    for flag, kind in (
+        (layout.PROCESS_IS_SETUID, "uid"),
+        (layout.PROCESS_IS_SETGID, "gid"),
+    ):
+        if flags & flag:
+            found[f"set{kind}"] = ids[f"e{kind}"]
+            # To become anybody but root raises nothing.
+            if ids[kind] and not ids[f"e{kind}"]:
+                changed.append(f"PRIVILEGES_RAISED_EXEC_FILE_SET{kind.upper()}")
     if changed:
         found["privileges_changed"] = changed
     if flags & layout.PROCESS_IS_UNLINKED:

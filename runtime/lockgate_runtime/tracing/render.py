@@ -75,6 +75,8 @@ class Renderer:
             return self._line("process_exit", who, process, record, text)
         if kind == "fork":
             self.cache.begin(record)
+        if kind == "credentials":
+            self.cache.change(record)
         return None
 
     def process_text(self, process: Process) -> str:

@@ -27,10 +27,14 @@ from lockgate_runtime.tracing.sites import Site
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lockgate_runtime.bpf_object import Object
     from lockgate_runtime.pins import Pins
 
 SENSOR_OBJECT = "process.o"
 _WHOLE = "whole"
+_CREDENTIALS = "credentials_changed"
+_DISPENSABLE = frozenset({_CREDENTIALS})
+"""Programs that need trampolines: without them a process keeps the credentials of its exec."""
 _STANDS = {
     "tp_btf": "raw_tracepoint",
     "raw_tp": "raw_tracepoint",
@@ -53,13 +57,39 @@ def start_sensor(pins: Pins, elf: bytes) -> int:
     if (folder / _WHOLE).exists():
         _remove_others(pins, folder)
         return 0
+    try:
+        _attach(pins, elf, folder, frozenset())
+    except (BpfError, NodeError):
+        try:
+            _attach(pins, elf, folder, _DISPENSABLE)
+        except BpfError as error:
+            raise NodeError(
+                "E5143",
+                f"the process sensor: {error}",
+                "nothing was changed; this kernel refuses a tracepoint that all tracing needs",
+            ) from None
+    unrecorded = seed(pins)
+    (folder / _WHOLE).mkdir(mode=0o700)
+    _remove_others(pins, folder)
+    return unrecorded
+
+
+def _attach(pins: Pins, elf: bytes, folder: Path, left_out: frozenset[str]) -> None:
+    """Load and attach the programs but some; nothing of them stays where one refuses."""
     remove(folder)  # of an apply that died
     for name in ("programs", "links"):
         (folder / name).mkdir(mode=0o700, parents=True)
     pool = Pool(pins)
+
+    def prepare(target: Object) -> None:
+        for name in left_out:
+            target.skip(name)
+
     try:
-        with pool.loaded("process", elf) as loaded:
+        with pool.loaded("process", elf, prepare) as loaded:
             for name in loaded.programs:
+                if name in left_out:
+                    continue
                 site = _site_of(name, loaded.section(name))
                 with loaded.program(name) as program:
                     program.pin(folder / "programs" / name)
@@ -68,22 +98,11 @@ def start_sensor(pins: Pins, elf: bytes) -> int:
                     for number, link in enumerate(attach_site(site, [program])):
                         with link:
                             link.pin(folder / "links" / f"{name}-{number}")
-    except BpfError as error:
-        remove(folder)
-        raise NodeError(
-            "E5143",
-            f"the process sensor: {error}",
-            "nothing was changed; this kernel refuses a tracepoint that all tracing needs",
-        ) from None
-    except NodeError:
+    except (BpfError, NodeError):
         remove(folder)
         raise
     finally:
         pool.close()
-    unrecorded = seed(pins)
-    (folder / _WHOLE).mkdir(mode=0o700)
-    _remove_others(pins, folder)
-    return unrecorded
 
 
 def stop_sensor(pins: Pins) -> None:
@@ -96,6 +115,12 @@ def stop_sensor(pins: Pins) -> None:
 def has_sensor(pins: Pins) -> bool:
     """Whether a sensor is attached, whole."""
     return any((f / _WHOLE).exists() for f in list_folder(sensor_folder(pins)))
+
+
+def follows_credentials(pins: Pins) -> bool:
+    """Whether a process that changes its credentials is seen to, in between two execs."""
+    folders = list_folder(sensor_folder(pins))
+    return any((f / "programs" / _CREDENTIALS).exists() for f in folders)
 
 
 def remove(folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.times import timestamp
-from lockgate_runtime.tracing.values import show_capabilities
+from lockgate_runtime.tracing.values import show_capabilities, show_ids
 
 if TYPE_CHECKING:
     from lockgate_runtime.tracing.process_cache import Process
@@ -60,8 +60,8 @@ def show_process(
             if inode  # else nobody may see it
         }
         shown["tid"] = process.tgid
-        shown["process_credentials"] = dict(
-            zip(layout.CREDENTIALS, process.credentials, strict=True)
+        shown["process_credentials"] = show_ids(
+            process.credentials, process.secure_bits
         )
     shown["in_init_tree"] = process.is_in_init_tree
     return shown

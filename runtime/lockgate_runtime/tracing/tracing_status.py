@@ -10,7 +10,7 @@ from lockgate_runtime.pins import list_folder
 from lockgate_runtime.tracing.generation import has_tracing, tracing_folder
 from lockgate_runtime.tracing.layout import TRACING_COUNTERS
 from lockgate_runtime.tracing.modes import read_modes
-from lockgate_runtime.tracing.sensor import has_sensor
+from lockgate_runtime.tracing.sensor import follows_credentials, has_sensor
 from lockgate_runtime.tracing.sites import SITES, Sites, SitesError, read_sites
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def read_tracing(pins: Pins, state: State, number: int | None) -> dict[str, Any]
     links = [pin.name for pin in list_folder(tracing_folder(pins, number) / "links")]
     found: dict[str, Any] = {
         "has_sensor": has_sensor(pins),
+        "follows_credentials": follows_credentials(pins),
         "links": len(links),
         "counters": read_counters(pins),
         "policies": [],
@@ -102,4 +103,6 @@ def print_tracing(tracing: dict[str, Any] | None) -> list[str]:
     )
     if not tracing["has_sensor"]:
         lines.append("  the process sensor is not attached: apply again")
+    elif not tracing["follows_credentials"]:
+        lines.append("  credentials in events are those of exec: no trampolines here")
     return lines

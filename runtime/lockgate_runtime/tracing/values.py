@@ -17,7 +17,7 @@ from lockgate_runtime.tracing import layout, show_objects, words
 from lockgate_runtime.tracing.json_text import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lockgate_runtime.tracing.records import Value
 
@@ -25,7 +25,13 @@ _WIDE_SIGNED = frozenset({"long", "int64", "sint64"})
 _WIDE_UNSIGNED = frozenset({"size_t", "ulong", "uint64"})
 _SOCKET = struct.Struct("<HHBBHIIHH16s16sQ")
 _ADDRESS = struct.Struct("<HHI16s")
-_CREDENTIALS = struct.Struct("<8I3QII")
+_CREDENTIALS = struct.Struct("<8I3QIiIIII")
+_USER_NAMESPACE = struct.Struct("<iIII")
+if (_CREDENTIALS.size, _USER_NAMESPACE.size) != (
+    layout.CREDENTIALS_VALUE.size,
+    layout.USER_NAMESPACE_VALUE.size,
+):
+    raise AssertionError("the layout changed")
 
 
 def show_value(value: Value, declared: str, label: str = "") -> dict[str, Any]:
@@ -157,28 +163,33 @@ def _show_address(value: Value, declared: str) -> dict[str, Any]:
 
 
 def _show_credentials(value: Value, declared: str) -> dict[str, Any]:
-    *ids, permitted, effective, inheritable, namespace, _ = _CREDENTIALS.unpack_from(
-        value.data
-    )
+    fields = _CREDENTIALS.unpack_from(value.data)
+    inode, level, owner, group, secure_bits, _ = fields[11:]
     return {
         "process_credentials_arg": {
-            **dict(zip(layout.CREDENTIALS, ids, strict=True)),
-            "caps": show_capabilities(permitted, effective, inheritable),
-            "user_ns": {"ns": {"inum": namespace}},
+            **show_ids(fields[:8], secure_bits),
+            "caps": show_capabilities(*fields[8:11]),
+            "user_ns": _user_namespace(level, owner, group, inode),
         }
     }
 
 
 def _show_user_namespace(value: Value, declared: str) -> dict[str, Any]:
-    level, user, group, inode = struct.unpack_from("<iIII", value.data)
-    return {
-        "user_ns_arg": {
-            "level": level,
-            "uid": user,
-            "gid": group,
-            "ns": {"inum": inode},
-        }
-    }
+    return {"user_ns_arg": _user_namespace(*_USER_NAMESPACE.unpack_from(value.data))}
+
+
+def _user_namespace(level: int, owner: int, group: int, inode: int) -> dict[str, Any]:
+    shown: dict[str, Any] = {"inum": inode}
+    if level == 0:
+        shown["is_host"] = True
+    return {"level": level, "uid": owner, "gid": group, "ns": shown}
+
+
+def show_ids(ids: Sequence[int], secure_bits: int) -> dict[str, Any]:
+    """Return ids by their names, and the secure bits where any is set."""
+    shown: dict[str, Any] = dict(zip(layout.CREDENTIALS, ids, strict=True))
+    bits = [name for n, name in enumerate(layout.SECURE_BITS) if secure_bits >> n & 1]
+    return shown | ({"securebits": bits} if bits else {})
 
 
 def show_capabilities(

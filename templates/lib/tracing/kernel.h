@@ -16,6 +16,24 @@
 	__builtin_preserve_field_info(((struct type *)0)->member, 2)
 #define kernel_size(type, member) \
 	__builtin_preserve_field_info(((struct type *)0)->member, 1)
+/* By how many bits a word with a bit field is shifted left, then right, to have it alone. */
+#define kernel_shift_left(type, member) \
+	__builtin_preserve_field_info(((struct type *)0)->member, 4)
+#define kernel_shift_right(type, member) \
+	__builtin_preserve_field_info(((struct type *)0)->member, 5)
+
+/* Read a member wherever it is; zero where the memory is gone. */
+#define PROBE(PLACE)                                                                      \
+	({                                                                                \
+		__typeof_unqual__(PLACE) value_;                                                     \
+                                                                                          \
+		if (bpf_probe_read_kernel(&value_, sizeof(value_), &(PLACE)))             \
+			__builtin_memset(&value_, 0, sizeof(value_));                     \
+		value_;                                                                   \
+	})
+
+/* Directly through a pointer whose type the verifier knows, or by a helper. */
+#define LOAD(IS_TYPED, PLACE) ((IS_TYPED) ? (PLACE) : PROBE(PLACE))
 
 struct atomic {
 	int counter;
@@ -58,6 +76,9 @@ struct cgroup_namespace {
 } __of_kernel;
 
 struct user_namespace {
+	s32 level;
+	struct id owner;
+	struct id group;
 	struct ns_common ns;
 } __of_kernel;
 
@@ -121,9 +142,11 @@ struct cred {
 	struct id egid;
 	struct id fsuid;
 	struct id fsgid;
+	u32 securebits;
 	struct capability_set cap_inheritable;
 	struct capability_set cap_permitted;
 	struct capability_set cap_effective;
+	struct capability_set cap_ambient;
 	struct user_namespace *user_ns;
 } __of_kernel;
 
@@ -133,8 +156,6 @@ struct super_block {
 
 struct inode {
 	u16 i_mode;
-	struct id i_uid;
-	struct id i_gid;
 	struct super_block *i_sb;
 	u64 i_ino;
 	u32 i_nlink;
@@ -218,11 +239,13 @@ struct task_struct {
 	const struct cred *cred;
 	const struct cred *real_cred;
 	struct id loginuid;
+	u32 in_execve : 1;
 } __of_kernel;
 
 struct linux_binprm {
 	struct file *file;
 	const char *filename;
+	u32 per_clear;
 } __of_kernel;
 
 struct kiocb {
@@ -238,11 +261,8 @@ struct files_struct {
 	struct fdtable *fdt;
 } __of_kernel;
 
-/* include/linux/fs.h, include/linux/sched/signal.h, include/uapi/linux/stat.h. */
+/* include/linux/fs.h, include/linux/sched/signal.h. */
 enum {
 	SB_KERNMOUNT = 1 << 22,
 	SIGNAL_GROUP_EXIT = 1 << 2,
-	S_ISUID = 04000,
-	S_ISGID = 02000,
-	S_IXGRP = 00010,
 };

@@ -53,6 +53,14 @@ struct {
 	__uint(max_entries, 2);
 } classifiers SEC(".maps");
 
+/* The same for processes that begin: programs of generations that follow numbers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, 2);
+} fork_classifiers SEC(".maps");
+
 /* Add one to a counter of this CPU; NAME is a member of struct tracing_counters. */
 #define count(NAME)                                                                       \
 	do {                                                                              \

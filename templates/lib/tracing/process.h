@@ -39,23 +39,19 @@ static __always_inline void read_ids(u32 *ids, const struct cred *cred)
 }
 
 /*
- * The task's number in its own pid namespace, and the inode of that.  The array of numbers has
- * one element for each level, so that below the first it is read and not walked.
+ * The task's number in its own pid namespace (0 in the first one), and the inode of that.  The
+ * array of numbers has one element for each level: below the first it is read and not walked.
  */
 static __always_inline u32 read_number(const struct task_struct *task, u32 *inode)
 {
 	const struct pid *pid = task->thread_pid;
 	struct upid number = {};
-	u32 first;
 
 	if (!pid)
 		return 0;
 	if (!pid->level) {
 		*inode = pid->numbers[0].ns->ns.inum;
-		first = pid->numbers[0].nr;
-		/* Or the compiler makes one load of this and of that below, from two memories. */
-		hide(first);
-		return first;
+		return 0;
 	}
 	bpf_probe_read_kernel(&number, sizeof(number),
 			      (const u8 *)pid + kernel_offset(pid, numbers) +
@@ -93,12 +89,16 @@ static __always_inline void read_task(struct process *process, const struct task
 	process->tgid = task->tgid;
 	process->cgroup = task->cgroups->dfl_cgrp->kn->id;
 	process->login_uid = kernel_has(task_struct, loginuid) ? task->loginuid.val : ~0U;
-	process->permitted = sets.permitted;
-	process->effective = sets.effective;
-	process->inheritable = sets.inheritable;
+	process->permitted = process->first_permitted = sets.permitted;
+	process->effective = process->first_effective = sets.effective;
+	process->inheritable = process->first_inheritable = sets.inheritable;
+	process->secure_bits = cred->securebits;
+	process->born = task->start_boottime;
 	read_ids(process->credentials, cred);
 	read_namespaces(process->namespaces, task, cred);
-	if (read_number(task, &process->namespaces[NAMESPACE_PID]) == 1 && process->tgid != 1)
+	process->user_namespace = process->namespaces[NAMESPACE_USER];
+	process->number = read_number(task, &process->namespaces[NAMESPACE_PID]);
+	if (process->number == 1)
 		process->flags |= PROCESS_IS_IN_INIT_TREE;
 }
 
@@ -128,21 +128,30 @@ static __always_inline struct process_event *start_process_event(struct event_ro
 	return begun;
 }
 
-/* Which privileges the binary gave, as far as its inode says. */
-static __always_inline void read_binary(struct process *process, const struct inode *inode)
+/*
+ * Which privileges the binary gave.  The kernel marks who executes one that gives any, and then
+ * the real ids are those from before.  Without ambient ones, a user who is not root can have
+ * capabilities from the file alone; root has, where it had less before.
+ */
+static __always_inline void read_privileges(struct process *process, const struct cred *cred,
+					    const struct process *before)
 {
 	const u32 *ids = process->credentials;
-	u32 mode = inode->i_mode;
+	u64 had = before ? before->permitted : ~0ULL, ambient = 0;
 
-	if (mode & S_ISUID && ids[CREDENTIAL_UID] != ids[CREDENTIAL_EUID] &&
-	    ids[CREDENTIAL_EUID] == inode->i_uid.val)
+	if (ids[CREDENTIAL_UID] != ids[CREDENTIAL_EUID])
 		process->flags |= PROCESS_IS_SETUID;
-	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-	    ids[CREDENTIAL_GID] != ids[CREDENTIAL_EGID] &&
-	    ids[CREDENTIAL_EGID] == inode->i_gid.val)
+	if (ids[CREDENTIAL_GID] != ids[CREDENTIAL_EGID])
 		process->flags |= PROCESS_IS_SETGID;
-	if (ids[CREDENTIAL_UID] && ids[CREDENTIAL_EUID] && process->permitted)
+	if (ids[CREDENTIAL_UID])
+		had = 0;
+	bpf_probe_read_kernel(&ambient, sizeof(ambient), &cred->cap_ambient);
+	if (!ambient && process->permitted & ~had && !(process->flags & PROCESS_IS_SETUID))
 		process->flags |= PROCESS_IS_FILE_CAPABLE;
+}
+
+static __always_inline void read_binary(struct process *process, const struct inode *inode)
+{
 	if (!inode->i_nlink) {
 		process->flags |= PROCESS_IS_UNLINKED;
 		if (inode->i_sb->s_flags & SB_KERNMOUNT)

@@ -19,6 +19,14 @@ static __always_inline struct upid number_of_task(void)
 	return number;
 }
 
+/* The same in a pid namespace of its own: 0 for what is in the first one, as on the host. */
+static __always_inline u32 number_in_namespace(void)
+{
+	const struct pid *pid = PROBE(bpf_get_current_task_btf()->group_leader->thread_pid);
+
+	return pid && PROBE(pid->level) ? number_of_task().nr : 0;
+}
+
 #define NAMESPACE_OF(MEMBER) \
 	({                                                                                \
 		const struct nsproxy *spaces_ = PROBE(bpf_get_current_task_btf()->nsproxy); \
@@ -44,4 +52,33 @@ static __always_inline u32 host_namespace(const u32 which)
 	const struct process *first = find_process(1);
 
 	return first ? first->namespaces[which] : 0;
+}
+
+/*
+ * Which of the namespaces in ASKED are others than the process began with: bits in the order of
+ * their places.  What the record does not know has not changed.
+ */
+__verified_alone __attribute__((unused)) int changed_namespaces(const struct process *process,
+								 u32 asked)
+{
+	u32 changed = 0;
+
+	if (!process)
+		return 0;
+#define LOOK_AT(PLACE, INODE)                                                                  \
+	if (asked & 1 << NAMESPACE_##PLACE && process->namespaces[NAMESPACE_##PLACE] &&       \
+	    process->namespaces[NAMESPACE_##PLACE] != (INODE))                                 \
+	changed |= 1 << NAMESPACE_##PLACE
+	LOOK_AT(UTS, NAMESPACE_OF(uts_ns));
+	LOOK_AT(IPC, NAMESPACE_OF(ipc_ns));
+	LOOK_AT(MNT, NAMESPACE_OF(mnt_ns));
+	LOOK_AT(PID, pid_namespace());
+	LOOK_AT(PID_FOR_CHILDREN, NAMESPACE_OF(pid_ns_for_children));
+	LOOK_AT(NET, NAMESPACE_OF(net_ns));
+	LOOK_AT(TIME, NAMESPACE_OF(time_ns));
+	LOOK_AT(TIME_FOR_CHILDREN, NAMESPACE_OF(time_ns_for_children));
+	LOOK_AT(CGROUP, NAMESPACE_OF(cgroup_ns));
+	LOOK_AT(USER, user_namespace());
+#undef LOOK_AT
+	return changed;
 }

@@ -14,19 +14,6 @@
 /* Directories that find_top() climbs before it leaves the answer to read_path(). */
 #define MOST_STEPS 24
 
-/* Read a member wherever it is; zero where the memory is gone. */
-#define PROBE(PLACE)                                                                      \
-	({                                                                                \
-		__typeof_unqual__(PLACE) value_;                                                     \
-                                                                                          \
-		if (bpf_probe_read_kernel(&value_, sizeof(value_), &(PLACE)))             \
-			__builtin_memset(&value_, 0, sizeof(value_));                     \
-		value_;                                                                   \
-	})
-
-/* Directly through a pointer whose type the verifier knows, or by a helper. */
-#define LOAD(IS_TYPED, PLACE) ((IS_TYPED) ? (PLACE) : PROBE(PLACE))
-
 /* Flags in the bytes of a path's value. */
 #define PATH_IS_DELETED (1 << 0)
 #define PATH_IS_CUT (1 << 1)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.tracing.cases.bpf import BPF
 from tests.tracing.cases.buffers import BUFFERS
+from tests.tracing.cases.catalog import CATALOG
+from tests.tracing.cases.credentials import CREDENTIALS
 from tests.tracing.cases.denials import DENIALS
 from tests.tracing.cases.files import FILES
 from tests.tracing.cases.hooks import HOOKS
@@ -44,6 +46,8 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "sockets": SOCKETS,
     "network": NETWORK,
     "tasks": TASKS,
+    "credentials": CREDENTIALS,
+    "catalog": CATALOG,
     "hooks": HOOKS,
     "returns": RETURNS,
     "enforced": ENFORCED,

@@ -21,6 +21,7 @@ class Case:
     number but none.  ``rest`` goes on with ``spec``; ``namespace`` makes the policy one of it.
     ``supplements`` are types of values that an event has besides, ``symbols`` functions in its
     stacks, ``digest`` what its hash begins with; ``does`` is the action that all events tell of.
+    ``text`` is a whole policy of that name, in place of hook and selector.
     """
 
     name: str
@@ -40,10 +41,13 @@ class Case:
     annotations: str = "{}"
     symbols: tuple[str, ...] = ()
     digest: str = ""
+    text: str = ""
 
     @property
     def policy(self) -> str:
         """The policy, as YAML."""
+        if self.text:
+            return self.text
         selector = f"    selectors:\n    - {self.selector}\n" if self.selector else ""
         return (
             "apiVersion: cilium.io/v1alpha1\n"

@@ -67,11 +67,13 @@ def build_generation(generation: Generation, target: Target) -> TracingBuild:
     for enforcer in generation.enforcers:
         sources[f"{enforcer.name}.c"] = render_enforcer(enforcer, target)
         rows.append(enforcer_row(enforcer))
-    if classes.automaton.count > 1:
+    if classes.has_paths or classes.numbers:
         sources["classify.c"] = render(
             "tracing/classify.c.j2",
             room=classes.automaton.room(),
             rounds=_DEEPEST_ANCESTRY,
+            paths=classes.has_paths,
+            numbers=bool(classes.numbers),
         )
         tables += class_tables(classes)
     files = {name: data for table in tables for name, data in table.files.items()}

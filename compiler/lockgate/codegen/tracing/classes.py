@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import Automaton, Pattern, build_automaton
 from lockgate.codegen.tracing.patterns import encode
-from lockgate.ir.site import BinaryTest, Facet
+from lockgate.ir.site import BinaryTest, Facet, FollowRule, NumberTest, follow_rule
 from lockgate.ir.tracing_selectors import Comparison
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from lockgate.ir.site import Generation
 
+NAMESPACED = 1 << 32
+"""Added to a number that a process has in a pid namespace of its own."""
 _BINARIES = (Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED)
 
 
@@ -43,7 +45,8 @@ class Classes:
 
     The automaton's bits are numbers here: entering a state sets the prefix, the end of the text
     gives the postfix, or the class of a value that is equal.  ``pairs[prefix][postfix]`` is the
-    class of all others.  ``followers`` has for each class the rules that follow its processes.
+    class of all others.  ``followers`` has for each class the rules that follow its processes,
+    ``numbers`` for each number of a process, with NAMESPACED added for one in its own namespace.
     """
 
     known: tuple[BinaryClass, ...]
@@ -53,6 +56,12 @@ class Classes:
     postfixes: tuple[bytes, ...]
     pairs: tuple[tuple[int, ...], ...]
     followers: tuple[int, ...]
+    numbers: dict[int, int]
+
+    @property
+    def has_paths(self) -> bool:
+        """Whether any rule tells binaries apart."""
+        return self.automaton.count > 1
 
     def classify(self, path: bytes) -> int:
         """Return a path's class, as the program does."""
@@ -91,14 +100,15 @@ def _longest(bits: int, count: int, first: int) -> int:
 
 def collect_classes(generation: Generation) -> Classes:
     """Return the classes of a generation."""
+    rules = {
+        follow_rule(test)
+        for site in generation.sites
+        for dimension in site.dimensions
+        if dimension.facet in _BINARIES
+        for test in dimension.tests
+    }
     tests = sorted(
-        {
-            BinaryTest(test.comparison, test.texts)
-            for site in generation.sites
-            for dimension in site.dimensions
-            if dimension.facet in _BINARIES
-            for test in dimension.tests
-        },
+        (rule for rule in rules if isinstance(rule, BinaryTest)),
         key=lambda found: (found.comparison.value, found.values),
     )
     prefixes = _values(tests, Comparison.PREFIX)
@@ -143,12 +153,30 @@ def collect_classes(generation: Generation) -> Classes:
     for class_ in known:
         bits = 0
         for bit, rule in enumerate(generation.followed):
-            if rule in class_.tests:
+            if isinstance(rule, BinaryTest) and rule in class_.tests:
                 bits |= 1 << bit
         followers.append(bits)
     return Classes(
-        tuple(known), automaton, ends, prefixes, postfixes, pairs, tuple(followers)
+        tuple(known),
+        automaton,
+        ends,
+        prefixes,
+        postfixes,
+        pairs,
+        tuple(followers),
+        _numbers(generation.followed),
     )
+
+
+def _numbers(followed: Iterable[FollowRule]) -> dict[int, int]:
+    """Return for each number that is followed the rules that do, as bits."""
+    found: dict[int, int] = {}
+    for bit, rule in enumerate(followed):
+        if isinstance(rule, NumberTest):
+            for number in rule.numbers:
+                key = number | NAMESPACED if rule.is_namespaced else number
+                found[key] = found.get(key, 0) | 1 << bit
+    return dict(sorted(found.items()))
 
 
 def _values(tests: Iterable[BinaryTest], comparison: Comparison) -> tuple[bytes, ...]:

@@ -34,8 +34,10 @@ _OBJECTS = {
     ArgumentType.PERF_EVENT: "add_perf_event",
     ArgumentType.MODULE: "add_module",
     ArgumentType.LOAD_INFO: "add_load_info",
+    ArgumentType.CRED: "add_credentials",
+    ArgumentType.USER_NAMESPACE: "add_user_namespace",
 }
-"""Types that are shown as numbers and a name (objects.h)."""
+"""Types that are shown as numbers and a name (objects.h, credentials.h)."""
 
 
 @dataclass(frozen=True, slots=True)

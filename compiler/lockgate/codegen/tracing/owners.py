@@ -52,6 +52,16 @@ def owner_expression(dimension: Dimension, found: ShapedDimension) -> str:
     if dimension.facet is Facet.CAPABILITY:
         held = dimension.detail.lower()
         return f"owner.is_other ? OWNER_CAPABILITIES(owner, {held}) : {asked}"
+    if dimension.facet is Facet.CAPABILITY_CHANGE:
+        held = dimension.detail.lower()
+        now = f"OWNER_CAPABILITIES(owner, {held}) ^ process->first_{held}"
+        return f"owner.is_other ? {now} : ({asked})"
+    if dimension.facet is Facet.NAMESPACE_CHANGE:
+        # Of another process its record says where it began, and no more.
+        return f"owner.is_other ? 0 : {asked}"
+    if dimension.facet is Facet.NAMESPACE_PID:
+        number = "owner.process ? owner.process->number : 0"
+        return f"owner.is_other ? {number} : {asked}"
     return asked
 
 

@@ -24,6 +24,7 @@ from lockgate.codegen.tracing.owners import (
 )
 from lockgate.codegen.tracing.readers import declare_structures, render_readers
 from lockgate.codegen.tracing.shape import (
+    CHANGES,
     SOCKETS,
     TEXTS,
     ShapedDimension,
@@ -75,11 +76,13 @@ HEADERS = {
         ),
         "objects.h",
     ),
+    **dict.fromkeys((ArgumentType.CRED, ArgumentType.USER_NAMESPACE), "credentials.h"),
     **dict.fromkeys((ArgumentType.CHAR_IOVEC, ArgumentType.IOV_ITER), "vectors.h"),
 }
 """Headers that types need beside those of every site."""
 
-_PROCESS = frozenset({Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED})
+_CLASSES = frozenset({"binary", "followed"})
+_PROCESS = CHANGES | {Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED}
 _WHOSE = {
     RateLimitScope.THREAD: "(u32)bpf_get_current_pid_tgid()",
     RateLimitScope.PROCESS: "bpf_get_current_pid_tgid() >> 32",
@@ -195,6 +198,8 @@ def render_site(
         has_workload=any(d.facet is Facet.WORKLOAD for d in site.dimensions),
         binary_room=classes.automaton.room(),
         needs_process=any(d.facet in _PROCESS for d in site.dimensions),
+        needs_classes=any(d.kind in _CLASSES for d in shaped),
+        needs_numbers=any(d.kind == "numbered" for d in shaped),
         everyone=spell(everyone(len(site.selectors)), words),
         several=_several(site.hooks, words),
         deeds=_deeds(site, {s.number: s.actions for s in site.selectors}, site.stand),

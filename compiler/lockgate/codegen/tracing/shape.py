@@ -15,7 +15,7 @@ from lockgate.codegen.tracing.intervals import room_for
 from lockgate.codegen.tracing.masks import mask_of, negated, spell, used
 from lockgate.codegen.tracing.patterns import patterns_of
 from lockgate.ir.expression import ARGUMENT, CAST, LITERAL
-from lockgate.ir.site import Facet, Origin
+from lockgate.ir.site import BY_NUMBER, Facet, Origin, follow_rule
 from lockgate.ir.tracing_selectors import Comparison, Namespace
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ NUMBERS = frozenset(
 )
 """Facets that are numbers and collapse to intervals."""
 
-BITS = frozenset({Facet.BITS, Facet.CAPABILITY})
+CHANGES = frozenset({Facet.NAMESPACE_CHANGE, Facet.CAPABILITY_CHANGE})
+"""Facets that compare a process with what its record says it began with."""
+
+BITS = CHANGES | {Facet.BITS, Facet.CAPABILITY, Facet.CAPABILITIES_GAINED}
 """Facets of which some bits are asked."""
 
 BINARIES = {Facet.BINARY: "binary", Facet.PARENT_BINARY: "parent_binary"}
@@ -125,6 +128,7 @@ class ShapedDimension:
     read: str = ""
     dentry: str = ""
     mount: str = ""
+    is_change: bool = False
 
 
 def text_rooms(site: Site) -> dict[int, int]:
@@ -140,6 +144,8 @@ def text_rooms(site: Site) -> dict[int, int]:
 def table_kind(dimension: Dimension) -> str:
     """Return what kind of tables a dimension has."""
     facet = dimension.facet
+    if facet is Facet.FOLLOWED and dimension.detail == BY_NUMBER:
+        return "numbered"
     if facet in NUMBERS:
         return "number"
     if facet is Facet.NAMESPACE:
@@ -232,6 +238,7 @@ def shape_dimension(
         if kind == "namespace"
         else (BINARIES | SOCKETS).get(dimension.facet, ""),
         hosts=spell(hosts, words) if hosts else "",
+        is_change=dimension.facet in CHANGES,
     )
 
 
@@ -254,11 +261,7 @@ def _truth(part: Expression, literals: Iterator[int]) -> str:
 def _bit(dimension: Dimension, test: Test, generation: Generation) -> int:
     if dimension.facet is not Facet.FOLLOWED:
         return 0
-    return next(
-        bit
-        for bit, rule in enumerate(generation.followed)
-        if (rule.comparison, rule.values) == (test.comparison, test.texts)
-    )
+    return generation.followed.index(follow_rule(test))
 
 
 def _room(kind: str, dimension: Dimension) -> int:
@@ -297,17 +300,32 @@ def _halves(room: int) -> list[int]:
 
 def _expression(dimension: Dimension, site: Site) -> str:
     """Return C's expression for the number that a dimension judges."""
-    if dimension.facet is Facet.PID:
-        return "bpf_get_current_pid_tgid() >> 32"
-    if dimension.facet is Facet.NAMESPACE_PID:
-        return "number_of_task().nr"
-    if dimension.facet is Facet.NAMESPACE:
-        return NAMESPACE_READS[Namespace(dimension.detail)]
-    if dimension.facet is Facet.CAPABILITY:
-        return f"CAPABILITIES_OF(cap_{dimension.detail.lower()})"
     if dimension.value is None:
-        return ""
+        return _expression_of_process(dimension)
     if dimension.facet in SOCKETS:
         return f"socket_{dimension.value}.{SOCKETS[dimension.facet]}"
     value = f"value_{dimension.value}(context)"
+    if dimension.facet is Facet.CAPABILITIES_GAINED:
+        return f"value_{dimension.detail}(context) & ~{value}"
     return f"{value} ^ 1ULL << 63" if is_signed(dimension, site) else value
+
+
+def _expression_of_process(dimension: Dimension) -> str:
+    match dimension.facet:
+        case Facet.PID:
+            return "bpf_get_current_pid_tgid() >> 32"
+        case Facet.NAMESPACE_PID:
+            return "number_in_namespace()"
+        case Facet.NAMESPACE:
+            return NAMESPACE_READS[Namespace(dimension.detail)]
+        case Facet.CAPABILITY:
+            return f"CAPABILITIES_OF(cap_{dimension.detail.lower()})"
+        case Facet.CAPABILITY_CHANGE:
+            member = dimension.detail.lower()
+            return f"CAPABILITIES_OF(cap_{member}) ^ process->first_{member}"
+        case Facet.NAMESPACE_CHANGE:
+            asked = 0
+            for test in dimension.tests:
+                asked |= test.ranges[0].first
+            return f"changed_namespaces(process, {asked:#x})"
+    return ""

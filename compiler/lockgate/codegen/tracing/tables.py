@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import build_automaton
+from lockgate.codegen.tracing.classes import NAMESPACED
 from lockgate.codegen.tracing.intervals import collapse
 from lockgate.codegen.tracing.masks import (
     allowed,
@@ -116,6 +117,18 @@ def generation_tables(generation: Generation) -> Iterator[Table]:
 
 def class_tables(classes: Classes) -> Iterator[Table]:
     """Yield the tables of binaries' classes, which sites use, too."""
+    if classes.numbers:
+        yield Table(
+            "",
+            "listed_numbers",
+            len(classes.numbers),
+            struct.pack(f"<{len(classes.numbers)}Q", *classes.numbers.values()),
+            struct.pack(f"<{len(classes.numbers)}Q", *classes.numbers),
+            tuple(_listed(*item) for item in classes.numbers.items()),
+            is_hash=True,
+        )
+    if not classes.has_paths:
+        return
     automaton = classes.automaton
     width = len(classes.postfixes) + 1
     pairs = [width, *(class_ for row in classes.pairs for class_ in row)]
@@ -138,6 +151,16 @@ def class_tables(classes: Classes) -> Iterator[Table]:
         len(classes.followers),
         struct.pack(f"<{len(classes.followers)}Q", *classes.followers),
     )
+
+
+def _listed(key: int, rules: int) -> str:
+    """Return a line about a number that is followed.
+
+    >>> _listed(1 << 32 | 7, 1)
+    '7 in its namespace: rules 0'
+    """
+    where = " in its namespace" if key & NAMESPACED else ""
+    return f"{key & NAMESPACED - 1}{where}: {_spell(rules, 'rules')}"
 
 
 def _numbers(number: int, dimension: Dimension, site: Site) -> Table:
@@ -327,11 +350,11 @@ def _values(dimension: Dimension) -> Iterator[str]:
         yield f"selector {test.selector}: {word} {values} ({test.span.place})"
 
 
-def _spell(mask: int) -> str:
+def _spell(mask: int, what: str = "selectors") -> str:
     """Return the selectors of a mask by number.
 
     >>> _spell(5)
     'selectors 0 2'
     """
     found = [str(bit) for bit in range(mask.bit_length()) if mask >> bit & 1]
-    return f"selectors {' '.join(found)}" if found else "nobody"
+    return f"{what} {' '.join(found)}" if found else "nobody"

@@ -62,6 +62,7 @@ SIGNED_TYPES = {
     ArgumentType.SIZE_T: 64,
     ArgumentType.SYSCALL64: 64,
     ArgumentType.BPF_CMD: 32,
+    ArgumentType.CAPABILITY: 32,
 }
 UNSIGNED_TYPES = {
     ArgumentType.UINT8: 8,
@@ -287,7 +288,7 @@ def _applies(
     wanted = 2 if comparison is Comparison.CAPABILITIES_GAINED else 1
     if len(places) != wanted:
         message = f"{word} takes {'two arguments' if wanted == 2 else 'one argument'}"
-        cure = "'args: [0, 1]' names the new and the old capabilities"
+        cure = "'args: [0, 1]' names the old and the new capabilities"
         diagnostics.error(
             "E1101", message, fields.node.span, help=cure if wanted == 2 else None
         )
@@ -405,6 +406,8 @@ class _Reader:
             return self._named(text, span, names, is_number=True)
         if self._kind in CAPABILITY_TYPES and not text[:1].isdigit():
             return self._capabilities(text, span)
+        if self._kind is ArgumentType.CAPABILITY and text[:1].isalpha():
+            return self._named(text, span, CAPABILITIES, is_number=True)
         pieces = self._split(text)
         numbers = [_number(piece) for piece in pieces]
         if len(numbers) > 2 or None in numbers:
