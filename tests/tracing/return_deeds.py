@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.tracing.deeds import leave
+from tests.tracing.credential_deeds import leave
 
 if TYPE_CHECKING:
     from collections.abc import Callable
