@@ -330,3 +330,17 @@ def test_a_probe_reads_registers_alone(tmp_path: Path) -> None:
     assert (found.stand, found.code) == (Stand.KPROBE, "")
     assert place(kprobe("shifted", spec % 0), target).code == ""
     assert place(kprobe("shifted", spec % 2), target).code == "E3113"
+
+
+def test_all_system_calls_are_those_that_can_be_watched(target: Target) -> None:
+    """A call that the kernel has but nobody can watch is left out, unless its name is written."""
+    symbols = {**target.symbols, "__x64_sys_fork": ("", 1)}
+    object.__setattr__(target, "symbols", symbols)
+    policy = good("""
+        lists:
+        - {name: every, type: generated_syscalls}
+        - {name: some, type: syscalls, values: [fork]}
+        kprobes: [{call: "list:every"}, {call: "list:some"}]
+    """)
+    found = [(p.asked, p.code) for p in place_policy(policy, target)]
+    assert found == [("kprobe:__x64_sys_close", ""), ("kprobe:__x64_sys_fork", "E3112")]

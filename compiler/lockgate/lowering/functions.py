@@ -40,6 +40,23 @@ def functions_of(
     return tuple(_expand(names, place.are_syscalls, target))
 
 
+def watched_functions(
+    place: KernelFunction | KernelFunctions, policy: TracingPolicy, target: Target
+) -> tuple[KernelFunction, ...]:
+    """Return the functions at which a hook stands: of all system calls those that can be watched.
+
+    Nobody wrote their names: one that only says that there is no such call (``sys_ni_syscall``) or
+    that is excluded from tracing is not missed.
+    """
+    found = functions_of(place, policy, target)
+    if isinstance(place, KernelFunction) or not target.functions:
+        return found
+    names = next(each for each in policy.lists if each.name == place.list)
+    if names.kind is not ListKind.EVERY_SYSCALL:
+        return found
+    return tuple(each for each in found if symbol(each, target) in target.functions)
+
+
 def _expand(
     names: NameList, are_syscalls: bool, target: Target
 ) -> Iterable[KernelFunction]:

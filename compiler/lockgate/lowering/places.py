@@ -21,7 +21,7 @@ from lockgate.ir.tracing import (
     UserProbe,
 )
 from lockgate.lowering.enforcers import check_notified
-from lockgate.lowering.functions import functions_of, symbol
+from lockgate.lowering.functions import symbol, watched_functions
 from lockgate.lowering.place_functions import place_function
 from lockgate.lowering.place_loader import place_loader
 from lockgate.lowering.place_lsm import place_lsm
@@ -44,7 +44,7 @@ def place_policy(policy: TracingPolicy, target: Target) -> Iterator[Placement]:
     for hook in policy.hooks:
         place = hook.place
         if isinstance(place, KernelFunction | KernelFunctions):
-            functions = functions_of(place, policy, target)
+            functions = watched_functions(place, policy, target)
             if not functions:
                 refusal = RefusalError(
                     "E3110",
