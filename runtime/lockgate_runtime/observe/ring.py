@@ -71,6 +71,6 @@ def _lock(folder: Path) -> int:
         raise NodeError(
             "E5039",
             "another process is reading the events",
-            "end it first: each event is given to one reader",
+            "end it first, or let it write a file (--out FILE) and follow that: --from FILE --follow",
         ) from None
     return descriptor

@@ -43,10 +43,10 @@ TRACKED = (
     ),
     _case(
         "track-program",
-        "matchBinaries: [{operator: NotIn, values: [/lg/bin/shell]}]\n      "
+        "matchBinaries: [{operator: NotIn, values: [/lg/bin/talker]}]\n      "
         + _MATCH % 5082,
-        "send_by_program('/lg/bin/shell', 5082)",
-        "send_by_program('/lg/bin/shell', 5082, is_own=True)",
+        "send_by_program('/lg/bin/talker', 5082)",
+        "send_by_program('/lg/bin/talker', 5082, is_own=True)",
     ),
     _case(
         "track-namespace",
