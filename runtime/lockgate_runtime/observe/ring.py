@@ -71,6 +71,6 @@ def _lock(folder: Path) -> int:
         raise NodeError(
             "E5039",
             "another process is reading the events",
-            "end it first, or let it write a file (--out FILE) and follow that: --from FILE --follow",
+            "end it first, or let it write --out FILE and read that: --from FILE --follow",
         ) from None
     return descriptor
