@@ -105,8 +105,8 @@ TASKS = (
     Case(
         "capability-type",
         "call: cap_capable\n    syscall: false\n    args: [{index: 2, type: capability}]",
-        "matchPIDs: [{operator: In, values: [7654]}]",
-        "be(7654); chroot('/lg')",
-        "be(7655); chroot('/lg')",
+        "matchPIDs: [{operator: In, values: [31654]}]",
+        "be(31654); chroot('/lg')",
+        "be(31655); chroot('/lg')",
     ),
 )
