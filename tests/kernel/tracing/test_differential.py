@@ -47,6 +47,8 @@ from tests.targets.running import running_kernel
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lockgate.targets.target import Target
+
 pytestmark = pytest.mark.kernel
 
 SEED = int(os.environ.get("LOCKGATE_TRACING_SEED", "0"))
@@ -117,8 +119,12 @@ class Stage:
         if is_probe:
             lacking = dict.fromkeys(("fentry", "fexit", "fmod_ret"), False)
             target = replace(target, hooks={**target.hooks, **lacking})
-        diagnostics = Diagnostics()
         texts = {f"{p.name}.yaml": write_policy(p, place, first) for p in policies}
+        return self.arm_texts(number, texts, target)
+
+    def arm_texts(self, number: int, texts: dict[str, str], target: Target) -> Sites:
+        """Put policies in force as they are written."""
+        diagnostics = Diagnostics()
         parsed = parse_documents(documents_from_text(texts), Options(), diagnostics)
         made = build(parsed.tracing_policies, target, diagnostics)
         objects = compile_c(made.sources, diagnostics, cache_folder=CACHE)

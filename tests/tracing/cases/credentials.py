@@ -60,7 +60,7 @@ CREDENTIALS = (
         "{index: 2, type: capability}]",
         "matchArgs: [{args: [1], operator: Equal, values: [CAP_SYS_CHROOT]}]",
         "chroot('/lg/root')",
-        "read('/lg/one/capable')",
+        "getpriority(69, 0)",
     ),
     _capset(
         "cap-effective",
