@@ -107,6 +107,6 @@ TASKS = (
         "call: cap_capable\n    syscall: false\n    args: [{index: 2, type: capability}]",
         "matchPIDs: [{operator: In, values: [31654]}]",
         "be(31654); chroot('/lg')",
-        "be(31655); chroot('/lg')",
+        "be(30655); chroot('/lg')",
     ),
 )
