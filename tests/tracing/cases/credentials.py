@@ -55,7 +55,7 @@ CREDENTIALS = (
         "be_user(1237); leave('user')",
     ),
     Case(
-        "capability-type",
+        "capability-by-name",
         "call: cap_capable\n    syscall: false\n    args: [{index: 1, type: user_namespace}, "
         "{index: 2, type: capability}]",
         "matchArgs: [{args: [1], operator: Equal, values: [CAP_SYS_CHROOT]}]",
