@@ -443,8 +443,6 @@ def value_of(enumeration: str, name: str) -> int:
 # the place whose hooks were attached last, bit 63 whether they are being handed over; both
 # concern tracing programs only.
 
-_DEADLINE = (1 << 61) - 1
-
 
 def pack_slot(
     active: int, deadline: int = 0, newest: int = 0, *, is_handed_over: bool = False
@@ -457,4 +455,4 @@ def pack_slot(
 def unpack_slot(data: bytes) -> tuple[int, int, int, bool]:
     """Return (active, deadline, newest, is handed over)."""
     (word,) = struct.unpack("<Q", data)
-    return word & 1, word >> 1 & _DEADLINE, word >> 62 & 1, bool(word >> 63)
+    return word & 1, word >> 1 & (1 << 61) - 1, word >> 62 & 1, bool(word >> 63)

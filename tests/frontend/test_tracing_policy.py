@@ -113,7 +113,7 @@ def test_every_kind_of_hook() -> None:
 
 def test_arguments_and_data() -> None:
     """Positions, spellings of types, sizes that count from 1, members to follow."""
-    policy = good("""
+    policy, diagnostics = read("""
         kprobes:
         - call: sys_write
           return: true
@@ -123,6 +123,10 @@ def test_arguments_and_data() -> None:
           - {index: 1, type: char_buf, sizeArgIndex: 3, returnCopy: true, maxData: true}
           data: [{type: string, source: current_task, resolve: mm.owner.comm}]
     """)
+    assert [d.code for d in diagnostics.found] == [
+        "W1116"
+    ]  # what maxData cannot be yet
+    assert policy is not None
     (hook,) = policy.hooks
     number, buffer = hook.arguments
     assert (number.type, number.label) == (ArgumentType.INT, "descriptor")

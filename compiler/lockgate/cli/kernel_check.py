@@ -17,7 +17,7 @@ from lockgate_runtime.packet_runs import DROPPED, PASSED, Aim, PacketRuns, Shot
 from lockgate_runtime.probe import NotJudgedError, WrongProgramError
 from lockgate_runtime.tables import Endpoint, Host, PackedTables
 from lockgate_runtime.tracing.plane import objects_for_this_kernel
-from lockgate_runtime.verify import verify_object
+from lockgate_runtime.verify import is_fine, verify_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ def check_on_this_kernel(path: Path, packets: int) -> dict[str, Any]:
         for file in objects_for_this_kernel(bundle)
         for row in verify_object(file.stem, file.read_bytes())
     ]
-    is_loadable = all(row["is_accepted"] for row in programs)
+    is_loadable = all(map(is_fine, programs))
     judged = judge_packets(bundle, packets) if packets and is_loadable else None
     return _result(programs, judged) | {"digest": bundle.manifest.digest}
 
@@ -51,7 +51,7 @@ def check_on_this_kernel(path: Path, packets: int) -> dict[str, Any]:
 def _result(
     programs: list[dict[str, Any]], packets: dict[str, Any] | None
 ) -> dict[str, Any]:
-    is_refused = not all(row["is_accepted"] for row in programs)
+    is_refused = not all(map(is_fine, programs))
     is_refused |= packets is not None and packets["different"] > 0
     return {
         "kernel": os.uname().release,

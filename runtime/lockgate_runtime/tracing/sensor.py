@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SENSOR_OBJECT = "process.o"
 _WHOLE = "whole"
 _CREDENTIALS = "credentials_changed"
-_DISPENSABLE = frozenset({_CREDENTIALS})
+DISPENSABLE = frozenset({_CREDENTIALS})
 """Programs that need trampolines: without them a process keeps the credentials of its exec."""
 _STANDS = {
     "tp_btf": "raw_tracepoint",
@@ -61,7 +61,7 @@ def start_sensor(pins: Pins, elf: bytes) -> int:
         _attach(pins, elf, folder, frozenset())
     except (BpfError, NodeError):
         try:
-            _attach(pins, elf, folder, _DISPENSABLE)
+            _attach(pins, elf, folder, DISPENSABLE)
         except BpfError as error:
             raise NodeError(
                 "E5143",

@@ -32,14 +32,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a row for each program; exit 1 when one is refused."""
     from lockgate_runtime.environment import check_verifying
-    from lockgate_runtime.verify import print_rows, verify_object
+    from lockgate_runtime.verify import is_fine, print_rows, verify_object
 
     check_verifying()
     rows: list[dict[str, Any]] = []
     for path in arguments.paths:
         for file in _objects(path):
             rows += verify_object(file.stem, file.read_bytes())
-    accepted = all(row["is_accepted"] for row in rows)
+    accepted = all(map(is_fine, rows))
     show(arguments, {"is_accepted": accepted, "programs": rows}, print_rows(rows))
     return 0 if accepted else REFUSED
 
