@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from lockgate_runtime.tracing.sink import RateLimit, RotatingFile, Sink
 from tests.tracing.walk_events import faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 KPROBE = {
@@ -34,36 +35,50 @@ KPROBE = {
 COMMAND = [sys.executable, "-m", "lockgate_runtime", "events"]
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """Let no file of this process grow past 64 bytes, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+def with_small_files(test: Callable[[], None]) -> None:
+    """Run in a child that may let no file grow past 64 bytes, as on a disk that is full.
+
+    The limit is the process's, and would end who writes what the tests print.
+    """
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (64, most))
+            test()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_full_disk_tears_no_line(tmp_path: Path) -> None:
     """What does not fit is counted, what fits later is written."""
     path = tmp_path / "events.json"
-    with RotatingFile(path) as sink:
-        sink.write([f"{number:029}" for number in range(4)])
-        assert sink.unwritten == 2
-        assert "large" in sink.fault
-        sink.write(["x"])
+
+    def write() -> None:
+        with RotatingFile(path) as sink:
+            sink.write([f"{number:029}" for number in range(4)])
+            assert sink.unwritten == 2
+            assert "large" in sink.fault
+            sink.write(["x"])
+
+    with_small_files(write)
     assert [line[-1:] for line in path.read_text().splitlines()] == ["0", "1", "x"]
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_rotated_file_goes_on_after_a_line_that_is_too_long(tmp_path: Path) -> None:
     """Each line is written whole, or counted."""
     path = tmp_path / "events.json"
-    with RotatingFile(path, most=60, keep=9) as sink:
-        sink.write(["a" * 29, "b" * 100, "c" * 29, "d" * 29, "e" * 29])
-        assert sink.unwritten == 1
+
+    def write() -> None:
+        with RotatingFile(path, most=60, keep=9) as sink:
+            sink.write(["a" * 29, "b" * 100, "c" * 29, "d" * 29, "e" * 29])
+            assert sink.unwritten == 1
+
+    with_small_files(write)
     written = [file.read_text() for file in tmp_path.iterdir()]
     assert sorted("".join(written).split()) == [letter * 29 for letter in "acde"]
 
