@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -210,7 +210,7 @@ def test_a_signal_ends_it_with_what_waits_written(tmp_path: Path) -> None:
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
-    environment: dict[str, Any] = {"LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     return subprocess.run(  # noqa: S603 - ours
         [*COMMAND, *words], capture_output=True, text=True, check=False, env=environment
     )
