@@ -14,7 +14,7 @@ from lockgate.vm.kernels import SERIES, missing
 if TYPE_CHECKING:
     from pathlib import Path
 
-HERE = [series for series in SERIES if not missing(series)]
+HERE = [series for series in SERIES if not missing(series)][-1:]
 
 pytestmark = [
     pytest.mark.vm,
