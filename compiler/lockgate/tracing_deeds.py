@@ -17,7 +17,6 @@ from lockgate.ir.tracing import (
     UserProbe,
 )
 from lockgate.ir.tracing_actions import ActionKind
-from lockgate.lowering.workloads import selects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,7 +69,7 @@ def describe_deeds(
 def _spared(policy: TracingPolicy, cluster: Cluster | None) -> list[str]:
     if policy.nodes is None or cluster is None:
         return []
-    return [n.name for n in cluster.nodes if not selects(policy.nodes, n.labels)]
+    return [n.name for n in cluster.nodes if not policy.nodes.selects(n.labels)]
 
 
 def _deed(action: Action) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.documents import documents_from_text, parse_documents
-from lockgate.frontend.tracing.values import OPERATORS
+from lockgate.frontend.tracing.operators import OPERATORS
 from lockgate.ir.tracing import Attachment
 from lockgate.ir.tracing_actions import Action, ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType

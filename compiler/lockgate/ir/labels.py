@@ -58,6 +58,23 @@ class Requirement:
     operator: Operator
     values: tuple[str, ...] = ()
 
+    def holds(self, labels: Labels) -> bool:
+        """Whether this is true of a label set."""
+        values = {
+            label.value
+            for label in labels
+            if label.key == self.key and self.source in ("any", label.source)
+        }
+        match self.operator:
+            case Operator.EXISTS:
+                return bool(values)
+            case Operator.DOES_NOT_EXIST:
+                return not values
+            case Operator.IN:
+                return not values.isdisjoint(self.values)
+            case Operator.NOT_IN:
+                return values.isdisjoint(self.values)
+
     def __str__(self) -> str:
         key = self.key if self.source == "any" else f"{self.source}:{self.key}"
         match self.operator:
@@ -83,6 +100,10 @@ class Selector:
     """
 
     requirements: tuple[Requirement, ...] = ()
+
+    def selects(self, labels: Labels) -> bool:
+        """Whether all requirements hold of a label set."""
+        return all(requirement.holds(labels) for requirement in self.requirements)
 
     def __str__(self) -> str:
         return " & ".join(map(str, self.requirements)) or "*"

@@ -12,7 +12,7 @@ from lockgate.frontend.tracing.names import (
     PROTOCOLS,
     TCP_STATES,
 )
-from lockgate.frontend.tracing.values import OPERATORS
+from lockgate.frontend.tracing.operators import OPERATORS
 from lockgate.ir.tracing import (
     Attachment,
     KernelFunction,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lockgate.ir.labels import Label, Operator, Selector
+from lockgate.ir.labels import Label, Selector
 from lockgate.ir.site import Facet
 from lockgate.ir.workloads import (
     UNKNOWN_NODE,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from lockgate.ir.cluster import Cluster, Container, Endpoint
-    from lockgate.ir.labels import Labels, Requirement
+    from lockgate.ir.labels import Labels
     from lockgate.ir.site import Generation, Test, WorkloadTest
     from lockgate.ir.tracing_selectors import WorkloadMatch
 
@@ -191,7 +191,7 @@ def _all(answers: Iterable[bool | None]) -> bool | None:
 def _is_node(nodes: Selector | None, place: _Place) -> bool | None:
     if nodes is None or not nodes.requirements:
         return True
-    return None if place.node is None else selects(nodes, place.node)
+    return None if place.node is None else nodes.selects(place.node)
 
 
 def _is_namespace(namespace: str, place: _Place) -> bool | None:
@@ -219,7 +219,7 @@ def _is_met(match: WorkloadMatch, place: _Place) -> bool | None:
 def _is_pod(pods: Selector, place: _Place) -> bool | None:
     if not pods.requirements:
         return True
-    return None if place.labels is None else selects(pods, place.labels)
+    return None if place.labels is None else pods.selects(place.labels)
 
 
 def _is_container(containers: Selector, place: _Place) -> bool | None:
@@ -227,8 +227,8 @@ def _is_container(containers: Selector, place: _Place) -> bool | None:
     if not containers.requirements:
         return True
     if place.container is not None:
-        return selects(containers, _fields(place.container))
-    answers = {selects(containers, _fields(one)) for one in place.containers}
+        return containers.selects(_fields(place.container))
+    answers = {containers.selects(_fields(one)) for one in place.containers}
     return answers.pop() if len(answers) == 1 else None
 
 
@@ -238,25 +238,3 @@ def _fields(container: Container) -> Labels:
         Label("k8s", "name", container.name),
         Label("k8s", "repo", container.repository),
     )
-
-
-def selects(selector: Selector, labels: Labels) -> bool:
-    """Whether all requirements hold; what must not be holds where the key is absent."""
-    return all(_holds(requirement, labels) for requirement in selector.requirements)
-
-
-def _holds(requirement: Requirement, labels: Labels) -> bool:
-    values = {
-        label.value
-        for label in labels
-        if label.key == requirement.key and requirement.source in ("any", label.source)
-    }
-    match requirement.operator:
-        case Operator.EXISTS:
-            return bool(values)
-        case Operator.DOES_NOT_EXIST:
-            return not values
-        case Operator.IN:
-            return not values.isdisjoint(requirement.values)
-        case Operator.NOT_IN:
-            return values.isdisjoint(requirement.values)

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockgate.bitset import from_members, members
-from lockgate.ir.labels import Operator
 from lockgate.ir.policy import Direction, NamedPortMatch, SubjectKind
 from lockgate.ir.resolution import INIT, Subject, Subjects, reserved
 from lockgate.options import EnforcementMode
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from lockgate.bitset import Bits
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.cluster import Cluster, NamedPort
-    from lockgate.ir.labels import Labels, Requirement, Selector
+    from lockgate.ir.labels import Selector
     from lockgate.ir.policy import Policy
     from lockgate.ir.resolution import Census, PeerSpace
 
@@ -82,7 +81,7 @@ def select_subjects(
         selected = tuple(
             number
             for number, selector in of_hosts
-            if _matches(selector, (*node.labels, reserved("host")))
+            if selector.selects((*node.labels, reserved("host")))
         )
         for number in selected:
             unused.pop(number, None)
@@ -206,24 +205,3 @@ def _report_unused(policy: Policy, cluster: Cluster, diagnostics: Diagnostics) -
         policy.span,
         help="correct the selector, or add the nodes with their labels (kubectl get nodes)",
     )
-
-
-def _matches(selector: Selector, labels: Labels) -> bool:
-    return all(_holds(requirement, labels) for requirement in selector.requirements)
-
-
-def _holds(requirement: Requirement, labels: Labels) -> bool:
-    values = {
-        label.value
-        for label in labels
-        if label.key == requirement.key and requirement.source in ("any", label.source)
-    }
-    match requirement.operator:
-        case Operator.EXISTS:
-            return bool(values)
-        case Operator.DOES_NOT_EXIST:
-            return not values
-        case Operator.IN:
-            return not values.isdisjoint(requirement.values)
-        case Operator.NOT_IN:
-            return values.isdisjoint(requirement.values)

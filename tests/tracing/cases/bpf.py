@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from tests.tracing.cases.case import Case
-
-
-def _bpf(
-    name: str,
-    call: str,
-    arguments: str,
-    match: str,
-    fires: str,
-    silent: str,
-    **more: object,
-) -> Case:
-    hook = f"call: {call}\n    syscall: false\n    args: [{arguments}]"
-    selector = f"matchArgs: [{match}]" if match else ""
-    return Case(name, hook, selector, fires, silent, **more)  # type: ignore[arg-type]  # a row has what it says
-
+from tests.tracing.cases.case import function_case
 
 BPF = (
-    _bpf(
+    function_case(
         "bpf-command",
         "security_bpf",
         "{index: 0, type: bpf_cmd}, {index: 1, type: bpf_attr}",
@@ -29,7 +14,7 @@ BPF = (
         "bpf_map(b'lg_map')",
         shows="lg_program",
     ),
-    _bpf(
+    function_case(
         "bpf-attr",
         "bpf_check",
         "{index: 1, type: bpf_attr}",
@@ -38,7 +23,7 @@ BPF = (
         "bpf_map(b'lg_map')",
         shows="lg_check",
     ),
-    _bpf(
+    function_case(
         "bpf-map",
         "security_bpf_map",
         "{index: 0, type: bpf_map}",
@@ -47,7 +32,7 @@ BPF = (
         "bpf_program(b'lg_program')",
         shows="lg_seen",
     ),
-    _bpf(
+    function_case(
         "bpf-program",
         "security_bpf_prog",
         "{index: 0, type: bpf_prog}",
@@ -56,7 +41,7 @@ BPF = (
         "bpf_map(b'lg_map')",
         shows="lg_loaded",
     ),
-    _bpf(
+    function_case(
         "perf-event",
         "security_perf_event_alloc",
         "{index: 0, type: perf_event}",

@@ -70,3 +70,18 @@ def number_case(name: str, match: str, fires: str, silent: str, **more: object) 
     hook = "call: sys_getpriority\n    syscall: true\n"
     hook += "    args: [{index: 0, type: int}, {index: 1, type: int}]"
     return Case(name, hook, f"matchArgs: [{match}]", fires, silent, **more)  # type: ignore[arg-type]  # a row has what it says
+
+
+def function_case(
+    name: str,
+    call: str,
+    arguments: str,
+    match: str,
+    fires: str,
+    silent: str,
+    **more: object,
+) -> Case:
+    """Return a row about what a function of the kernel is given."""
+    hook = f"call: {call}\n    syscall: false\n    args: [{arguments}]"
+    selector = f"matchArgs: [{match}]" if match else ""
+    return Case(name, hook, selector, fires, silent, **more)  # type: ignore[arg-type]  # a row has what it says

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from tests.tracing.cases.case import Case
-
-
-def _object(
-    name: str,
-    call: str,
-    arguments: str,
-    match: str,
-    fires: str,
-    silent: str,
-    **more: object,
-) -> Case:
-    """Return a row about what a function of the kernel is given."""
-    hook = f"call: {call}\n    syscall: false\n    args: [{arguments}]"
-    selector = f"matchArgs: [{match}]" if match else ""
-    return Case(name, hook, selector, fires, silent, **more)  # type: ignore[arg-type]  # a row has what it says
-
+from tests.tracing.cases.case import Case, function_case
 
 OBJECTS = (
-    _object(
+    function_case(
         "filename",
         "do_filp_open",
         "{index: 1, type: filename}",
@@ -30,7 +14,7 @@ OBJECTS = (
         "read('/lg/one/named')",
         shows="/lg/one/../one/named",
     ),
-    _object(
+    function_case(
         "dentry",
         "security_inode_getxattr",
         "{index: 0, type: dentry}, {index: 1, type: string}",
@@ -39,7 +23,7 @@ OBJECTS = (
         "read('/lg/mnt/deep/dentryy'); getxattr('/lg/mnt/deep/dentryy', 'user.a')",
         shows="/deep/dentry",
     ),
-    _object(
+    function_case(
         "dentry-top",
         "security_inode_getxattr",
         "{index: 0, type: dentry}",
@@ -49,7 +33,7 @@ OBJECTS = (
         "getxattr('/lg/mnt', 'user.a')",
         shows="/topmost",
     ),
-    _object(
+    function_case(
         "net-device",
         "__dev_open",
         "{index: 0, type: net_device}",
@@ -58,7 +42,7 @@ OBJECTS = (
         "leave('net'); up('nothing')",
         shows="lo",
     ),
-    _object(
+    function_case(
         "module",
         "do_init_module",
         "{index: 0, type: module}",
@@ -67,7 +51,7 @@ OBJECTS = (
         "load('nlmon'); unload('nlmon')",
         shows="mii",
     ),
-    _object(
+    function_case(
         "module-freed",
         "free_module",
         "{index: 0, type: module}",
@@ -76,7 +60,7 @@ OBJECTS = (
         "load('mii'); unload('mii')",
         shows="ifb",
     ),
-    _object(
+    function_case(
         "load-info",
         "layout_symtab",
         "{index: 0, type: module}, {index: 1, type: load_info}",
@@ -85,7 +69,7 @@ OBJECTS = (
         "load('ifb'); unload('ifb')",
         shows="nlmon",
     ),
-    _object(
+    function_case(
         "unix-path",
         "security_socket_connect",
         "{index: 1, type: sockaddr_un}",
@@ -94,7 +78,7 @@ OBJECTS = (
         "connect_unix(b'/lg/one/listene'); connect('127.0.0.1', 1)",
         shows="/lg/one/listener",
     ),
-    _object(
+    function_case(
         "unix-abstract",
         "security_socket_connect",
         "{index: 1, type: sockaddr_un}",
@@ -103,7 +87,7 @@ OBJECTS = (
         "connect_unix(b'\\0listener2'); connect_unix(b'/listener')",
         shows="@listener",
     ),
-    _object(
+    function_case(
         "unix-family",
         "security_socket_connect",
         "{index: 1, type: sockaddr_un}",
@@ -112,7 +96,7 @@ OBJECTS = (
         "connect('127.0.0.1', 1)",
         shows="/lg/one/family",
     ),
-    _object(
+    function_case(
         "file-type",
         "security_file_permission",
         "{index: 0, type: file}",
@@ -122,7 +106,7 @@ OBJECTS = (
         "read('/lg/one/zero')",
         shows="/dev/zero",
     ),
-    _object(
+    function_case(
         "file-type-not",
         "security_file_permission",
         "{index: 0, type: file}",

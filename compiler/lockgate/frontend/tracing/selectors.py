@@ -11,12 +11,9 @@ from lockgate.diagnostics import Diagnostics, did_you_mean, quote
 from lockgate.frontend.schema import Fields, read_integer, read_string
 from lockgate.frontend.tracing.actions import parse_actions
 from lockgate.frontend.tracing.names import CAPABILITIES
-from lockgate.frontend.tracing.values import (
-    OPERATORS,
-    Numbering,
-    capability,
-    parse_match,
-)
+from lockgate.frontend.tracing.operators import OPERATORS
+from lockgate.frontend.tracing.value_reader import capability
+from lockgate.frontend.tracing.values import Numbering, parse_match
 from lockgate.frontend.tracing.workloads import WORKLOAD_FIELDS, parse_workloads
 from lockgate.ir.tracing import Attachment
 from lockgate.ir.tracing_selectors import (
