@@ -62,9 +62,10 @@ EXPLANATIONS = (
         "an enforcing selector would hit a process that the node needs",
         cause="Every process filter of a selector that kills, signals or denies holds for init, "
         "sshd, the kubelet, a container runtime (running, or installed), or the process that "
-        "applies it, and no filter of values spares it. Small numbers at functions that "
-        "everybody calls spare nobody, nor do libraries that everybody maps, nor what a filter "
-        "excludes.",
+        "applies it, and no filter of values spares it. Small numbers and usual sizes at functions "
+        "that everybody calls spare nobody, nor do expressions there (CelExpr), libraries that "
+        "everybody maps, files that everybody reads (/etc/passwd, /dev/null), half of the "
+        "Internet, or what a filter excludes.",
         cure="Narrow the selector (matchBinaries, matchPIDs, matchWorkloads, matchArgs), try it "
         "in monitor mode, or apply with --unguarded.",
     ),

@@ -229,7 +229,8 @@ def installed(proc: Path) -> Iterator[str]:
 
 def would_hit(deed: Mapping[str, Any], process: Process | Installed) -> bool:
     """Whether all filters of processes hold, and nothing else narrows the selector."""
-    if deed["is_narrowed"] or is_narrow(deed, process.files):
+    name = process.binary.rpartition("/")[2]
+    if deed["is_narrowed"] or is_narrow(deed, process.files, name):
         return False
     file = deed.get("file")
     if file and not {file, os.path.realpath(file)} & process.files:

@@ -37,6 +37,12 @@ EVERYBODY: dict[str, Any] = {
 LIBRARY = "/usr/lib/x86_64-linux-gnu/libc.so.6"
 
 
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let system calls have the numbers of one machine."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+
+
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
     """Give a /proc with init, sshd and somebody in a container."""
@@ -164,6 +170,27 @@ HITS: dict[str, dict[str, Any]] = {
     "all but a number, seldom": at("sys_ptrace")
     | value("Equal", ranges=[(0, 0)], is_negated=True),
     "a library's function": {"functions": [], "file": LIBRARY},
+    "a library's function, and small numbers": {"functions": [], "file": LIBRARY}
+    | value("GreaterThan", ranges=[(0, 0)]),
+    "more than a few bytes": at("sys_write")
+    | value("GreaterThan", ranges=[(100, 100)]),
+    "sizes": at("ksys_read") | value("InRange", ranges=[(42, 100_000)]),
+    "who logs in": at("sys_setuid") | value("GreaterThan", ranges=[(999, 999)]),
+    "the Internet in quarters": at("tcp_connect")
+    | value(
+        "DAddr", networks=["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"]
+    ),
+    "half of IPv6 in quarters": at("tcp_connect")
+    | value("DAddr", networks=["192.0.2.0/24", "::/2", "4000::/2"]),
+    "what all look up": value("Prefix", "/etc/"),
+    "users": at("sys_openat") | value("Equal", "/etc/passwd"),
+    "devices": at("security_file_permission") | value("Prefix", "/dev/"),
+    "keys of who logs in": value("Prefix", "/root/.ssh/"),
+    "an expression": at("sys_write") | value("CelExpr", "arg0 >= 0"),
+    "a system call that all make": at("sys_enter")
+    | value("Equal", ranges=[(231, 231)]),
+    "our own calls": at("bpf") | value("Equal", ranges=[(7, 7)]),
+    "a capability of theirs": at("capable") | value("Equal", ranges=[(21, 21)]),
 }
 MISSES: dict[str, dict[str, Any]] = {
     "a pod": {"is_narrowed": True},
@@ -172,13 +199,26 @@ MISSES: dict[str, dict[str, Any]] = {
     "all but everything": value("Prefix", "/", is_negated=True),
     "a program": at("bprm_check_security") | value("Equal", "/usr/bin/wget"),
     "a great number": at("sys_lseek") | value("Equal", ranges=[(4444, 4444)]),
-    "greater ones": at("sys_lseek") | value("GreaterThan", ranges=[(4444, 4444)]),
+    "greater ones": at("sys_lseek") | value("GreaterThan", ranges=[(1 << 40, 1 << 40)]),
     "a request": at("sys_ptrace") | value("Equal", ranges=[(16, 16)]),
     "a library that is removed": at("security_path_unlink") | value("Equal", LIBRARY),
     "a network": at("tcp_connect") | value("DAddr", networks=["192.0.2.0/24"]),
     "all but our networks": at("tcp_connect")
     | value("DAddr", networks=["10.0.0.0/8"], is_negated=True),
     "another port": at("tcp_close") | value("SPort", ranges=[(8080, 8080)]),
+    "writing what all look up": at("security_file_permission")
+    | {
+        "values": [
+            *value("Prefix", "/etc/")["values"],
+            *value("Equal", ranges=[(2, 2)])["values"],
+        ]
+    },
+    "what all look up, removed": at("inode_unlink") | value("Prefix", "/etc/"),
+    "a quarter of the Internet": at("tcp_connect")
+    | value("DAddr", networks=["0.0.0.0/2", "0.0.0.0/3"]),
+    "a system call that few make": at("sys_enter")
+    | value("Equal", ranges=[(101, 101)]),
+    "devices of blocks": at("security_file_open") | value("FileType", "block"),
     "another family": at("security_socket_create") | value("Family", "AF_VSOCK"),
     "another program's function": {"functions": [], "file": "/usr/bin/nginx"},
     "another's descendants": {
