@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from lockgate_runtime.attach.cgroup import attachment_number
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import NodeError
-from lockgate_runtime.generation import BEFORE, generation_in, rule_counters
+from lockgate_runtime.generation import (
+    BEFORE,
+    generation_in,
+    rule_counters,
+    was_in_force,
+)
 from lockgate_runtime.layout import ENUMERATIONS
 from lockgate_runtime.maps import count_entries, sum_counters
 from lockgate_runtime.recovery import attachments, is_attached
@@ -65,6 +70,8 @@ def read_status(pins: Pins, state: State, netlink: Netlink) -> dict[str, Any]:
     slot = read_slot(pins)
     active = generation_in(pins, slot.active)
     previous = generation_in(pins, slot.other)
+    if previous and not was_in_force(pins, previous):
+        previous = None  # of an apply that died: the next command takes it away
     node = state.read_node(active) if active else {}
     places = {
         place.name: is_attached(pins, place, netlink) for place in attachments(pins)
@@ -166,9 +173,32 @@ def print_status(status: dict[str, Any]) -> str:
     """Print it for people."""
     if not status["is_loaded"]:
         return f"nothing is loaded below {status['root']}"
-    lines = [*_head(status), ""]
+    lines = [*_head(status), *_places(status)]
     if status.get("is_changing"):
         lines.insert(0, "another process is changing this now: it may be half of it")
+    has_network = status["endpoints"] or status["absent"] or status["attachments"]
+    rules = [row for row in status["rules"] if row["packets"]]
+    if has_network or rules:
+        lines += ["", "  packets      bytes  rule"]
+    for row in rules:
+        place = f"  {row['places'][0]}" if row["places"] else ""
+        lines.append(f"  {row['packets']:>7} {row['bytes']:>10}  {row['name']}{place}")
+    if has_network or status["drops"]:
+        lines += ["", "  packets      bytes  dropped because"]
+    lines += [
+        f"  {row['packets']:>7} {row['bytes']:>10}  {row['reason']}"
+        for row in status["drops"]
+    ]
+    lines += print_tracing(status["tracing"])
+    lines += [""] * bool(has_network)
+    for name, fill in status["conntrack"].items() if has_network else ():
+        lines.append(f"  {name}: {fill['entries']} of {fill['room']}")
+    return "\n".join(lines)
+
+
+def _places(status: dict[str, Any]) -> list[str]:
+    """Return where endpoints and the host are, below an empty line."""
+    lines = []
     for row in status["endpoints"]:
         where = row["where"] if row["is_attached"] else f"{row['where']} (gone)"
         if row["is_attached"] and row.get("kept"):
@@ -180,23 +210,7 @@ def print_status(status: dict[str, Any]) -> str:
     ]
     if status["is_host_enforced"]:
         lines.append(f"  host {status['node']}  {', '.join(status['devices'])}")
-    lines += ["", "  packets      bytes  rule"]
-    for row in status["rules"]:
-        if row["packets"]:
-            place = f"  {row['places'][0]}" if row["places"] else ""
-            lines.append(
-                f"  {row['packets']:>7} {row['bytes']:>10}  {row['name']}{place}"
-            )
-    lines += ["", "  packets      bytes  dropped because"]
-    lines += [
-        f"  {row['packets']:>7} {row['bytes']:>10}  {row['reason']}"
-        for row in status["drops"]
-    ]
-    lines += print_tracing(status["tracing"])
-    lines.append("")
-    for name, fill in status["conntrack"].items():
-        lines.append(f"  {name}: {fill['entries']} of {fill['room']}")
-    return "\n".join(lines)
+    return ["", *lines] if lines else []
 
 
 def _head(status: dict[str, Any]) -> list[str]:

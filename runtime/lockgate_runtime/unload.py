@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate_runtime.pins import remove_tree
 from lockgate_runtime.recovery import attachments, detach
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from lockgate_runtime.state import State
 
 
-def remove_everything(pins: Pins, state: State, netlink: Netlink) -> list[Attachment]:
+class Removed(NamedTuple):
+    """What was taken away; ``links``: of tracing policies, by generation and program."""
+
+    attachments: list[Attachment]
+    links: list[str]
+
+
+def remove_everything(pins: Pins, state: State, netlink: Netlink) -> Removed:
     """Remove the pins, the root unless others have pins there, and the state."""
     removed = remove_pins(pins, netlink)
     with contextlib.suppress(OSError):
@@ -25,7 +32,7 @@ def remove_everything(pins: Pins, state: State, netlink: Netlink) -> list[Attach
     return removed
 
 
-def remove_pins(pins: Pins, netlink: Netlink) -> list[Attachment]:
+def remove_pins(pins: Pins, netlink: Netlink) -> Removed:
     """Detach first, so that no packet meets a stub without its generation.
 
     Pins of other versions of ours go, too.
@@ -33,7 +40,7 @@ def remove_pins(pins: Pins, netlink: Netlink) -> list[Attachment]:
     removed = attachments(pins)
     for place in removed:
         detach(pins, place, netlink)
-    remove_tracing(pins)
+    links = remove_tracing(pins)
     for folder in pins.versions():
         remove_tree(folder)
-    return removed
+    return Removed(removed, links)

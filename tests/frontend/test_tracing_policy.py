@@ -324,6 +324,15 @@ def test_namespaced_policies_have_no_host() -> None:
     assert codes(spec) == []
 
 
+def test_an_option_that_stands_twice() -> None:
+    """Of two modes nobody says which is meant; two ways to switch the same off agree."""
+    twice = "{name: policy-mode, value: monitor}, {name: policy-mode, value: enforce}"
+    hook = "kprobes: [{call: tcp_connect, syscall: false}]"
+    assert codes(f"options: [{twice}]\n{hook}\n") == ["E1110 policy-mode"]
+    both = "{name: disable-kprobe-multi, value: '1'}, {name: disable-uprobe-multi, value: '0'}"
+    assert good(f"options: [{both}]\n{hook}\n").is_multi_disabled
+
+
 def test_a_policy_without_hooks() -> None:
     """It would do nothing, and says so."""
     assert read("podSelector: {}\n")[1].found[0].code == "E1104"

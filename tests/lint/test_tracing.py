@@ -97,6 +97,19 @@ CASES = {
         opened(path("Equal", "/bin/cat, /usr/bin/cat")),
     ),
     "W6045": (opened(binary("Postfix", "bash")), opened(binary("Postfix", "/bash"))),
+    "W6047": (opened(path("Equal", "/etc/x/")), opened(path("Prefix", "/etc/x/"))),
+    "W6047 by dots": (
+        opened(path("Prefix", "/etc/../srv/")),
+        opened(path("Prefix", "/srv/..a/.b")),
+    ),
+    "W6047 by slashes": (
+        opened(binary("In", "/usr/local//x")),
+        opened(binary("In", "/usr/local/x")),
+    ),
+    "W6047 without one": (
+        opened(path("Equal", "etc/x")),
+        opened(path("Equal", "'pipe:[81]'")),
+    ),
     "W6046": (
         opened(binary("NotIn", "/usr/bin/a"), binary("NotIn", "/usr/bin/b")),
         opened(binary("NotIn", "/usr/bin/a, /usr/bin/b")),

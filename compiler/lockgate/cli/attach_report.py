@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a row for each hook and target."""
     from lockgate.cli.messages import exit_code, print_diagnostics
     from lockgate.cli.targets import read_targets
-    from lockgate.diagnostics import Diagnostics
+    from lockgate.diagnostics import Diagnostics, count
     from lockgate.frontend.documents import parse_documents, read_documents
     from lockgate.lowering.places import place_policy
     from lockgate.lowering.settle import settle
@@ -82,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         for line in _lines(placements):
             print(line)
         total = ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
-        print(f"{len(policies)} policies: {total or 'no hooks'}", file=sys.stderr)
+        what = count(len(policies), "policy", "policies")
+        print(f"{what}: {total or 'no hooks'}", file=sys.stderr)
     return 1 if any(str(row["code"]).startswith("E") for row in rows) else 0
 
 

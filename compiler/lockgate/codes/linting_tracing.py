@@ -106,4 +106,14 @@ EXPLANATIONS = (
         "Write both values into one filter.",
         _open(f"{_NOT.format('/usr/bin/a')}, {_NOT.format('/usr/bin/b')}"),
     ),
+    Explanation(
+        "W6047",
+        "tracing-path-of-nothing",
+        "a path that the kernel never makes",
+        "Hooks on files see the path of the file that was found: absolute, without . and .. "
+        "and double slashes, and without a slash at its end, for folders, too.  A filter on "
+        "another text never matches, and a policy that denies by it denies nothing.",
+        "Write the path as `readlink -f` does; Prefix may end with a slash.",
+        _open(_path("Equal", "/etc/ssh/")),
+    ),
 )

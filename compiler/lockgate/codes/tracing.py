@@ -171,7 +171,7 @@ EXPLANATIONS = (
         "an option with a value that it cannot have",
         "The options are disable-kprobe-multi and disable-uprobe-multi (true, false), "
         "override-method (fmod-ret, override-return), policy-mode (enforce, monitor) and "
-        "sleepable-preload-size (bytes).",
+        "sleepable-preload-size (bytes).  Each may stand once: of two modes one would be obeyed.",
         "Correct the value.",
         _hook("") + "  options: [{name: policy-mode, value: permissive}]\n",
     ),

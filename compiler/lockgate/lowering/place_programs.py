@@ -24,7 +24,7 @@ from lockgate.lowering.probe_arguments import ProbeArgumentError, parse_probe_ar
 from lockgate.lowering.readings import SIZES
 from lockgate.lowering.refusal import RefusalError
 from lockgate.lowering.registers import ARGUMENTS, RETURNED, find_register
-from lockgate_runtime.tracing.elf import Binary, ElfError
+from lockgate_runtime.tracing.elf import Binary, ElfError, read_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def _can_write(target: Target) -> bool:
 
 def _open(path: str) -> Binary:
     try:
-        return Binary(Path(path).read_bytes())
+        return Binary(read_binary(Path(path)))
     except FileNotFoundError:
         reason = f"there is no file {path} here"
         cure = "correct 'path', or bring the file here: where it has its places is read from it"

@@ -199,8 +199,10 @@ def _fill_workloads(pins: Pins, place: int, folder: Path, node: str) -> Filled:
     return fill_workloads(pins, place, workloads) if workloads else Filled()
 
 
-def remove_tracing(pins: Pins) -> None:
-    """Detach every generation and the sensor."""
+def remove_tracing(pins: Pins) -> list[str]:
+    """Detach every generation and the sensor; return the links that policies had."""
+    links = []
     for number in pins.generation_numbers():
-        generation.remove(pins, number)
+        links += [f"{name} of {number}" for name in generation.remove(pins, number)]
     stop_sensor(pins)
+    return links

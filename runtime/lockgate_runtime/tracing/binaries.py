@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.errors import NodeError
-from lockgate_runtime.tracing.elf import Binary, ElfError
+from lockgate_runtime.tracing.elf import Binary, ElfError, read_binary
 
 if TYPE_CHECKING:
     from lockgate_runtime.tracing.sites import Site
@@ -31,7 +31,7 @@ def find_places(site: Site, path: str) -> list[tuple[int, int]]:
     if site.offsets:
         return list(zip(site.offsets, counters, strict=True))
     try:
-        binary = Binary(Path(path).read_bytes())
+        binary = Binary(read_binary(Path(path)))
         if site.stand == "usdt":
             return _probes(site, path, binary)
         if site.addresses:
@@ -79,7 +79,7 @@ def fits_digest(site: Site, path: str) -> bool:
     if not site.digests:
         return True
     try:
-        content = Path(path).read_bytes()
+        content = read_binary(Path(path))
         if any(_has_digest(content, text) for text in site.digests):
             return True
     except (ElfError, OSError) as error:

@@ -8,13 +8,16 @@ arguments are.
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
+from stat import S_ISREG
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
+    from pathlib import Path
 
 _LOAD = 1
 _SYMBOLS, _DYNAMIC_SYMBOLS, _NOTE = 2, 11, 7
@@ -48,6 +51,19 @@ class _Section(NamedTuple):
     offset: int
     size: int
     link: int
+
+
+def read_binary(path: Path) -> bytes:
+    """Read a file that may be a binary; ElfError for what is none and may never end.
+
+    Raises OSError as ``open`` does.
+    """
+    # A pipe without a writer would be waited for at open already, and /dev/zero has no end.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ElfError("it is no regular file")
+        return file.read()
 
 
 @dataclass(frozen=True)

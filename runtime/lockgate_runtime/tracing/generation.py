@@ -302,7 +302,8 @@ def stop_unused_sensor(pins: Pins) -> None:
         stop_sensor(pins)
 
 
-def remove(pins: Pins, number: int) -> None:
-    """Disarm a generation and remove its tracing plane."""
-    disarm(pins, number)
+def remove(pins: Pins, number: int) -> list[str]:
+    """Disarm a generation and remove its tracing plane; return the names of its links."""
+    removed = disarm(pins, number)
     remove_tree(tracing_folder(pins, number))
+    return removed

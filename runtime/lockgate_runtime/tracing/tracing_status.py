@@ -99,7 +99,7 @@ def print_tracing(tracing: dict[str, Any] | None) -> list[str]:
     lost = {name: n for name, n in counters.items() if n and name != "events"}
     said = "".join(f", {n} {name}" for name, n in sorted(lost.items()))
     lines.append(
-        f"  {tracing['links']} links, {counters['events']} events{said or ', none lost'}"
+        f"  links: {tracing['links']}, events: {counters['events']}{said or ', none lost'}"
     )
     if not tracing["has_sensor"]:
         lines.append("  the process sensor is not attached: apply again")

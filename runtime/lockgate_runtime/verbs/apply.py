@@ -196,9 +196,9 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
 
 def _text(outcome: Outcome) -> str:
     lines = [f"warning: {text}" for text in outcome.warnings]
-    endpoints = f"{len(outcome.present)} endpoints"
-    if outcome.tracing_policies:
-        endpoints += f", {len(outcome.tracing_policies)} tracing policies"
+    endpoints = f"{len(outcome.present)} endpoint{'s' * (len(outcome.present) != 1)}"
+    if number := len(outcome.tracing_policies):
+        endpoints += f", {number} tracing polic{'y' if number == 1 else 'ies'}"
     if outcome.devices:
         endpoints += f" and the host ({', '.join(d.name for d in outcome.devices)})"
     if outcome.is_dry:

@@ -52,7 +52,9 @@ def test_one_after_the_other(network: Network, first: Path, second: Path) -> Non
     network.run("rollback")
     assert acting(network.root) == [1]
     assert links(network) == [1]
-    network.run("unload")
+    said = network.run("unload").stdout
+    assert "detached 1 link of tracing policies\nremoved; nothing is loaded" in said
+    assert "removed" not in network.run("unload").stdout
     assert not network.root.exists()
     assert acting(network.root) == []
 

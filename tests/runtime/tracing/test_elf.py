@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from lockgate_runtime.tracing.elf import Binary, ElfError, UserProbe
+from lockgate_runtime.tracing.elf import Binary, ElfError, UserProbe, read_binary
 from tests.kernel.tracing.binary import (
     ARGUMENTS,
     BASE,
@@ -37,3 +40,17 @@ def test_no_binary() -> None:
     """A script is no binary."""
     with pytest.raises(ElfError, match="no little-endian 64-bit ELF"):
         Binary(b"#!/bin/sh\n")
+
+
+def test_what_never_ends(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, and a device, are no binaries; nobody waits for them."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(ElfError, match="no regular file"):
+            read_binary(path)
+    with pytest.raises(IsADirectoryError):
+        read_binary(tmp_path)
+    whole = tmp_path / "whole"
+    whole.write_bytes(make_binary())
+    assert Binary(read_binary(whole)).function(FUNCTION) == CODE

@@ -275,6 +275,7 @@ class _Options(NamedTuple):
 
 def _parse_options(spec: Fields, diagnostics: Diagnostics) -> _Options:
     found: dict[str, Any] = {}
+    seen: set[str] = set()
     for item in spec.items("options"):
         fields = Fields(item, "OptionSpec", diagnostics, known=("name", "value"))
         name = fields.string("name", enum=_OPTIONS, required=True)
@@ -282,12 +283,18 @@ def _parse_options(spec: Fields, diagnostics: Diagnostics) -> _Options:
         if name is None or value is None:
             continue
         field, read, wanted = _OPTIONS[name]
+        if name in seen:
+            message = f"the option {name} stands twice, and only one can hold"
+            help_text = "keep the one that is meant"
+            diagnostics.error("E1110", message, fields.span("name"), help=help_text)
+        seen.add(name)
         known = read(value)
         if known is None:
             message = f"{quote(value)} is no value of the option {name}"
             diagnostics.error("E1110", message, fields.span("value"), help=wanted)
         else:
-            found[field] = known
+            # One of two options that disable the same is enough.
+            found[field] = known or found.get(field, known)
     return _Options(**found)
 
 

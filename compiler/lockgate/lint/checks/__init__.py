@@ -48,5 +48,6 @@ CHECKS = (
     tracing_paths.PREFIXES,
     tracing_paths.LINKS,
     tracing_paths.POSTFIXES,
+    tracing_paths.IMPOSSIBLE,
 )
 """Every check; what is found is sorted afterwards, so their order says nothing."""

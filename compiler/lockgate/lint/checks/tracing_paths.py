@@ -3,10 +3,12 @@
 ``tracing-prefix-without-slash``: ``/etc`` is the beginning of ``/etcetera``, too.
 ``tracing-path-of-link``: a hook sees the file itself, never the symbolic link to it.
 ``tracing-postfix-without-slash``: ``bash`` is the end of ``/tmp/notbash``, too.
+``tracing-path-of-nothing``: the kernel makes no path with ``..``, ``//`` or a slash at its end.
 """
 
 from __future__ import annotations
 
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import quote
@@ -147,6 +149,30 @@ def _find_postfixes(scene: Scene) -> Iterator[Finding]:
             yield _finding("W6045", message, match.span, f"write /{text}")
 
 
+def _find_impossible(scene: Scene) -> Iterator[Finding]:
+    for match, text, is_resolved in _values(scene):
+        whole = match.comparison is Comparison.EQUAL
+        if not text or not (whole or match.comparison is Comparison.PREFIX):
+            continue
+        # What is no file has no slash: pipe:[81], anon_inode:[eventpoll].
+        if text[0] != "/" and ":" not in text and is_resolved:
+            message = f"{quote(text)} is no absolute path: no file has it"
+            yield _finding("W6047", message, match.span, "begin it with a slash")
+        elif text[0] == "/" and (clean := _clean(text, whole=whole)) != text:
+            message = (
+                f"{quote(text)} is no path as the kernel writes it: no file has it"
+            )
+            yield _finding("W6047", message, match.span, f"write {clean}")
+
+
+def _clean(text: str, *, whole: bool) -> str:
+    """Write a path as the kernel does; the beginning of one may end with a slash."""
+    clean = normpath(f"/{text.lstrip('/')}")
+    is_folder = text.endswith("/") and clean != "/" and not whole
+    return f"{clean}/" if is_folder else clean
+
+
 PREFIXES = Check("tracing-prefix-without-slash", Needs.POLICY, _find_prefixes)
 LINKS = Check("tracing-path-of-link", Needs.POLICY, _find_links)
 POSTFIXES = Check("tracing-postfix-without-slash", Needs.POLICY, _find_postfixes)
+IMPOSSIBLE = Check("tracing-path-of-nothing", Needs.POLICY, _find_impossible)
