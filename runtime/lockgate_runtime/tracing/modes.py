@@ -65,8 +65,15 @@ def set_mode(
         raise _unknown(name, sites)
     if mode == ENFORCE:
         _check(state, number, sites, chosen, is_unguarded=is_unguarded)
+    path = tracing_map(pins, number, MODES)
+    if not path.exists():
+        raise NodeError(
+            "E5148",
+            f"the modes of generation {number} cannot be changed: somebody removed {path}",
+            "apply its bundle again",
+        )
     before = read_modes(pins, number, chosen)
-    with Map.pinned(tracing_map(pins, number, MODES)) as modes:
+    with Map.pinned(path) as modes:
         for policy in chosen:
             value = struct.pack("=I", _WORDS.index(mode))
             modes.set(struct.pack("=I", policy.number), value)

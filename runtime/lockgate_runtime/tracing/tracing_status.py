@@ -90,6 +90,8 @@ def print_tracing(tracing: dict[str, Any] | None) -> list[str]:
     for row in tracing["policies"]:
         mode = row["mode"] if row["enforces"] else "-"
         lines.append(f"  {mode:<8} {row['hooks']:>5}  {row['policy']}")
+    if tracing["links"] and not tracing["policies"]:
+        lines.append("  the names of what acts here are lost (--state): apply again")
     lines += [
         f"  {row['program']} is not attached: apply again"
         for row in tracing["sites"]

@@ -172,7 +172,7 @@ def test_status(network: Network, first: Path) -> None:
     network.apply(first)
     said = network.run("status").stdout
     assert "      1  TracingPolicy/count" in said
-    assert "1 links," in said
+    assert "  links: 1, events: " in said
     tracing = json.loads(network.run("status", "-o", "json").stdout)["tracing"]
     assert tracing["has_sensor"]
     assert tracing["sites"] == [
@@ -186,6 +186,11 @@ def test_status(network: Network, first: Path) -> None:
     (link,) = network.root.glob("v*/generations/1/tracing/links/*")
     link.unlink()
     assert "site_0 is not attached" in network.run("status").stdout
+    (modes,) = network.root.glob("v*/generations/1/tracing/maps/modes")
+    modes.unlink()
+    refused = network.run("set-mode", "count", "monitor", check=False)
+    assert refused.returncode == 2
+    assert "E5148" in refused.stderr
 
 
 @the_same_everywhere
