@@ -80,7 +80,15 @@ class Pins:
         error (E5030).
         """
         while True:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise NodeError(
+                    "E5002",
+                    f"{self.root} cannot be made: {error.strerror}; nothing was changed",
+                    "let the BPF file system be writable (mount -o remount,rw), or choose "
+                    "another --root",
+                ) from None
             descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 self._take(descriptor, wait=wait, waiting=waiting)

@@ -342,9 +342,15 @@ def test_the_verb_reads_a_recording(
     assert "secret" not in line
     assert _run(["--from", str(path), "-o", "json", "--deny", '{"pid": [7]}']) == 0
     assert json.loads(capsys.readouterr().out) == KPROBE
-    path.write_text(f"{json.dumps(EVENT)}\nnothing\n")
+    path.write_text(f"{json.dumps(EVENT)}\nnothing\n[]\n{json.dumps(KPROBE)}\n")
     assert _run(["--from", str(path), "-o", "json"]) == 2
-    assert f"{path}:2" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert f"{path}:2: not an event (2 such lines); the others" in said.err
+    *lines, error = map(json.loads, said.out.splitlines())
+    assert (lines, error["error"]["code"]) == ([EVENT, KPROBE], "E5100")
+    with pytest.raises(SystemExit):  # it would allow nobody
+        _run(["--from", str(path), "--allow-requests", "http://ebpf.io/"])
+    assert "is no host" in capsys.readouterr().err
     assert _run(["--from", str(path), "--deny", '{"pids": [7]}']) == 2
     assert "E5102" in capsys.readouterr().err
     assert _run(["--from", str(tmp_path / "none")]) == 2

@@ -21,7 +21,8 @@ EXPLANATIONS = (
         "no BPF file system is mounted where the pins go",
         cause="What outlives a command (programs, maps, links) is pinned in a "
         "file system of type bpf. The root given by --root is not in one, "
-        "or its name has a dot, which that file system does not allow.",
+        "is mounted for reading alone, or its name has a dot, which that file system does not "
+        "allow.",
         cure="mount -t bpf bpf /sys/fs/bpf; in a container mount the host's "
         "/sys/fs/bpf.",
     ),

@@ -19,7 +19,8 @@ EXPLANATIONS = (
         "not-an-event",
         "a line is no event",
         "`lockgate events --from FILE` reads what `lockgate events -o json` (or the reference's "
-        "export) wrote: one JSON object a line. The file cannot be read, or has something else.",
+        "export) wrote: one JSON object a line. The file cannot be read, or has something else: "
+        "half a line, say, where who wrote it was killed. Other lines are printed all the same.",
         "Record with `lockgate events -o json --out FILE`.",
     ),
     Explanation(
@@ -35,7 +36,7 @@ EXPLANATIONS = (
         "a filter of events is none",
         "--allow, --deny, --fields, --redact and --predicate take JSON of a fixed form. What is "
         "not known in it is refused: a deny list or a redaction that is half understood would "
-        "show what it forbids. Expressions (cel_expression) and pod labels are not supported.",
+        "show what it forbids.",
         "Correct what the message names; `lockgate events --help` has examples.",
     ),
 )

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from lockgate_runtime.errors import NodeError
@@ -20,13 +20,19 @@ _TAIL = 0.2
 
 
 class Recording:
-    """A file of events; ``place`` is that of the line that was given last."""
+    """A file of events; ``place`` is that of the line that was read last.
+
+    ``torn`` counts lines that are no JSON object: who wrote them was killed, or no events are
+    here at all.  They are left out, and :meth:`check` tells of them.
+    """
 
     def __init__(
         self, path: Path, *, follow: bool, pause: Callable[[float], None] = time.sleep
     ) -> None:
         self._path, self._follow, self._pause = path, follow, pause
         self._number = 0
+        self.torn = 0
+        self._first_torn = ""
 
     @property
     def place(self) -> str:
@@ -34,7 +40,7 @@ class Recording:
         return f"{self._path}:{self._number}"
 
     def batches(self) -> Iterator[list[str]]:
-        """Give line by line, and nothing while one is waited for; E5100 where one is no event."""
+        """Give line by line, and nothing while one is waited for; E5100 where none can be read."""
         try:
             while True:
                 yield from self._one_file()
@@ -57,7 +63,9 @@ class Recording:
                 if text.endswith("\n") or (is_last and rest + text):
                     self._number += 1
                     text, rest = rest + text, ""
-                    yield [self._checked(text)] if text.strip() else []
+                    yield (
+                        [text.strip()] if text.strip() and self._is_event(text) else []
+                    )
                 elif text:
                     rest += text  # the writer is in the middle of a line
                 elif is_last:
@@ -81,13 +89,24 @@ class Recording:
         here = os.fstat(lines.fileno())
         return (here.st_dev, here.st_ino) != (now.st_dev, now.st_ino)
 
-    def _checked(self, text: str) -> str:
-        try:
+    def _is_event(self, text: str) -> bool:
+        with suppress(ValueError, RecursionError):
             if isinstance(json.loads(text), dict):
-                return text.strip()
-        except (ValueError, RecursionError):
-            pass
-        raise self.fault()
+                return True
+        self._first_torn = self._first_torn or self.place
+        self.torn += 1
+        return False
+
+    def check(self) -> None:
+        """E5100 where lines were left out."""
+        if self.torn:
+            more = f" ({self.torn} such lines)" if self.torn > 1 else ""
+            raise NodeError(
+                "E5100",
+                f"{self._first_torn}: not an event{more}; the others are printed",
+                "it is half a line where who wrote it was killed; record with `lockgate events "
+                "-o json --out FILE`",
+            )
 
     def fault(self) -> NodeError:
         """Return what is said of the line that was given last when it is no event."""

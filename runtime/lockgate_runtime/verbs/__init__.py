@@ -141,7 +141,10 @@ def tell_waiting() -> None:
 def faults_to_exit_codes(
     run: Callable[[argparse.Namespace], int],
 ) -> Callable[[argparse.Namespace], int]:
-    """Print a :class:`NodeError` and end with its exit code."""
+    """Print a :class:`NodeError` and end with its exit code.
+
+    Verbs that print line by line set ``is_stream``: their error is one line, too.
+    """
 
     @functools.wraps(run)
     def wrapped(arguments: argparse.Namespace) -> int:
@@ -150,7 +153,8 @@ def faults_to_exit_codes(
         except NodeError as error:
             print(error.render(), file=sys.stderr)
             if arguments.output == "json":
-                print(json.dumps({"error": error.to_json()}, indent=2))
+                indent = None if getattr(arguments, "is_stream", False) else 2
+                print(json.dumps({"error": error.to_json()}, indent=indent))
             return exit_code(error)
 
     return wrapped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from contextlib import contextmanager
@@ -151,11 +152,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--allow-requests",
         action="append",
         default=[],
+        type=_host,
         metavar="HOST",
         help="let GetUrl and DnsLookup of policies ask for this host, or with *.DOMAIN for those "
         "below it; default: nobody is asked, and events say so",
     )
+    parser.set_defaults(is_stream=True)
     add_place(parser)
+
+
+def _host(text: str) -> str:
+    """Read a host, an address, or *.DOMAIN: what is none would allow nothing, silently."""
+    if re.fullmatch(r"(\*\.)?[\w-]+(\.[\w-]+)*\.?|[0-9a-fA-F:]+", text):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no host: write ebpf.io, *.example.org or an address, without http:// and port"
+    )
 
 
 @faults_to_exit_codes
@@ -303,8 +315,12 @@ def _run_recording(
     from lockgate_runtime.tracing.recording import Recording
 
     recording = Recording(arguments.recording, follow=arguments.follow)
+    is_told = False
     try:
         for batch in recording.batches():
+            if recording.torn and arguments.follow and not is_told:
+                print(f"warning: {recording.place}: not an event", file=sys.stderr)
+                is_told = True
             if is_stopped() or not writer.write(batch):
                 break
     except (AttributeError, TypeError, KeyError, IndexError, ValueError):
@@ -312,6 +328,7 @@ def _run_recording(
         raise recording.fault() from None
     finally:
         writer.finish()
+    recording.check()
 
 
 def _run_node(

@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--follow", action="store_true", help="after --last go on with what happens"
     )
+    parser.set_defaults(is_stream=True)
     what.add_argument("--count", type=_count, metavar="N", help="end after N flows")
     what.add_argument(
         "--from",
