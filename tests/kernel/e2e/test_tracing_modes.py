@@ -17,10 +17,10 @@ from tests.kernel.e2e.traced import (
     KEY,
     Trace,
     hits_of,
-    hooks,
     the_same_everywhere,
     traced_bundle,
 )
+from tests.kernel.tracing.programs import require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +33,7 @@ pytestmark = pytest.mark.kernel
 @pytest.mark.parametrize("trace", [DENYING, DENYING_BY_RETURN], ids=("lsm", "fmod_ret"))
 def test_denials(network: Network, tmp_path: Path, trace: Trace) -> None:
     """An operation of our own is denied; apply said that it tried."""
-    if not hooks()[trace.stand]:
-        pytest.skip(f"no {trace.stand} here")
+    require(trace.stand)
     denying = traced_bundle(tmp_path / "denying", trace)
     done = network.run("apply", str(denying), "--node", "node-1", "-o", "json")
     assert json.loads(done.stdout)["self_tests"] == [trace.stand]
@@ -72,8 +71,7 @@ def test_set_mode(network: Network, first: Path) -> None:
 
 def test_who_is_locked_out_waits(network: Network, tmp_path: Path) -> None:
     """A policy that denies is left by the kernel when nobody could confirm it."""
-    if not hooks()["lsm"]:
-        pytest.skip("no lsm here")
+    require("lsm")
     network.apply(traced_bundle(tmp_path / "first", Trace()))
     within = 2
     denying = traced_bundle(tmp_path / "denying", DENYING)
@@ -92,8 +90,7 @@ def test_monitored_then_enforced(
     network: Network, tmp_path: Path, trace: Trace
 ) -> None:
     """In monitor mode nothing is denied; from the next call on it is."""
-    if not hooks()[trace.stand]:
-        pytest.skip(f"no {trace.stand} here")
+    require(trace.stand)
     monitored = replace(trace, mode="monitor")
     network.apply(traced_bundle(tmp_path / "monitored", monitored))
     os.getsid(os.getpid())

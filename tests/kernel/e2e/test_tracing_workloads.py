@@ -44,7 +44,7 @@ def test_workloads(network: Network, tmp_path: Path) -> None:
     """Cgroups of pods, containers and units have their classes when hooks are attached."""
     root = cgroup_root()
     if root is None:
-        pytest.skip("no cgroup2 here")
+        pytest.skip("needs cgroups of version 2: mount -t cgroup2 none /sys/fs/cgroup")
     top = root / f"lockgate-{os.getpid()}"
     slice_ = "kubepods-burstable-pod{}.slice"
     pod = top / slice_.format(POD.replace("-", "_"))
@@ -127,7 +127,7 @@ def test_events_of_pods(network: Network, tmp_path: Path) -> None:
     """From policy and snapshot to events: who is in the pod is told of, by the pod's names."""
     root = cgroup_root()
     if root is None:
-        pytest.skip("no cgroup2 here")
+        pytest.skip("needs cgroups of version 2: mount -t cgroup2 none /sys/fs/cgroup")
     bundle = compile_here(tmp_path)
     top = root / f"lockgate-{os.getpid()}"
     slice_ = top / "kubepods.slice"

@@ -11,7 +11,6 @@ import json
 import os
 import struct
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +20,6 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.tracing_plane import Compiling, Plane, compile_plane
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.pins import Pins, list_folder
-from lockgate_runtime.target.hooks import try_hooks
 from lockgate_runtime.tracing.plane import running_kernel
 from tests.kernel.e2e.bundles import CACHE, build_tables, write_tables
 from tests.kernel.e2e.network import IS_EMULATED
@@ -150,12 +148,6 @@ the_same_everywhere = pytest.mark.skipif(
     IS_EMULATED, reason="the host's kernel is asked; a guest needs too long"
 )
 """For what depends on no kernel: emulated machines have fifteen minutes for all tests."""
-
-
-@cache
-def hooks() -> dict[str, bool]:
-    """Return what the running kernel can attach."""
-    return try_hooks()
 
 
 def traced_bundle(folder: Path, trace: Trace, pods: Sequence[Pod] = ()) -> Path:

@@ -79,7 +79,7 @@ def require(*names: str) -> None:
     """Skip a test that needs a hook which this kernel does not have."""
     for name in names:
         if not hooks()[name]:
-            pytest.skip(f"no {name} on {os.uname().release}")
+            pytest.skip(f"needs a kernel that attaches programs by {name}")
 
 
 def compile_one(text: str, name: str = "probe") -> bytes:

@@ -42,7 +42,7 @@ _numbers = itertools.count()
 def pins() -> Iterator[Path]:
     """Give a folder for pins, gone after the test."""
     if os.geteuid() != 0:
-        pytest.skip("needs root")
+        pytest.skip("needs root, to pin programs")
     folder = Path(f"/sys/fs/bpf/lockgate-test-{os.getpid()}-{next(_numbers)}")
     folder.mkdir()
     yield folder
@@ -199,7 +199,7 @@ def test_user_probe(pins: Path, tmp_path: Path) -> None:
     """A statically defined probe, found by its note; its counter says that we watch."""
     require("uprobe")
     if platform.machine() != "x86_64":
-        pytest.skip("the program is for x86-64")
+        pytest.skip("needs an x86-64 processor, which the program is for")
     path = tmp_path / "program"
     path.write_bytes(make_binary())
     path.chmod(0o755)

@@ -278,7 +278,7 @@ def _start_caller() -> int:
 def world() -> Iterator[World]:
     """Give a root with nothing attached."""
     if os.geteuid() != 0:
-        pytest.skip("needs root")
+        pytest.skip("needs root, to load programs")
     if not is_in_first_pid_namespace():
         pytest.skip("needs the first PID namespace")
     root = Path(f"/sys/fs/bpf/lockgate-test-{os.getpid()}")

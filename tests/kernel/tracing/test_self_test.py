@@ -11,7 +11,7 @@ from lockgate_runtime.environment import is_in_first_pid_namespace
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.target.facts import read_security_modules
 from lockgate_runtime.tracing import self_test
-from tests.kernel.tracing.programs import hooks, require
+from tests.kernel.tracing.programs import require
 
 pytestmark = pytest.mark.kernel
 
@@ -58,8 +58,7 @@ def test_no_effect_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal to another process than the one that is tried does nothing."""
     killing = self_test._killing
     monkeypatch.setattr(self_test, "_killing", lambda tgid: killing(tgid + (1 << 24)))
-    if not hooks()["tracepoint"]:
-        pytest.skip("no tracepoints")
+    require("tracepoint")
     with pytest.raises(NodeError, match="a signal by tracepoint") as caught:
         self_test.try_stands(["tracepoint"])
     assert caught.value.code == "E5144"
