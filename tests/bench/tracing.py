@@ -66,7 +66,8 @@ def run_in_guest(part: str, folder: Path, *, counts: bool = True) -> dict[str, f
     if not diagnostics.ok:
         raise SystemExit(str(diagnostics.found))
     (folder / "process.o").write_bytes(sensor["process.o"])
-    machine = Machine(KERNEL, shared=folder, counts_instructions=counts)
+    # Memory is promised for two CPUs.
+    machine = Machine(KERNEL, cpus=2, shared=folder, counts_instructions=counts)
     command = (sys.executable, "-m", "tests.bench.tracing_guest", part, str(folder))
     root = Path(__file__).parent.parent.parent
     done = machine.run(command, timeout=SECONDS, folder=root)

@@ -131,6 +131,8 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_ctrl_c_ends_by_the_signal() -> None:
     """A shell loop around us stops, too."""
     script = (
+        # A job in the background was started deaf to it; people's shells start none so.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import time; from lockgate.cli import main as m\n"
         "m._run = lambda words: print('up', flush=True) or time.sleep(60)\n"
         "m.main([])"

@@ -139,7 +139,7 @@ def _check(found: Read, texts: dict[str, str]) -> None:
 
 
 @given(st.lists(damaged(), min_size=1, max_size=3), st.sampled_from([None, 2, 4]))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_damaged_objects(values: list[dict[str, Json]], indent: int | None) -> None:
     """As YAML documents, as JSON in a row, as a List: diagnostics, never an exception.
 
@@ -191,7 +191,7 @@ YAML_PIECES = st.sampled_from(
 
 
 @given(st.lists(YAML_PIECES, max_size=30).map("".join) | st.text(max_size=60))
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=150)
 def test_any_text(text: str) -> None:
     """Text that is nearly YAML, nearly JSON, or nothing of the kind."""
     for name in ("x.yaml", "x.json"):
@@ -209,7 +209,7 @@ JSON_PIECES = st.sampled_from(
 
 
 @given(st.lists(JSON_PIECES, max_size=30).map("".join))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_any_json(text: str) -> None:
     """Text that is nearly JSON."""
     text = "{" + text

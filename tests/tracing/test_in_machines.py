@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import lzma
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,12 @@ from tests.tracing.cases import BY_HOOKS, BY_PROBES, GROUPS
 from tests.tracing.cases.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from lockgate.targets.target import Target
     from tests.tracing.cases.case import Case
+
+    Seen = Callable[[str], dict[str, Any]]
 
 MODULES = ("ifb", "mii", "nlmon")
 """Drivers that every kernel of a distribution has, and that need no other module."""
@@ -90,8 +94,7 @@ def write_modules(folder: Path, series: str) -> None:
         (folder / f"{name}.ko").write_bytes(unpacked)
 
 
-@cache
-def seen(series: str, folder: Path) -> dict[str, Any]:
+def run_cases(series: str, folder: Path) -> dict[str, Any]:
     """Run all cases on one kernel, in one boot; return what happened."""
     target = recorded(series)
     for group, cases in GROUPS.items():
@@ -108,15 +111,21 @@ def seen(series: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Give each kernel a folder for what is compiled for it."""
-    return {series: tmp_path_factory.mktemp(f"tracing-{series}") for series in HERE}
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    """Run all cases on all kernels at once; give a function that returns one's findings."""
+    folders = {series: tmp_path_factory.mktemp(f"tracing-{series}") for series in HERE}
+    with ThreadPoolExecutor() as machines:
+        found = {
+            series: machines.submit(run_cases, series, folder)
+            for series, folder in folders.items()
+        }
+        yield lambda series: found[series].result()
 
 
 @pytest.mark.parametrize(("series", "group", "case"), CASES)
-def test_case(series: str, group: str, case: Case, folders: dict[str, Path]) -> None:
+def test_case(series: str, group: str, case: Case, seen: Seen) -> None:
     """What matches is told and done, with its values; what does not, is not."""
-    found = seen(series, folders[series])[group]
+    found = seen(series)[group]
     assert "error" not in found, found["error"]
     if not case.fires:
         return  # it is loaded with its group, which is all that a machine can do
@@ -152,18 +161,16 @@ def test_case(series: str, group: str, case: Case, folders: dict[str, Path]) -> 
 
 
 @pytest.mark.parametrize("series", HERE)
-def test_no_socket_is_left(series: str, folders: dict[str, Path]) -> None:
+def test_no_socket_is_left(series: str, seen: Seen) -> None:
     """Sockets that end have no owner any more, without an UntrackSock."""
-    left = seen(series, folders[series])["tracked"]["left"]
+    left = seen(series)["tracked"]["left"]
     assert left["sockets"] == 0
 
 
 @pytest.mark.parametrize("series", HERE)
-def test_returns_that_pass_by_are_counted(
-    series: str, folders: dict[str, Path]
-) -> None:
+def test_returns_that_pass_by_are_counted(series: str, seen: Seen) -> None:
     """Of many calls at once a probe sees some return; the difference is there to read."""
-    found = seen(series, folders[series])
+    found = seen(series)
     told = len(found["returns-by-probes"]["return-missed"]["fires"]["events"])
     left = found["returns-by-probes"]["left"]
     assert 0 < told < 80
@@ -174,10 +181,10 @@ def test_returns_that_pass_by_are_counted(
 @pytest.mark.parametrize("series", HERE)
 @pytest.mark.parametrize("case", GROUPS["network"], ids=lambda case: case.name)
 def test_an_event_of_the_network_carries_its_process(
-    series: str, case: Case, folders: dict[str, Path]
+    series: str, case: Case, seen: Seen
 ) -> None:
     """With its ancestry, up to the machine's first process; also where a child ended meanwhile."""
-    fires = seen(series, folders[series])["network"][case.name]["fires"]
+    fires = seen(series)["network"][case.name]["fires"]
     for shown in fires["events"]:
         body = shown["event"]["process_kprobe"]
         assert body["args"][0]["sock_arg"]["family"] == "AF_INET"

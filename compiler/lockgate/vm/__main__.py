@@ -19,7 +19,7 @@ def main() -> int:
     )
     parser.add_argument("kernel", help=f"series: {', '.join(SERIES)}")
     parser.add_argument("--timeout", type=float, default=300, help="seconds (300)")
-    parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--append", action="append", default=[], help="for the kernel")
     parser.add_argument(
         "--count-instructions",

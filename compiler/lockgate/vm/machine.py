@@ -68,6 +68,7 @@ class Machine:
     ``kernel`` may be a series such as ``6.1``.  ``memory`` is in MiB.  ``shared`` is a folder
     of the host that the guest may write to, at the same path.  ``append`` goes to the kernel's
     command line, after ours: of parameters given twice (``lsm=``) the kernel takes the last.
+    One CPU is emulated at half the cost of two, which pay for every atomic operation.
     With ``counts_instructions`` the guest's clock is what it executed, a nanosecond for each
     instruction, on one CPU: figures are repeatable whatever else this machine does.
     Raises :class:`KernelError` or :class:`MachineError` where something is not here.
@@ -77,7 +78,7 @@ class Machine:
         self,
         kernel: Kernel | str,
         *,
-        cpus: int = 2,
+        cpus: int = 1,
         memory: int = 2048,
         shared: Path | None = None,
         append: Sequence[str] = (),
