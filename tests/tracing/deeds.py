@@ -28,6 +28,7 @@ from tests.tracing.object_deeds import (  # noqa: F401  # words of rows, too
     bpf_map,
     bpf_program,
     call_32,
+    change_policy,
     connect_unix,
     load,
     perf_probe,
@@ -113,6 +114,16 @@ def chroot(path: str) -> None:
 def getpriority(which: int, who: int) -> None:
     """Make a system call that needs nothing and does nothing."""
     _libc.syscall(_SYSCALL_GETPRIORITY, ctypes.c_long(which), ctypes.c_long(who))
+
+
+def put_nowhere(descriptor: int, data: bytes) -> None:
+    """Write bytes to a descriptor that is not there."""
+    _libc.write(descriptor, data, len(data))
+
+
+def open_from(descriptor: int, path: bytes | None) -> None:
+    """Open a path, or none at all, from a directory that is not there."""
+    _libc.openat(descriptor, path, 0)
 
 
 def getxattr(path: str, name: str) -> None:

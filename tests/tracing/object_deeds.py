@@ -114,10 +114,19 @@ def perf_probe(symbol: bytes) -> None:
     )
 
 
-def call_32(number: int) -> None:
+def call_32(number: int, *arguments: int) -> None:
     """Make a system call as a 32-bit program does, with int 0x80 (x86-64)."""
-    code = b"\x53\xb8" + struct.pack("<I", number) + b"\x31\xdb\x31\xc9\xcd\x80\x5b\xc3"
+    code = b"\x53\xb8" + struct.pack("<I", number)
+    first, second, *_ = (*arguments, 0, 0)
+    code += b"\xbb" + struct.pack("<i", first) + b"\xb9" + struct.pack("<i", second)
+    code += b"\xcd\x80\x5b\xc3"
     page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     page.write(code)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))
     ctypes.CFUNCTYPE(ctypes.c_long)(address)()
+
+
+def change_policy(policy: int) -> None:
+    """Ask how this process is scheduled, and say so first: SCHED_RESET_ON_FORK is 0x40000000."""
+    os.sched_setscheduler(0, policy, os.sched_param(0))
+    os.sched_getscheduler(0)

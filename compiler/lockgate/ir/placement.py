@@ -45,6 +45,7 @@ class Step(Enum):
     FOLLOW = "follow"
     MEMBER = "member"
     INDEX = "index"
+    BITS = "bits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class PathStep:
 
     ``declaration`` declares the member as C does, as far as relocation compares types
     (``void *owner``), and where ``composite`` has no name its offset is ``index``; ``size`` is an
-    element's in bytes.
+    element's in bytes.  BITS are a member that is a bit field, ``size`` bits wide, which ``index``
+    bits stand before: the last step of a way.
     """
 
     step: Step

@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from lockgate.source import Span
 
 
+OF_32_BITS = "__ia32_"
+"""What functions are called that serve the system calls of 32-bit programs on x86-64."""
+
+
 @dataclass(frozen=True, slots=True)
 class KernelFunction:
-    """A function of the kernel; for a system call the name without an architecture's prefix."""
+    """A function of the kernel; for a system call the name without an architecture's prefix.
+
+    Only that of 32-bit programs keeps it: it is another function.
+    """
 
     name: str
     is_syscall: bool = False

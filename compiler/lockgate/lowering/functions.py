@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
-from lockgate.ir.tracing import KernelFunction, KernelFunctions, ListKind
+from lockgate.ir.tracing import OF_32_BITS, KernelFunction, KernelFunctions, ListKind
 from lockgate.targets.denials import RENAMED
 
 if TYPE_CHECKING:
@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from lockgate.ir.tracing import NameList, TracingPolicy
     from lockgate.targets.target import Target
 
+_COMPATIBLE = f"{OF_32_BITS}compat_"
+
 _ARCHITECTURE = re.compile(r"__(?:x64|ia32|arm64|x32|riscv)_")
 
 
 def symbol(function: KernelFunction, target: Target) -> str:
     """Return the name of a function's code on a target."""
+    if function.is_syscall and function.name.startswith(f"{OF_32_BITS}sys_"):
+        # Where there is one for both sizes of pointers, the table of 32 bits has that.
+        other = _COMPATIBLE + function.name.removeprefix(OF_32_BITS)
+        return other if other in target.symbols else function.name
     if not function.is_syscall or not function.name.startswith("sys_"):
         return function.name
     return target.syscall_prefix + function.name
@@ -27,7 +33,7 @@ def symbol(function: KernelFunction, target: Target) -> str:
 
 def call_name(name: str) -> str:
     """Return a system call's name without its architecture: ``sys_dup``."""
-    return _ARCHITECTURE.sub("", name, count=1)
+    return _ARCHITECTURE.sub("", name, count=1).removeprefix("compat_")
 
 
 def functions_of(
@@ -76,11 +82,15 @@ def _expand(
 def _syscall(value: str) -> KernelFunction:
     """Return the system call that an item of a list of them means.
 
-    ``__ia32_`` stands for the 32-bit entry, which is a function of its own.
+    ``i386/`` and ``__ia32_`` stand for the entry of 32-bit programs, a function of its own.
     """
-    if value.startswith("__ia32_"):
-        return KernelFunction(value, False)
+    table, _, value = value.rpartition("/")
+    is_narrow = table == "i386" or value.startswith(OF_32_BITS)
     name = call_name(value)
+    if is_narrow:
+        return KernelFunction(OF_32_BITS + name, True)
+    if table not in ("", "x64", "arm64"):
+        name = f"{table}/{name}"
     return KernelFunction(name if name.startswith("sys_") else f"sys_{name}", True)
 
 

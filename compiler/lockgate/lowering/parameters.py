@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.ir.placement import PathStep, Reading, Step
+from lockgate.ir.placement import Operand, PathStep, Reading, Step
+from lockgate.ir.tracing import OF_32_BITS
 from lockgate.ir.tracing_arguments import ArgumentType, Source
+from lockgate.lowering.functions import call_name
 from lockgate.lowering.readings import (
     BUFFERS,
     CAPABILITY_BYTES,
@@ -16,19 +18,27 @@ from lockgate.lowering.readings import (
     unmeasured,
 )
 from lockgate.lowering.refusal import RefusalError
+from lockgate.lowering.registers import find_register
 from lockgate.targets.btf import Kind
 
 if TYPE_CHECKING:
     from lockgate.ir.tracing import Hook
     from lockgate.ir.tracing_arguments import Argument
+    from lockgate.targets.btf import Btf
     from lockgate.targets.target import Field, Prototype, Target
+
+_BY_SIZE = {
+    found: kind
+    for kind, found in SIZES.items()
+    if kind.value in ("int8", "uint8", "int16", "uint16", "int", "uint32", "long")
+} | {(8, False): ArgumentType.UINT64}
 
 _OF_THE_KERNEL = CAPABILITY_SETS | {ArgumentType.CRED, ArgumentType.USER_NAMESPACE}
 """Types that only functions of the kernel are given."""
 
 
 def read_parameters(
-    hook: Hook, prototype: Prototype | None, name: str
+    hook: Hook, prototype: Prototype | None, name: str, target: Target
 ) -> tuple[Reading, ...]:
     """Return how the arguments of a function are read, by its types where it has some."""
     if prototype is None:
@@ -46,8 +56,22 @@ def read_parameters(
         if argument.type is ArgumentType.NOP:
             found.append(Reading(argument.type, spelling=prototype.types.spell(number)))
             continue
-        found.append(read_argument(argument, prototype.types, number, where))
+        module = module_of(argument, target)
+        reading = read_argument(argument, prototype.types, number, where, module)
+        found.append(reading)
     return tuple(found)
+
+
+def module_of(argument: Argument, target: Target) -> Btf | None:
+    """Return the types of the module that an argument names; None where it names none."""
+    name = argument.cast_module
+    if name is None:
+        return None
+    if name not in target.module_names:
+        reason = f"the types of module '{name}' are not in this target"
+        cure = "load the module where it is recorded, and record it again"
+        raise RefusalError("E3115", reason, cure)
+    return target.module(name)
 
 
 def untyped(argument: Argument, name: str) -> Reading:
@@ -63,16 +87,49 @@ def untyped(argument: Argument, name: str) -> Reading:
     return Reading(argument.type, size, is_signed)
 
 
-def read_data(hook: Hook, target: Target) -> tuple[Reading, ...]:
-    """Return how the pieces of 'data' are read from the current task."""
+def read_register(argument: Argument, where: str, target: Target) -> Reading:
+    """Return how the register is read that an argument names with 'resolve'."""
+    name = ".".join(argument.resolve)
+    register = find_register(name, target.machine)
+    if register is None:
+        reason = f"{where}: {target.machine} has no register '{name}'"
+        cure = "write one of it, such as " + (
+            "rdi or eax" if target.machine == "x86_64" else "x0 or w0"
+        )
+        raise RefusalError("E3115", reason, cure)
+    operand = Operand(register.member, size=register.size, shift=register.shift)
+    return read_operand(argument, operand)
+
+
+def read_operand(argument: Argument, operand: Operand) -> Reading:
+    """Return how an operand is read: as what it was declared, else as what it is."""
+    kind = argument.type
+    if kind is ArgumentType.AUTO:
+        kind = _BY_SIZE[operand.size, operand.is_signed]
+    size, is_signed = SIZES.get(kind, (0, False))
+    return Reading(kind, size, is_signed, operand=operand)
+
+
+def has_registers(hook: Hook) -> bool:
+    """Whether a hook reads registers."""
+    return any(argument.source is Source.PT_REGS for argument in hook.data)
+
+
+def read_data(
+    hook: Hook, target: Target, *, by_registers: bool = False
+) -> tuple[Reading, ...]:
+    """Return how the pieces of 'data' are read: from the task, or a function's registers."""
     found = []
     for place, argument in enumerate(hook.data):
         where = f"data {place}"
         if argument.source is Source.CURRENT_TASK:
             found.append(read_task(argument, target.types, where))
             continue
+        if argument.source is Source.PT_REGS and by_registers:
+            found.append(read_register(argument, where, target))
+            continue
         reason = (
-            f"{where} is read from {argument.source.value}, which only uprobes have"
+            f"{where} is read from {argument.source.value}, which only functions have"
         )
         raise RefusalError(
             "E3114", reason, "read it from current_task, or as an argument"
@@ -80,9 +137,12 @@ def read_data(hook: Hook, target: Target) -> tuple[Reading, ...]:
     return tuple(found)
 
 
-def read_syscall(hook: Hook, name: str, target: Target) -> tuple[Reading, ...]:
+def read_syscall(hook: Hook, symbol: str, target: Target) -> tuple[Reading, ...]:
     """Return how arguments of a system call are read: registers, pointers to user space."""
-    fields = _syscall_fields(name, target)
+    name = call_name(symbol)
+    # Calls of 32-bit programs may have others: a number of 64 bits takes two.
+    is_narrow = symbol.startswith(OF_32_BITS)
+    fields = None if is_narrow else _syscall_fields(name, target)
     found = []
     for argument in hook.arguments:
         if fields is not None and argument.index >= len(fields):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockgate.ir.placement import Placement, Result, Stand
-from lockgate.ir.tracing import Attachment
+from lockgate.ir.tracing import OF_32_BITS, Attachment
 from lockgate.ir.tracing_actions import ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate.lowering.deeds import (
@@ -21,6 +21,7 @@ from lockgate.lowering.deeds import (
 from lockgate.lowering.functions import call_name, nearest, symbol
 from lockgate.lowering.lengths import with_lengths
 from lockgate.lowering.parameters import (
+    has_registers,
     read_data,
     read_parameters,
     read_returned,
@@ -64,27 +65,41 @@ def place_function(
     prototype = target.prototype(name)
     hook = with_lengths(resolve_lists(policy, hook, target), prototype)
     placement = Placement(policy, hook, target.name, asked, Result.ATTACHED)
-    if function.is_syscall and name.startswith(target.syscall_prefix or "sys_"):
-        arguments = read_syscall(hook, call_name(name), target)
+    prefixes = (target.syscall_prefix or "sys_", OF_32_BITS)
+    is_call = function.is_syscall and name.startswith(prefixes)
+    if is_call:
+        arguments = read_syscall(hook, name, target)
     else:
-        arguments = read_parameters(hook, prototype, name)
+        arguments = read_parameters(hook, prototype, name, target)
     placement = replace(
         placement,
         arguments=arguments,
-        data=read_data(hook, target),
+        data=read_data(hook, target, by_registers=True),
         returned=read_returned(hook, prototype, name),
     )
+    by_registers = has_registers(hook) and not is_call
     if denies(hook):
+        if by_registers:
+            _refuse_registers("no program that can deny has the registers of a call")
         return place_denial(placement, name, prototype, target)
-    if kills(hook) and _can_deny(name, prototype, target):
+    if kills(hook) and not by_registers and _can_deny(name, prototype, target):
         return _deny_security(placement, name, prototype, target)
-    stand = _watch(hook, prototype, name, target)
+    stand = _watch(hook, None if by_registers else prototype, name, target)
+    if has_registers(hook) and stand is Stand.KRETPROBE:
+        _refuse_registers(
+            f"the registers of the call of '{name}' are gone at its return"
+        )
     placement = replace(placement, stand=stand, function=name)
     if hook.has_return and call_name(name) in NEVER_RETURNING:
         reason = f"'{name}' never returns, so that nothing is told of it"
         cure = "take 'return' and 'returnArg' away: the call itself is seen"
         return replace(placement, code="W3126", reason=reason, suggestion=cure)
     return warn_of_signals(placement, call_name(name), target)
+
+
+def _refuse_registers(reason: str) -> None:
+    cure = "take what is read from pt_regs out of 'data', or read it as an argument"
+    raise RefusalError("E3114", reason, cure)
 
 
 def _find(hook: Hook, function: KernelFunction, target: Target) -> str:

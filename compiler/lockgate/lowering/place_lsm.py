@@ -45,7 +45,7 @@ def place_lsm(
         Result.ATTACHED,
         Stand.LSM,
         place.name,
-        arguments=read_parameters(hook, prototype, f"the hook {place.name}"),
+        arguments=read_parameters(hook, prototype, f"the hook {place.name}", target),
         data=read_data(hook, target),
     )
     if not returns_number(prototype):

@@ -19,11 +19,16 @@ from lockgate.ir.tracing_actions import ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType, Source
 from lockgate.ir.user_places import probe_name, user_places
 from lockgate.lowering.deeds import actions_of, other_hooks
-from lockgate.lowering.parameters import read_data, untyped
+from lockgate.lowering.parameters import (
+    read_data,
+    read_operand,
+    read_register,
+    untyped,
+)
 from lockgate.lowering.probe_arguments import ProbeArgumentError, parse_probe_arguments
 from lockgate.lowering.readings import SIZES
 from lockgate.lowering.refusal import RefusalError
-from lockgate.lowering.registers import ARGUMENTS, RETURNED, find_register
+from lockgate.lowering.registers import ARGUMENTS, RETURNED
 from lockgate_runtime.tracing.elf import Binary, ElfError, read_binary
 
 if TYPE_CHECKING:
@@ -38,11 +43,6 @@ if TYPE_CHECKING:
 _OVERRIDES = frozenset(
     {ActionKind.OVERRIDE, ActionKind.OVERRIDE_REGISTERS, ActionKind.OVERRIDE_CALL}
 )
-_BY_SIZE = {
-    found: kind
-    for kind, found in SIZES.items()
-    if kind.value in ("int8", "uint8", "int16", "uint16", "int", "uint32", "long")
-} | {(8, False): ArgumentType.UINT64}
 _TYPES = frozenset(
     {
         *SIZES,
@@ -168,7 +168,7 @@ def _argument(
     where = f"argument {argument.index}"
     _check_type(argument, where)
     if argument.source is Source.PT_REGS:
-        return _read_register(argument, where, target)
+        return read_register(argument, where, target)
     if argument.source is Source.CURRENT_TASK:
         reason = f"{where} is read from current_task"
         raise RefusalError("E3114", reason, "move it to 'data'")
@@ -196,32 +196,10 @@ def _read_data(hook: Hook, target: Target) -> tuple[Reading, ...]:
         if argument.source is Source.PT_REGS:
             where = f"data {place}"
             _check_type(argument, where)
-            found.append(_read_register(argument, where, target))
+            found.append(read_register(argument, where, target))
         else:
             found += read_data(replace(hook, data=(argument,)), target)
     return tuple(found)
-
-
-def _read_register(argument: Argument, where: str, target: Target) -> Reading:
-    name = ".".join(argument.resolve)
-    register = find_register(name, target.machine)
-    if register is None:
-        reason = f"{where}: {target.machine} has no register '{name}'"
-        cure = "write one of it, such as " + (
-            "rdi or eax" if target.machine == "x86_64" else "x0 or w0"
-        )
-        raise RefusalError("E3115", reason, cure)
-    operand = Operand(register.member, size=register.size, shift=register.shift)
-    return _typed(argument, operand)
-
-
-def _typed(argument: Argument, operand: Operand) -> Reading:
-    """Return how an operand is read: as what it was declared, else as what it is."""
-    kind = argument.type
-    if kind is ArgumentType.AUTO:
-        kind = _BY_SIZE[operand.size, operand.is_signed]
-    size, is_signed = SIZES.get(kind, (0, False))
-    return Reading(kind, size, is_signed, operand=operand)
 
 
 def _check_type(argument: Argument, where: str) -> None:
@@ -305,7 +283,7 @@ def _read_operands(
                 raise RefusalError("E3113", reason, "correct 'sizeArgIndex'")
             size = operands[argument.size_index]
             measure = Reading(ArgumentType.UINT64, 8, operand=size)
-        reading = _typed(argument, operands[argument.index])
+        reading = read_operand(argument, operands[argument.index])
         found.append(replace(reading, measure=measure))
     for action in actions_of(hook):
         if action.kind is ActionKind.SET and action.argument is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from lockgate.lowering.deeds import (
     other_hooks,
     warn_of_signals,
 )
-from lockgate.lowering.parameters import read_data, untyped
+from lockgate.lowering.parameters import module_of, read_data, untyped
 from lockgate.lowering.readings import BUFFERS, SIZES, read_argument
 from lockgate.lowering.refusal import RefusalError
 from lockgate.lowering.syscall_lists import resolve_lists
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lockgate.ir.tracing import Hook, Tracepoint, TracingPolicy
     from lockgate.targets.target import Field, Target
 
+_ELEMENTS = re.compile(r"\[(\d+)\]")
 _POINTER = 8
 """Bytes of a field that leads elsewhere."""
 
@@ -142,6 +144,9 @@ def _check_field(kind: ArgumentType, field: Field, name: str) -> None:
     if kind in BUFFERS:
         return  # its bytes are shown as they stand there
     is_right = not is_array and (kind in SIZES or field.size == _POINTER)
+    if is_array and kind in SIZES:
+        # A number is the first of an array of them, as in the reference.
+        is_right = SIZES[kind][0] <= _element_size(field)
     if kind is ArgumentType.DATA_LOC:
         is_right = "__data_loc" in field.kind
     if not is_right:
@@ -150,6 +155,15 @@ def _check_field(kind: ArgumentType, field: Field, name: str) -> None:
         raise RefusalError(
             "E3114", reason, "write 'type: auto', or leave the field out"
         )
+
+
+def _element_size(field: Field) -> int:
+    """Return the bytes of one element of a field that is an array of numbers; 0 for any other."""
+    count = _ELEMENTS.search(field.kind)
+    is_text = "char" in field.kind or "*" in field.kind or "struct" in field.kind
+    if is_text or count is None or not int(count[1]):
+        return 0
+    return field.size // int(count[1])
 
 
 def _field_type(field: Field, name: str) -> ArgumentType:
@@ -161,6 +175,8 @@ def _field_type(field: Field, name: str) -> ArgumentType:
     for kind, (size, is_signed) in SIZES.items():
         if (size, is_signed) == (field.size, field.is_signed):
             return kind
+    if _element_size(field):
+        return ArgumentType.CONST_BUF
     reason = f"field '{field.name}' of {name} is {field.kind}, which has no type here"
     raise RefusalError("E3114", reason, "name its 'type'")
 
@@ -182,5 +198,6 @@ def _read_raw(hook: Hook, target: Target, place: Tracepoint) -> tuple[Reading, .
             reason = f"{place.event} has {len(parameters)} arguments: no {where}"
             raise RefusalError("E3113", reason, "correct the index")
         number = parameters[argument.index].type
-        readings.append(read_argument(argument, types, number, where))
+        module = module_of(argument, target)
+        readings.append(read_argument(argument, types, number, where, module))
     return tuple(readings)

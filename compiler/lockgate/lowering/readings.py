@@ -98,6 +98,7 @@ CAPABILITY_BYTES = 8
 """``kernel_cap_t`` is two words of 32 bits, and one of 64 since Linux 6.3: the same bytes."""
 
 _COMPOSITE = (Kind.STRUCT, Kind.UNION)
+_OF_MODULES = "correct 'btfType', or name the module with 'btfTypeModule'"
 _ELEMENT = re.compile(r"(?P<name>\w*)\[(?P<index>\d{1,4})\]|(?P<plain>\w+)")
 
 
@@ -120,12 +121,19 @@ class _Value:
     steps: tuple[PathStep, ...] = ()
 
 
-def read_argument(argument: Argument, types: Btf, number: int, where: str) -> Reading:
+def read_argument(
+    argument: Argument,
+    types: Btf,
+    number: int,
+    where: str,
+    module: Btf | None = None,
+) -> Reading:
     """Return how an argument of type ``number`` is read; :class:`ReadingError` if not at all.
 
-    ``where`` names the argument in messages ("argument 0 of tcp_connect").
+    ``where`` names the argument in messages ("argument 0 of tcp_connect"); ``module`` has the
+    type that it is cast to, where a module is named.
     """
-    value = _start(argument, types, number)
+    value = _start(argument, types, number, module)
     for name in argument.resolve:
         value = _take(value, name, where)
     spelling = types.spell(number)
@@ -169,7 +177,8 @@ def _reading(
     end = value.types.strip(value.number)
     is_pointer = end.kind is Kind.POINTER
     is_narrow = end.kind in (Kind.INT, Kind.ENUM, Kind.ENUM64) and end.size < size
-    if value.steps and is_narrow:
+    is_field = bool(value.steps) and value.steps[-1].step is Step.BITS
+    if is_field or (value.steps and is_narrow):
         # A number in memory is as wide as its own type says; the rest is its neighbours'.
         size, is_signed = end.size, end.is_signed
     length = buffer_length(value.types, value.number) if kind in BUFFERS else 0
@@ -210,18 +219,21 @@ def _pointed(value: _Value) -> Type:
 # ---------------------------------------------------------------- ways through members
 
 
-def _start(argument: Argument, types: Btf, number: int) -> _Value:
+def _start(argument: Argument, types: Btf, number: int, module: Btf | None) -> _Value:
     """Return the argument itself, as the type that the policy casts it to."""
     if argument.cast is None:
         return _Value(types, number)
     name = re.sub(r"^(struct|union)\s+", "", argument.cast)
-    found = types.find(name, *_COMPOSITE)
+    found = (module or types).find(name, *_COMPOSITE)
     if found is None:
-        reason = f"there is no type '{argument.cast}' on this target"
-        raise ReadingError("E3115", reason, "correct 'btfType'")
+        place = f"in module '{argument.cast_module}'" if module else "on this target"
+        reason = f"there is no type '{argument.cast}' {place}"
+        cure = "correct 'btfType'" if module else _OF_MODULES
+        raise ReadingError("E3115", reason, cure)
     pointer = PathStep(Step.FOLLOW, name)
     is_pointer = types.strip(number).kind is Kind.POINTER
-    return _Value(types, found.number, (pointer,) if is_pointer else ())
+    steps = (pointer,) if is_pointer else ()
+    return _Value(module or types, found.number, steps)
 
 
 def _take(value: _Value, text: str, where: str) -> _Value:
@@ -242,7 +254,7 @@ def _take(value: _Value, text: str, where: str) -> _Value:
 def _take_member(value: _Value, name: str, where: str) -> _Value:
     types = value.types
     here, steps = types.strip(value.number), value.steps
-    if here.kind is Kind.POINTER:
+    while here.kind is Kind.POINTER:
         here = types.strip(here.target)
         steps = (*steps, PathStep(Step.FOLLOW, here.name))
     if here.kind is Kind.FORWARD:
@@ -258,13 +270,17 @@ def _take_member(value: _Value, name: str, where: str) -> _Value:
             did_you_mean(name, _names(types, here)) or "look at the type on this target"
         )
         raise ReadingError("E3115", reason, cure)
-    if member.width:
-        reason = f"{where}: '{name}' of {types.spell(here.number)} is a bit field"
-        raise ReadingError("E3115", reason, "read a member that is a whole number")
-    # A struct without a name cannot be relocated: its member stands where it stands here.
-    offset = 0 if here.name else member.offset // 8
+    # What has no name cannot be relocated, nor can a module's types where it is not loaded: the
+    # member stands where it stands here.
+    composite = "" if types.is_own(here.number) else here.name
     declaration = _declare(types, member.type, name)
-    step = PathStep(Step.MEMBER, here.name, name, offset, declaration)
+    if member.width:
+        bits = member.offset
+        declaration += f" : {member.width}"
+        step = PathStep(Step.BITS, composite, name, bits, declaration, member.width)
+        return _Value(types, member.type, (*steps, step))
+    offset = 0 if composite else member.offset // 8
+    step = PathStep(Step.MEMBER, composite, name, offset, declaration)
     return _Value(types, member.type, (*steps, step))
 
 
@@ -294,7 +310,9 @@ def _take_element(value: _Value, index: int, where: str) -> _Value:
     if here.kind is not Kind.ARRAY:
         reason = f"{where}: {types.spell(value.number)} has no elements"
         raise ReadingError("E3115", reason, f"take '[{index}]' away")
-    if index >= here.count:
+    if (
+        here.count and index >= here.count
+    ):  # without a count it ends where its owner does
         reason = f"{where}: the array has {here.count} elements, and {index} is beyond"
         raise ReadingError("E3115", reason)
     element = PathStep(Step.INDEX, index=index, size=_size(types, here.target))

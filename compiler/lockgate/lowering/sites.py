@@ -22,6 +22,7 @@ from lockgate.ir.site import (
     Value,
     follow_rule,
 )
+from lockgate.ir.tracing import OF_32_BITS
 from lockgate.ir.tracing_actions import Action, ActionKind
 from lockgate.ir.tracing_selectors import HookSelector
 from lockgate.lowering.dimensions import dimensions_of
@@ -96,6 +97,7 @@ def gather_sites(
     for (stand, function), hooks in sorted(places.items()):
         alike = (
             stand,
+            function.startswith(OF_32_BITS),  # their arguments are in other registers
             *((_numbered(p, numbers), _readings(p), p.stand) for p in hooks),
         )
         shared.setdefault(alike, []).append(function)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockgate.diagnostics import did_you_mean
-from lockgate.ir.tracing import KernelFunctions, ListKind
+from lockgate.ir.tracing import OF_32_BITS, KernelFunctions, ListKind
 from lockgate.ir.tracing_selectors import Range
 from lockgate.lowering.functions import call_name, functions_of
 from lockgate.lowering.refusal import RefusalError
-from lockgate.targets.syscalls import syscall_numbers
+from lockgate.targets.syscalls import TABLE_OF_32_BITS, syscall_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,17 +50,19 @@ def _numbers(name: str, policy: TracingPolicy, target: Target) -> Iterator[Range
     if names.kind not in _OF_CALLS:
         reason = f"the list '{name}' is none of system calls, whose numbers could be compared"
         raise RefusalError("E3131", reason, "give it 'type: syscalls'")
-    numbers = syscall_numbers(target.machine)
+    tables = {
+        False: syscall_numbers(target.machine),
+        True: syscall_numbers("i386" if target.machine == "x86_64" else ""),
+    }
     for function in functions_of(KernelFunctions(name, True), policy, target):
         call = call_name(function.name).removeprefix("sys_")
-        if function.name.startswith("__ia32_"):
-            reason = (
-                f"'{function.name}' of the list '{name}' has a number of its own table"
-            )
-            raise RefusalError("E3131", reason, "take it out of the list")
+        is_narrow = function.name.startswith(OF_32_BITS)
+        numbers = tables[is_narrow]
         if call in numbers:
-            yield Range(numbers[call], numbers[call])
+            number = numbers[call] | (TABLE_OF_32_BITS if is_narrow else 0)
+            yield Range(number, number)
         elif names.kind is not ListKind.EVERY_SYSCALL:
-            reason = f"{target.machine} has no system call '{call}'"
+            machine = "i386" if is_narrow else target.machine
+            reason = f"{machine} has no system call '{call}'"
             cure = did_you_mean(call, numbers) or "see syscalls(2)"
             raise RefusalError("E3110", reason, cure)

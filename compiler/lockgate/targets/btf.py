@@ -169,6 +169,10 @@ class Btf:
             found = self._decoded[number] = self._decode(number)
         return found
 
+    def is_own(self, number: int) -> bool:
+        """Whether a type is a module's own, and not the kernel's."""
+        return self._base is not None and number >= self._first
+
     def find(self, name: str, *kinds: Kind) -> Type | None:
         """Return the first type of one of these kinds with a name, this module's first."""
         for number in self._by_name.get(name, ()):

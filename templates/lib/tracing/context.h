@@ -29,6 +29,13 @@ struct pt_regs {
 #define SYSCALL_3 r10
 #define SYSCALL_4 r8
 #define SYSCALL_5 r9
+/* What a 32-bit program calls with (arch/x86/include/asm/syscall_wrapper.h, SC_IA32_REGS_TO_ARGS). */
+#define NARROW_SYSCALL_0 bx
+#define NARROW_SYSCALL_1 cx
+#define NARROW_SYSCALL_2 dx
+#define NARROW_SYSCALL_3 si
+#define NARROW_SYSCALL_4 di
+#define NARROW_SYSCALL_5 bp
 #endif
 
 #ifdef MACHINE_AARCH64
@@ -74,14 +81,21 @@ struct pt_regs {
 #define ARGUMENT_OF_TRAMPOLINE(CONTEXT, NUMBER) FROM_CONTEXT(CONTEXT, u64, 8 * (NUMBER))
 
 /* A system call is given the registers of the program that makes it. */
-#define SYSCALL_OF_REGISTERS(CONTEXT, NUMBER)                                             \
+#define OF_PROGRAM_BY_REGISTERS(CONTEXT, NAME)                                            \
 	({                                                                                \
 		const struct pt_regs *of_program_ =                                       \
 			(void *)ARGUMENT_OF_REGISTERS(CONTEXT, 0);                        \
 		u64 value_ = 0;                                                           \
                                                                                           \
-		bpf_probe_read_kernel(&value_, sizeof(value_), &of_program_->SYSCALL_##NUMBER); \
+		bpf_probe_read_kernel(&value_, sizeof(value_), &of_program_->NAME);       \
 		value_;                                                                   \
 	})
-#define SYSCALL_OF_TRAMPOLINE(CONTEXT, NUMBER) \
-	(((const struct pt_regs *)ARGUMENT_OF_TRAMPOLINE(CONTEXT, 0))->SYSCALL_##NUMBER)
+#define OF_PROGRAM_BY_TRAMPOLINE(CONTEXT, NAME) \
+	(((const struct pt_regs *)ARGUMENT_OF_TRAMPOLINE(CONTEXT, 0))->NAME)
+
+#define SYSCALL_OF_REGISTERS(CONTEXT, NUMBER) OF_PROGRAM_BY_REGISTERS(CONTEXT, SYSCALL_##NUMBER)
+#define SYSCALL_OF_TRAMPOLINE(CONTEXT, NUMBER) OF_PROGRAM_BY_TRAMPOLINE(CONTEXT, SYSCALL_##NUMBER)
+#define NARROW_SYSCALL_OF_REGISTERS(CONTEXT, NUMBER) \
+	((u32)OF_PROGRAM_BY_REGISTERS(CONTEXT, NARROW_SYSCALL_##NUMBER))
+#define NARROW_SYSCALL_OF_TRAMPOLINE(CONTEXT, NUMBER) \
+	((u32)OF_PROGRAM_BY_TRAMPOLINE(CONTEXT, NARROW_SYSCALL_##NUMBER))

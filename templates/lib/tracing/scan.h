@@ -19,7 +19,7 @@ static __noinline __attribute__((unused)) bool read_string(struct text *text, u6
 		return false;
 	text->start = 0;
 	text->flags = 0;
-	text->is_read = 1;
+	text->is_read = address < NOTHING_BELOW ? TEXT_IS_NOTHING : 1;
 	length = (s64)address < 0 ?
 			 bpf_probe_read_kernel_str(text->bytes, TEXT_SIZE, (void *)address) :
 			 bpf_probe_read_user_str(text->bytes, TEXT_SIZE, (void *)address);

@@ -29,6 +29,8 @@ from tests.tracing.cases.sockets import SOCKETS
 from tests.tracing.cases.stacks import STACKS
 from tests.tracing.cases.tasks import TASKS
 from tests.tracing.cases.tracking import TRACKED, TRACKED_BY_PROBES
+from tests.tracing.cases.values import VALUES
+from tests.tracing.cases.ways import WAYS
 from tests.tracing.cases.workloads import PROBES as WORKLOAD_PROBES
 from tests.tracing.cases.workloads import WORKLOADS
 
@@ -67,6 +69,8 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "objects": OBJECTS,
     "bpf": BPF,
     "buffers": BUFFERS,
+    "values": VALUES,
+    "ways": WAYS,
 }
 """Cases whose policies are one generation together, so that they are merged at their hooks."""
 

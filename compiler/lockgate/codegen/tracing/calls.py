@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.codegen.tracing.operands import read_operand
 from lockgate.ir.placement import Stand
 from lockgate.ir.site import Origin
+from lockgate.ir.tracing import OF_32_BITS
 
 if TYPE_CHECKING:
     from lockgate.ir.placement import Operand
@@ -47,9 +48,17 @@ def kept_argument(site: Site, index: int) -> str:
     return f"value_of_call(context, {_arguments(site).index(index)})"
 
 
+def call_word(site: Site, *, is_syscall: bool) -> str:
+    """Return what C's macros call the arguments of a site's functions (context.h)."""
+    if not is_syscall:
+        return "ARGUMENT"
+    is_narrow = site.functions[0].startswith(OF_32_BITS)
+    return "NARROW_SYSCALL" if is_narrow else "SYSCALL"
+
+
 def keep_lines(site: Site, *, is_syscall: bool) -> list[list[str]]:
     """Return for each kept value the lines that read it at the entry."""
-    what = "SYSCALL" if is_syscall else "ARGUMENT"
+    what = call_word(site, is_syscall=is_syscall)
     return [
         *(list(read_operand(operand)) for operand in _operands(site)),
         *(

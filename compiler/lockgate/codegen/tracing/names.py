@@ -141,10 +141,12 @@ def _function(hook: SiteHook) -> str:
     """Return the place as the policy names it, which events show."""
     place = hook.hook.place
     match place:
+        case KernelFunctions() | KernelFunction(is_syscall=True):
+            return (
+                hook.placement.function
+            )  # with its architecture, as the reference shows it
         case KernelFunction() | LsmHook() | UserProbe():
             return place.name
-        case KernelFunctions():
-            return hook.placement.function
         case Tracepoint():
             return f"{place.subsystem}/{place.event}"
         case UserFunction():

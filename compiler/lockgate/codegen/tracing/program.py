@@ -36,6 +36,7 @@ from lockgate.codegen.tracing.strings import read_call, read_socket_call
 from lockgate.codegen.tracing.supplements import hashed, supplements_of
 from lockgate.ir.placement import DENYING, Stand
 from lockgate.ir.site import Facet, Origin
+from lockgate.ir.tracing import OF_32_BITS
 from lockgate.ir.tracing_actions import NOTIFYING, TRACKING, ActionKind, RateLimitScope
 from lockgate.ir.tracing_arguments import ArgumentType
 
@@ -138,7 +139,8 @@ def render_site(
 ) -> str:
     """Return the C text of a site's object."""
     words = site.words
-    is_syscall = site.functions[0].startswith((target.syscall_prefix or "-") + "sys_")
+    prefixes = ((target.syscall_prefix or "-") + "sys_", OF_32_BITS)
+    is_syscall = site.functions[0].startswith(prefixes)
     readers = render_readers(site, is_syscall=is_syscall)
     rooms = text_rooms(site)
     owned = owned_socket(site) if tracks_sockets(generation) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lockgate.codegen.tracing.calls import kept_argument, start_operand
+from lockgate.codegen.tracing.calls import call_word, kept_argument, start_operand
 from lockgate.ir.placement import Stand, Step
 from lockgate.ir.site import Origin
 from lockgate.ir.tracing_arguments import ArgumentType
@@ -13,7 +13,7 @@ from lockgate.ir.tracing_arguments import ArgumentType
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lockgate.ir.placement import PathStep, Reading
+    from lockgate.ir.placement import Operand, PathStep, Reading
     from lockgate.ir.site import Site, Value
 
 TRAMPOLINES = frozenset({Stand.FENTRY, Stand.FEXIT, Stand.FMOD_RET, Stand.LSM})
@@ -54,7 +54,7 @@ def argument(site: Site, index: int, *, is_syscall: bool) -> str:
     if site.stand is Stand.KRETPROBE:
         return kept_argument(site, index)
     way = "REGISTERS" if site.stand in _BY_REGISTERS else "TRAMPOLINE"
-    what = "SYSCALL" if is_syscall else "ARGUMENT"
+    what = call_word(site, is_syscall=is_syscall)
     return f"{what}_OF_{way}(context, {index})"
 
 
@@ -100,7 +100,7 @@ def declare_structures(values: Iterable[Value]) -> list[str]:
     members: dict[str, set[str]] = {}
     for value in values:
         for step in value.reading.steps:
-            if step.step is Step.MEMBER and step.composite:
+            if step.step in (Step.MEMBER, Step.BITS) and step.composite:
                 members.setdefault(step.composite, set()).add(step.declaration)
     # Three underscores begin a flavour, which relocation leaves out: no clash with kernel.h.
     return [
@@ -148,6 +148,8 @@ def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reade
 
 
 def _start(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
+    if value.origin is Origin.DATA and value.reading.operand is not None and is_syscall:
+        return _register_of_program(site, value.reading.operand)
     if value.reading.operand is not None:
         return start_operand(site, value, value.reading.operand)
     if value.origin is Origin.DATA:
@@ -157,6 +159,13 @@ def _start(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
     if site.stand is Stand.TRACEPOINT:
         return _field(value.reading)
     return [f"u64 at = {argument(site, value.index, is_syscall=is_syscall)};"]
+
+
+def _register_of_program(site: Site, operand: Operand) -> list[str]:
+    """Return how a register of the program is read that makes a system call."""
+    way = "REGISTERS" if site.stand in _BY_REGISTERS else "TRAMPOLINE"
+    lines = [f"u64 at = OF_PROGRAM_BY_{way}(context, {operand.base});"]
+    return lines + ([f"at >>= {operand.shift};"] if operand.shift else [])
 
 
 def _field(reading: Reading) -> list[str]:
@@ -186,13 +195,38 @@ def _step(step: PathStep) -> list[str]:
             ]
         case Step.MEMBER:
             return [f"at += {step.index};"]
+        case Step.BITS:
+            return _bits(step)
     return [f"at += {step.index * step.size};"]
+
+
+def _bits(step: PathStep) -> list[str]:
+    """Return how the word with a bit field is read, and all others are shifted out of it."""
+    member = f"{step.composite}___of_policies, {step.name}"
+    bit = step.index % 8
+    words = [step.index // 8, (bit + step.size + 7) // 8, 64 - bit - step.size]
+    offset, size, left, right = map(str, (*words, 64 - step.size))
+    if step.composite:
+        offset = f"kernel_offset({member})"
+        size = f"kernel_size({member})"
+        left = f"kernel_shift_left({member})"
+        right = f"kernel_shift_right({member})"
+    return [
+        "u64 word = 0;",
+        "",
+        f"bpf_probe_read_kernel(&word, {size}, (void *)(at + {offset}));",
+        f"at = word << {left} >> {right};",
+    ]
 
 
 def _number(value: Value) -> list[str]:
     """Return how a number is made as wide as a register."""
     reading = value.reading
     kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
+    if reading.steps and reading.steps[-1].step is Step.BITS:
+        above = 64 - reading.steps[-1].size
+        is_signed = reading.is_signed
+        return [f"at = (u64)((s64)(at << {above}) >> {above});"] if is_signed else []
     if not reading.steps:
         return [] if reading.size == 8 else [f"at = ({kind})at;"]
     return [

@@ -128,6 +128,7 @@ class ShapedDimension:
     read: str = ""
     dentry: str = ""
     mount: str = ""
+    open: str = ""
     is_change: bool = False
 
 
@@ -238,8 +239,21 @@ def shape_dimension(
         if kind == "namespace"
         else (BINARIES | SOCKETS).get(dimension.facet, ""),
         hosts=spell(hosts, words) if hosts else "",
+        open=_open(dimension, words),
         is_change=dimension.facet in CHANGES,
     )
+
+
+def _open(dimension: Dimension, words: int) -> str:
+    """Return who cannot tell from a text's beginning alone: they look for its end, or a part."""
+    if dimension.facet is not Facet.TEXT:
+        return ""
+    found = mask_of(
+        test.selector
+        for test in dimension.tests
+        if test.comparison not in (Comparison.EQUAL, Comparison.PREFIX)
+    )
+    return spell(found, words) if found else ""
 
 
 def _truth(part: Expression, literals: Iterator[int]) -> str:

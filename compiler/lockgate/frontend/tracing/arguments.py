@@ -99,6 +99,15 @@ def parse_argument(
     size_index = fields.integer("sizeArgIndex", minimum=0)
     is_copied = bool(fields.boolean("returnCopy"))
     _check_buffer(fields, kind, diagnostics)
+    if fields.has("btfTypeModule") and not fields.has("btfType"):
+        message = "'btfTypeModule' means nothing without 'btfType'"
+        cure = "name the type of the module, or take it away"
+        span = fields.key_span("btfTypeModule")
+        diagnostics.warning("W1104", message, span, help=cure)
+    if fields.has("btfType") and source == "current_task":
+        message = "'btfType' means nothing for what is read from the task"
+        span = fields.key_span("btfType")
+        diagnostics.warning("W1104", message, span, help="take it away")
     return Argument(
         index=index or 0,
         type=kind,

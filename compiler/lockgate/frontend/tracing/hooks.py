@@ -75,7 +75,7 @@ _RETURN_ACTIONS = {
     "UntrackSock": ActionKind.UNTRACK_SOCK,
 }
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-_ARCHITECTURES = re.compile(r"__(?:x64|ia32|arm64|x32)_")
+_ARCHITECTURES = re.compile(r"__(?:x64|arm64)_")
 _DIGEST = re.compile(r"[a-z0-9_-]+:[0-9A-Fa-f]+")
 _MOST_OFFSET = (1 << 64) - 1
 
@@ -134,7 +134,7 @@ def _parse_function(
 ) -> Place | None:
     name = fields.string("call", required=True)
     is_syscall = fields.boolean("syscall") is not False
-    if not name:
+    if name is None:
         return None
     return parse_call(name, fields, "call", policy.lists, diagnostics, is_syscall)
 
@@ -162,7 +162,8 @@ def parse_call(
         diagnostics.error("E1104", message, span)
         return None
     if is_syscall:
-        # The reference takes a name with or without the prefix of an architecture.
+        # The reference takes a name with or without the prefix of an architecture; what 32-bit
+        # programs call are functions of their own.
         name = _ARCHITECTURES.sub("", name, count=1)
     return KernelFunction(name, is_syscall)
 
@@ -187,7 +188,7 @@ def _parse_lsm(
     fields: Fields, _policy: Policy, diagnostics: Diagnostics
 ) -> Place | None:
     name = fields.string("hook", required=True)
-    if not name:
+    if name is None:
         return None
     if not _WORD.fullmatch(name):
         message = f"{quote(name)} cannot be the name of a hook"
@@ -244,7 +245,12 @@ def _parse_user_probe(
     path = _parse_path(fields, diagnostics)
     provider = fields.string("provider", required=True)
     name = fields.string("name", required=True)
-    if path is None or not provider or not name:
+    for field, text in (("provider", provider), ("name", name)):
+        if text == "":
+            message = f"'{field}' is empty: no probe has such a name"
+            diagnostics.error("E1104", message, fields.span(field))
+            return None
+    if path is None or provider is None or name is None:
         return None
     return UserProbe(path, provider, name, fields.string("btfPath"))
 

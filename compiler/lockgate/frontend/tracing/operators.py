@@ -28,6 +28,16 @@ TEXT_TYPES = frozenset(
 )
 """What is compared as text: paths, names, bytes."""
 
+BYTE_TYPES = frozenset(
+    {
+        ArgumentType.CHAR_BUF,
+        ArgumentType.CHAR_IOVEC,
+        ArgumentType.CONST_BUF,
+        ArgumentType.IOV_ITER,
+    }
+)
+"""What may have a byte 0 in it; other texts end there."""
+
 SIGNED_TYPES = {
     ArgumentType.INT8: 8,
     ArgumentType.INT16: 16,

@@ -16,6 +16,7 @@ from lockgate.frontend.tracing.names import (
 )
 from lockgate.frontend.tracing.operators import (
     ADDRESSES,
+    BYTE_TYPES,
     CAPABILITY_TYPES,
     NUMBER_TYPES,
     PORTS,
@@ -71,7 +72,7 @@ class ValueReader:
                 return None
             return Values(networks=tuple(n for n in networks if n is not None))
         if self._is_text:
-            return Values(texts=texts)
+            return self._texts(written)
         lists = tuple(
             ListReference(text.removeprefix("list:"))
             for text in texts
@@ -94,6 +95,23 @@ class ValueReader:
                 return None
         kept = texts if self._kind is ArgumentType.AUTO else ()
         return Values(kept, tuple(r for r in ranges if r is not None), (), lists)
+
+    def _texts(self, written: Sequence[tuple[str, Span]]) -> Values | None:
+        """Return texts; of a string in C the byte 0 is no part, and it may be written behind it."""
+        if self._kind in BYTE_TYPES:
+            return Values(texts=tuple(text for text, _ in written))
+        texts = []
+        for text, span in written:
+            texts.append(text.rstrip("\0"))
+            if "\0" in texts[-1]:
+                what = "text of any type" if self._is_inferred else self._kind.value
+                self._refuse(text, span, f"no {what} goes on behind a byte 0")
+                return None
+        return Values(texts=tuple(texts))
+
+    @property
+    def _is_inferred(self) -> bool:
+        return self._kind is ArgumentType.AUTO
 
     @property
     def _is_text(self) -> bool:
@@ -118,7 +136,7 @@ class ValueReader:
         if self._kind is ArgumentType.CAPABILITY and text[:1].isalpha():
             return self._named(text, span, CAPABILITIES, is_number=True)
         pieces = self._split(text)
-        numbers = [_number(piece) for piece in pieces]
+        numbers = [_number(piece, self._is_decimal) for piece in pieces]
         if len(numbers) > 2 or None in numbers:
             self._refuse(text, span, self._wanted)
             return None
@@ -128,10 +146,21 @@ class ValueReader:
             self._refuse(text, span, cure)
             return None
         low, high = self._limits
-        if first < low or last > high:
+        if len(pieces) == 2 and self._kind in NUMBER_TYPES:
+            # No value is beyond what the type holds: a range may go on there.
+            is_outside = last < low or first > high
+            first, last = max(first, low), min(last, high)
+        else:
+            is_outside = first < low or last > high
+        if is_outside:
             self._refuse(text, span, f"a number from {low} to {high}")
             return None
         return Range(first, last)
+
+    @property
+    def _is_decimal(self) -> bool:
+        """Whether a number that begins with 0 is decimal all the same, as in the reference."""
+        return self._comparison in PORTS | {Comparison.IN_MAP, *_NAMED}
 
     def _split(self, text: str) -> list[str]:
         """Split a range where this comparison has ranges; a port range must be one."""
@@ -214,15 +243,18 @@ def capability(name: str) -> int | None:
     return CAPABILITIES.get(CAPABILITY_ALIASES.get(upper, upper))
 
 
-def _number(text: str) -> int | None:
-    """Read a whole number as Go's ParseInt does with base 0; None where it is none."""
+def _number(text: str, is_decimal: bool) -> int | None:
+    """Read a whole number as Go's ParseInt does with base 0; None where it is none.
+
+    ``is_decimal``: a 0 at its beginning does not make it octal.
+    """
     sign, digits = (-1, text[1:]) if text[:1] in "-+" and text else (1, text)
     if text[:1] == "+":
         sign = 1
     base = 10
     if digits[:2].lower() in ("0x", "0b", "0o"):
         base, digits = {"x": 16, "b": 2, "o": 8}[digits[1].lower()], digits[2:]
-    elif len(digits) > 1 and digits[0] == "0":
+    elif len(digits) > 1 and digits[0] == "0" and not is_decimal:
         base, digits = 8, digits[1:]
     if not digits.isascii() or not digits.isalnum() or len(digits) > 64:
         return None
