@@ -138,6 +138,16 @@ UPROBES = (
         ends=4,
         many=1,
     ),
+    _uprobe(
+        "uprobe-behind",
+        "matchArgs: [{index: 0, operator: Equal, values: ['3']}]",
+        _call("x", "y"),
+        _call("x"),
+        hook="path: {program}\n    symbols: [work+0x3]\n    args: [{index: 0, type: int}]",
+        ends=6,
+        silent_ends=4,
+        many=1,
+    ),
     # Each event says which of the places it is of.
     _uprobe(
         "uprobe-places",

@@ -77,12 +77,17 @@ class Binary:
             raise ElfError("it is no little-endian 64-bit ELF file")
 
     def function(self, symbol: str) -> int:
-        """Return where a function begins in the file; ElfError where it is not."""
-        wanted = symbol.encode()
+        """Return where a function begins in the file, or ``NAME+BYTES`` is; ElfError if nowhere."""
+        bare, plus, behind = symbol.partition("+")
+        try:
+            distance = int(behind, 0) if plus else 0
+        except ValueError:
+            raise ElfError(f"'{behind}' of '{symbol}' is no number") from None
+        wanted = bare.encode()
         for name, value, _ in self._functions():
             if name == wanted:
-                return self.file_offset(value)
-        raise ElfError(f"it has no function {symbol}")
+                return self.file_offset(value + distance)
+        raise ElfError(f"it has no function {bare}")
 
     def functions(self) -> Iterator[bytes]:
         """Yield the names of its functions."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate_runtime.tracing import layout, words
 from lockgate_runtime.tracing.json_text import dumps, read_text
 from lockgate_runtime.tracing.records import Value
-from lockgate_runtime.tracing.values import show_value
+from lockgate_runtime.tracing.values import show_cut_bytes, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -85,6 +85,11 @@ class Frame:
     def values(self, record: Record) -> str:
         """Return the texts of a record's values."""
         arguments, data, rest = [], [], ""
+        sizes = {
+            value.place: int.from_bytes(value.data, "little")
+            for value in record.values
+            if value.type == "whole_size"
+        }
         for value in record.values:
             place = value.place
             if value.type in layout.SUPPLEMENTS:
@@ -101,9 +106,8 @@ class Frame:
                 data.append(_text(value, rows[place] if place < len(rows) else None))
             else:
                 rows = self.hook["arguments"]
-                arguments.append(
-                    _text(value, rows[place] if place < len(rows) else None)
-                )
+                row = rows[place] if place < len(rows) else None
+                arguments.append(_text(value, row, sizes.get(value.place)))
         if self.name == "process_loader":
             paths = [value.data[8:] for value in record.values if value.type == "path"]
             return f',"path":{dumps(read_text(paths[0]))}' if paths else ""
@@ -206,8 +210,10 @@ def _fields(fields: Mapping[str, Any]) -> str:
     return "," + dumps(fields)[1:-1] if fields else ""
 
 
-def _text(value: Value, row: Row | None) -> str:
+def _text(value: Value, row: Row | None, whole_size: int | None = None) -> str:
     declared, label = (row["type"], row.get("label") or "") if row else ("", "")
+    if whole_size is not None:
+        return dumps(show_cut_bytes(value, whole_size, label))
     if len(value.data) <= _REMEMBERED:
         return _remembered(value.type, value.flags, value.data, declared, label)
     return dumps(show_value(value, declared, label))

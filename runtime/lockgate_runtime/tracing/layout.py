@@ -303,17 +303,19 @@ TRACING_ENUMERATIONS: dict[str, tuple[str, ...]] = {
         "kernel_stack",
         "user_stack",
         "request",
+        "whole_size",
     ),
 }
 """Enumerations; a value is its place.  New values are added at the end."""
 
-SUPPLEMENTS = frozenset({"hash", "kernel_stack", "user_stack", "request"})
+SUPPLEMENTS = frozenset({"hash", "kernel_stack", "user_stack", "request", "whole_size"})
 """Types of values that an event has besides arguments, data and returns; they have no place.
 
 A stack is its addresses (u64), the innermost first; it is unreadable where there is none.  A
 hash is a s64, the number of its algorithm (enum hash_algo) or minus an errno, and 64 bytes with
 the digest at their beginning.  A request (u64) names the selector whose GetUrl and DnsLookup are
-asked for: the number of its site times 65,536 and its own."""
+asked for: the number of its site times 65,536 and its own.  A whole size (u64) is how many bytes
+there were of a value that is cut, whose place it has."""
 
 EVENT_KINDS = ("exec", "fork", "exit", "credentials", "hook", "library", "throttle")
 """Kinds of tracing events: they follow the kinds of :mod:`lockgate_runtime.layout`, in order."""

@@ -94,9 +94,17 @@ def _show_bytes(value: Value, declared: str) -> dict[str, Any]:
     return {"bytes_arg": data}
 
 
+def show_cut_bytes(value: Value, size: int, label: str) -> dict[str, Any]:
+    """Return the object of bytes that were cut, of which there had been more: ``size``."""
+    shown = show_value(value, "", label)
+    if "truncated_bytes_arg" in shown:
+        shown["truncated_bytes_arg"]["orig_size"] = str(size)
+    return shown
+
+
 def _show_path(value: Value, declared: str) -> dict[str, Any]:
     mode, _flags = struct.unpack_from("<II", value.data)
-    shown: dict[str, Any] = {"path": _text(value.data[8:])}
+    shown: dict[str, Any] = _filled({"path": _text(value.data[8:])})
     if value.flags & layout.VALUE_IS_CUT:
         shown["flags"] = "unresolvedPathComponents"
     if mode:

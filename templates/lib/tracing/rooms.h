@@ -25,6 +25,7 @@ struct text {
 	u32 end;
 	u32 flags; /* of struct tracing_value */
 	u32 is_read;
+	u64 whole; /* bytes that there are, where it is cut and somebody knows */
 	u8 bytes[TEXT_SIZE + NAME_SIZE];
 };
 
@@ -45,7 +46,9 @@ static __always_inline struct texts *texts_of(const struct event_room *event)
 	struct texts *texts = bpf_map_lookup_elem(&text_rooms, &index);
 
 	if (texts)
-		for (u32 i = 0; i < TEXT_ROOMS; i++)
+		for (u32 i = 0; i < TEXT_ROOMS; i++) {
 			texts->at[i].is_read = 0;
+			texts->at[i].whole = 0;
+		}
 	return texts;
 }

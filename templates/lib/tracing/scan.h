@@ -41,6 +41,7 @@ static __noinline __attribute__((unused)) bool read_bytes(struct text *text, u64
 	text->start = 0;
 	text->flags = 0;
 	text->is_read = 1;
+	text->whole = size;
 	if (size > TEXT_SIZE) {
 		size = TEXT_SIZE;
 		text->flags |= VALUE_IS_CUT;
@@ -67,4 +68,6 @@ static __always_inline void add_text(struct event_room *event, u8 type, u16 plac
 		length = VALUE_ROOM;
 	bpf_probe_read_kernel(bytes, length, &text->bytes[start]);
 	close_value(event, length, text->flags);
+	if (text->flags & VALUE_IS_CUT && text->whole)
+		add_number(event, TRACING_TYPE_WHOLE_SIZE, place, text->whole);
 }

@@ -124,6 +124,7 @@ static __always_inline bool read_pieces(struct text *text, const struct gather *
 	text->start = 0;
 	text->flags = 0;
 	text->is_read = 1;
+	text->whole = begin->wanted == ~0ULL ? 0 : begin->wanted;
 	*gather_of(text) = *begin;
 	if (bpf_loop(MOST_CHUNKS, gather_chunk, &gathering, 0) == MOST_CHUNKS)
 		text->flags |= VALUE_IS_CUT;

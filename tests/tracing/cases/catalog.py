@@ -8,6 +8,7 @@ from tests.tracing.cases.case import Case
 _DEEDS = {
     "capabilities": ("leave('uts')", "getpriority(1, 0)"),
     "files": ("write('/etc/lg-written')", "write('/lg/one/lg-written')"),
+    "modules": ("load('mii'); unload('mii')", "getpriority(2, 0)"),
     "network": (
         "socket.create_server(('127.0.0.1', 7601)).close()",
         "connect('127.0.0.1', 7601)",

@@ -89,7 +89,7 @@ WAYS = (
         "registers-of-kernel",
         "do_filp_open\n    syscall: false",
         "{index: 0, operator: Equal, values: ['4294967196']}",  # AT_FDCWD
-        "open_only('/lg/one')",
+        "read('/lg/one/of-kernel')",
         "open_from(-1, b'one')",
     ),
     Case(
