@@ -192,6 +192,46 @@ def test_macros_are_put_in_place() -> None:
     assert found.span.place == "policy.yaml:11:7"
 
 
+@pytest.mark.parametrize(
+    ("macro", "wanted"),
+    [
+        ("{matchPIDs: -1}", "E1005 -1"),
+        ("{matchBinaries: {operator: In}}", "E1005 {operator: In}"),
+        ("{matchPIDs: [{operator: in, values: [5]}]}", "E1007 in"),
+        ("{}", "E1104 {}"),
+        ("{label: x}", "E1104 {label: x}"),
+    ],
+)
+@pytest.mark.parametrize("use", ["", ", selectors: [{macros: [m]}]"])
+def test_a_mistaken_filter_of_a_macro_is_told(
+    macro: str, wanted: str, use: str
+) -> None:
+    """Once, and not left out: the selector would hit everybody."""
+    hook = f"kprobes: [{{call: tcp_connect, syscall: false{use}}}]\n"
+    found = codes(f"selectorsMacros: {{m: {macro}}}\n{hook}")
+    # What an item says is read for the hook that uses it.
+    assert found == ([] if "in, values" in macro and not use else [wanted])
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "kprobes: [{call: '', ignore: {callNotFound: true}}]",
+        "fentries: [{call: ''}]",
+        "lsmhooks: [{hook: ''}]",
+        "tracepoints: [{subsystem: '', event: x}]",
+        "uprobes: [{path: '', symbols: [a]}]",
+        "usdts: [{path: /bin/sh, provider: '', name: a}]",
+        "usdts: [{path: /bin/sh, provider: a, name: ''}]",
+    ],
+)
+def test_a_hook_without_a_name_is_not_left_out(hook: str) -> None:
+    """A template that filled in nothing is a mistake, and no policy with fewer hooks."""
+    (found,) = codes(f"loader: true\n{hook}\n")
+    assert found.startswith("E11")
+    assert found.endswith("''")
+
+
 # ---------------------------------------------------------------- filters
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
   lockgate catalog                          # what there is
   lockgate catalog network > network.yaml   # to be changed and committed
-  lockgate catalog files | lockgate attach-report -f -
+  lockgate catalog files | lockgate attach-report -f - --target worker=targets/worker
 """
 
 

@@ -18,6 +18,7 @@ from lockgate.frontend.tracing.annotations import read_takes_unknown
 from lockgate.frontend.tracing.hooks import LIST, Policy, parse_call, parse_hook
 from lockgate.frontend.tracing.mistakes import report_mistakes
 from lockgate.frontend.tracing.selectors import (
+    MACRO_FILTERS,
     SELECTOR_FIELDS,
 )
 from lockgate.frontend.tracing.workloads import WORKLOAD_FIELDS, parse_workloads
@@ -161,6 +162,13 @@ def _parse_macros(spec: Fields, diagnostics: Diagnostics) -> dict[str, Node]:
                 cure = "a macro holds filters, which are added to those of a selector"
                 span = fields.key_span(forbidden)
                 diagnostics.error("E1104", message, span, help=cure)
+        # What is no list is told here, and once: a filter that is lost would hit everybody.
+        for field in MACRO_FILTERS:
+            fields.items(field)
+        if not any(map(fields.has, MACRO_FILTERS)):
+            message = f"the macro {quote(name.text)} has no filter"
+            cure = "add one, such as matchPIDs, or take the macro away"
+            diagnostics.error("E1104", message, value.span, help=cure)
         found[name.text] = value
     return found
 

@@ -55,6 +55,15 @@ SELECTOR_FIELDS = (
     "matchReturnArgs",
     "matchWorkloads",
 )
+_NO_FILTERS = (
+    "label",
+    "macros",
+    "matchActions",
+    "matchReturnActions",
+    "matchWorkloads",
+)
+MACRO_FILTERS = tuple(name for name in SELECTOR_FIELDS if name not in _NO_FILTERS)
+"""What a macro adds to a selector; each is a list."""
 _IN = ("In", "NotIn")
 _BINARY_OPERATORS = {
     "In": OPERATORS["Equal"],
