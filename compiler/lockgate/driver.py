@@ -122,10 +122,16 @@ def compile_tables(
 def compile_traces(
     paths: Sequence[str | Path], options: Options, settings: Settings
 ) -> Compilation:
-    """Compile the tracing policies of files alone, for a machine without the cluster's network."""
+    """Compile the tracing policies of files alone, for a machine without the cluster's network.
+
+    The cluster's pods run there, also those that run nowhere yet.
+    """
+    from lockgate.trials.pods import running
+
     compilation = Compilation(options)
     ground = _read(compilation, paths, settings, judges_network=False)
-    if ground is not None:
+    if ground is not None and compilation.cluster is not None:
+        compilation.cluster = running(compilation.cluster)
         _judge(compilation, ground, settings)
         if compilation.ok:
             with started_beside(

@@ -63,6 +63,31 @@ spec:
       matchActions: [{action: Sigkill}]
 """
 
+PODS = """\
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicyNamespaced
+metadata: {name: pods, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  containerSelector: {matchLabels: {name: main}}
+  lsmhooks:
+  - hook: file_open
+    args: [{index: 0, type: file}]
+    selectors:
+    - matchArgs: [{index: 0, operator: Equal, values: [/etc/of-pods]}]
+      matchActions: [{action: Override, argError: -1}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: main, image: web:1}, {name: side, image: side:1}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {containers: [{name: main, image: db:1}]}
+"""
+
 HOLD = """\
 test "what holds" {
   expect kill of shell when exec "/opt/shell" by "/usr/sbin/nginx"
@@ -77,6 +102,10 @@ test "what holds" {
   expect allow when write "/tmp/any"
   expect allow when rename "/tmp/one" "/tmp/two"
   expect allow when unshare user as 1000
+  expect deny of pods when read "/etc/of-pods" in pod shop/web container main
+  expect nothing when read "/etc/of-pods" in pod shop/web container side
+  expect nothing when read "/etc/of-pods" in pod shop/db
+  expect nothing when read "/etc/of-pods"
 }
 """
 
@@ -87,6 +116,7 @@ test "what does not" {
   expect kill when exec "/opt/shell"
   expect event of shell when exec "/opt/shell"
   expect deny when create "/proc/none"
+  expect deny when read "/etc/of-pods" as 0 in pod shop/db container main
 }
 """
 
@@ -95,7 +125,7 @@ test "what does not" {
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write policies and tests."""
     folder = tmp_path_factory.mktemp("trials")
-    (folder / "policies.yaml").write_text(POLICIES)
+    (folder / "policies.yaml").write_text(f"{POLICIES}---\n{PODS}")
     (folder / "all.gatetest").write_text(HOLD + DIFFER)
     return folder
 

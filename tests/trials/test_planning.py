@@ -8,10 +8,23 @@ import pytest
 
 from lockgate.codes import CODES
 from lockgate.diagnostics import Diagnostics
+from lockgate.ir.cluster import Container, Pod
 from lockgate.language.reading import Language, read_file
-from lockgate.source import Source
+from lockgate.source import Source, Span
 from lockgate.trials.operations import OPERATIONS, plan_operation, socket_address
 from lockgate.trials.planning import PROGRAM, plan_trials
+from lockgate.trials.pods import made
+from lockgate_runtime.tracing.cgroup_names import name_cgroup
+
+PLACE = Span(Source("pods.yaml", ""), 1, 1)
+PODS = [
+    Pod("shop", name, "", None, (), (), containers, ("", ""), PLACE)
+    for name, containers in {
+        "bare": (),
+        "web": (Container("main", "", "containerd", "web:1"),),
+        "db": (Container("main", "ab" * 32, "", ""), Container("side", "", "", "")),
+    }.items()
+]
 
 
 def planned(statement: str) -> tuple[list[dict[str, object]], Diagnostics]:
@@ -20,7 +33,7 @@ def planned(statement: str) -> tuple[list[dict[str, object]], Diagnostics]:
     source = Source("t.gatetest", f'test "t" {{\n  {statement}\n}}\n')
     tests = read_file(source, Language.TESTS, diagnostics).tests
     assert diagnostics.ok
-    trials = plan_trials(tests, (), diagnostics)
+    trials = plan_trials(tests, (), PODS, diagnostics)
     return [trial.row for trial in trials], diagnostics
 
 
@@ -37,6 +50,7 @@ def test_a_row() -> None:
             "needs": [["program", "/bin/sh"]],
             "program": "/usr/sbin/nginx",
             "user": 1000,
+            "cgroup": "",
         }
     ]
 
@@ -76,6 +90,12 @@ def test_addresses_as_the_kernel_has_them() -> None:
         ('allow when read "/x" by "cat"', 34, "'cat' is no absolute path"),
         ('allow when read "/x" as root', 34, "'root' is not the number of a user"),
         ('deny of web when read "/x"', 18, "there is no tracing policy 'web'"),
+        ('deny when read "/x" in pod web', 37, "there is no pod 'web'"),
+        ('deny when read "/x" in pod shop/db', 37, "shop/db has several containers"),
+        (
+            *('deny when read "/x" in pod shop/web container side', 56),
+            "shop/web has no container 'side'",
+        ),
     ],
 )
 def test_refused(statement: str, column: int, message: str) -> None:
@@ -86,6 +106,23 @@ def test_refused(statement: str, column: int, message: str) -> None:
     assert message in found.message
     assert found.span is not None
     assert (found.span.line, found.span.column) == (2, column)
+
+
+@pytest.mark.parametrize(
+    ("workload", "container"),
+    [("bare", None), ("web", None), ("web", "main"), ("db", "main"), ("db", "side")],
+)
+def test_a_pod(workload: str, container: str | None) -> None:
+    """Its cgroup says whose it is, with what the pod has or is given: as a kubelet's would."""
+    chosen = f" container {container}" if container else ""
+    rows, _ = planned(f'expect deny when read "/x" as 7 in pod shop/{workload}{chosen}')
+    name = name_cgroup(str(rows[0]["cgroup"]))
+    (pod,) = (made(pod) for pod in PODS if pod.name == workload)
+    ids = {one.name: one.id for one in pod.containers}
+    assert name.is_pod
+    assert name.pod == pod.uid
+    assert name.container == (ids[container or "main"] if ids else "")
+    assert made(pod) == pod
 
 
 def test_every_operation_is_explained() -> None:

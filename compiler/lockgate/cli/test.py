@@ -62,10 +62,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "sets mean: pods and nodes of the snapshot, every kind of address outside, both "
         "families.  Where one does not hold, a flow for which it does not is shown with "
         "the rule that decided.  A statement about nobody has failed.  `expect "
-        "allow|deny|kill|event|nothing [of POLICY] when OPERATION ... [by PROGRAM] [as USER]` is "
-        "about tracing policies: the operation is done in a virtual machine, without them and "
-        "under them (no root, no agent).  Exit code: 0 all "
-        "hold, 1 some do not, 2 could not judge."
+        "allow|deny|kill|event|nothing [of POLICY] when OPERATION ... [by PROGRAM] [as USER] "
+        "[in pod NAMESPACE/NAME [container NAME]]` is about tracing policies: the operation is "
+        "done in a virtual machine, without them and under them (no root, no agent).  Exit "
+        "code: 0 all hold, 1 some do not, 2 could not judge."
     )
     parser.add_argument(
         "tests",
@@ -321,8 +321,11 @@ def _judge_trials(
     from lockgate.trials.coverage import measure_coverage
     from lockgate.trials.planning import plan_trials
 
-    policies = judged.compilation.tracing_policies if judged.compilation else ()
-    trials = plan_trials(tests, policies, diagnostics)
+    compilation = judged.compilation
+    policies = compilation.tracing_policies if compilation else ()
+    cluster = compilation.cluster if compilation else None
+    pods = cluster.pods if cluster else ()
+    trials = plan_trials(tests, policies, pods, diagnostics)
     if not diagnostics.ok:
         print_diagnostics(diagnostics)
         raise RefusedError

@@ -442,11 +442,20 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadName:
+    """``in pod NAMESPACE/NAME [container NAME]``."""
+
+    pod: Name
+    container: Name | None
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """``expect OUTCOME [of POLICY] when OPERATION OPERAND... [by PROGRAM] [as USER]``.
+    """``expect OUTCOME [of POLICY] when OPERATION OPERAND... [by PROGRAM] [as USER] [in pod POD]``.
 
     ``operands`` are paths, addresses, arguments, ports (``tcp/443``) or numbers; ``program``
-    is the path of the program that does it, ``user`` the number of its user.
+    is the path of the program that does it, ``user`` the number of its user, ``workload`` the
+    pod that it runs in (None: the host).
     """
 
     outcome: Outcome
@@ -455,6 +464,7 @@ class Trial:
     operands: tuple[Name, ...]
     program: Name | None
     user: Name | None
+    workload: WorkloadName | None
     span: Span = field(compare=False)
 
 

@@ -18,6 +18,7 @@ from lockgate.language.ast import (
     Traffic,
     Trial,
     Verdict,
+    WorkloadName,
 )
 from lockgate.language.build import Children, Place, first, of_type, only, token
 from lockgate.language.build_ends import RULES as ENDS
@@ -118,6 +119,7 @@ def _trial(children: Children, place: Place) -> Trial | None:
         tuple(Name(one.text, one.span) for one in of_type(children, _Operand)),
         program and Name(program.text, program.span),
         user and Name(user.text, user.span),
+        first(children, WorkloadName),
         place.span,
     )
 
@@ -131,6 +133,13 @@ def _of(children: Children, place: Place) -> _Of | None:
 def _user(children: Children, place: Place) -> _User:
     name = place.name(children[-1])
     return _User(name.text, name.span)
+
+
+def _workload(children: Children, place: Place) -> WorkloadName | None:
+    pod = token(children, "SERVICE_NAME")
+    if pod is None:
+        return None  # it was refused
+    return WorkloadName(place.name(pod), first(children, Name))
 
 
 def _trial_operand(children: Children, place: Place) -> _Operand:
@@ -189,6 +198,7 @@ RULES: Rules = {
     "trial": _trial,
     "of": _of,
     "user": _user,
+    "workload": _workload,
     "trial_operand": _trial_operand,
     "http_request": _http_request,
     "dns_query": _dns_query,

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from lockgate.diagnostics import did_you_mean, quote
 from lockgate.language.ast import Trial
 from lockgate.trials.operations import OPERATIONS, OperandError, plan_operation
+from lockgate.trials.pods import cgroup_of, made
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lockgate.diagnostics import Diagnostics
+    from lockgate.ir.cluster import Pod
     from lockgate.ir.tracing import TracingPolicy
-    from lockgate.language.ast import Name, Test
+    from lockgate.language.ast import Name, Test, WorkloadName
 
 PROGRAM = "/opt/lockgate/workload"
 """Who does it where a statement does not say."""
@@ -34,16 +36,19 @@ class PlannedTrial:
 def plan_trials(
     tests: Iterable[Test],
     policies: Iterable[TracingPolicy],
+    pods: Iterable[Pod],
     diagnostics: Diagnostics,
 ) -> list[PlannedTrial]:
     """Return the trials of all tests; E6206 for what cannot be tried."""
+    known = {f"{pod.namespace}/{pod.name}": pod for pod in pods}
     names = {name for policy in policies for name in names_of(policy)}
     planned = []
     for test, statement in trials_of(tests):
         row = _plan(statement, diagnostics)
         _check_policy(statement, names, diagnostics)
-        if row is not None:
-            planned.append(PlannedTrial(test, statement, row))
+        cgroup = _find_cgroup(statement.workload, known, diagnostics)
+        if row is not None and cgroup is not None:
+            planned.append(PlannedTrial(test, statement, row | {"cgroup": cgroup}))
     return planned
 
 
@@ -69,6 +74,42 @@ def _check_policy(statement: Trial, names: set[str], diagnostics: Diagnostics) -
             policy.span,
             help=did_you_mean(policy.text, names),
         )
+
+
+def _find_cgroup(
+    workload: WorkloadName | None, pods: Mapping[str, Pod], diagnostics: Diagnostics
+) -> str | None:
+    """Return where a workload's processes are; empty for the host, None if it is refused."""
+    if workload is None:
+        return ""
+    name = workload.pod
+    pod = pods.get(name.text)
+    if pod is None:
+        diagnostics.error(
+            "E6206",
+            f"there is no pod {quote(name.text)} in what the policies stand with",
+            name.span,
+            help=did_you_mean(name.text, pods)
+            or "name a pod of -f's files with its namespace: in pod shop/web-0",
+        )
+        return None
+    pod = made(pod)
+    containers = {one.name: one for one in pod.containers}
+    chosen = workload.container
+    if chosen is None and len(containers) < 2:
+        return cgroup_of(pod, next(iter(containers.values()), None))
+    if chosen is None or chosen.text not in containers:
+        listed = ", ".join(containers) or "none"
+        diagnostics.error(
+            "E6206",
+            f"{name.text} has no container {quote(chosen.text)}"
+            if chosen
+            else f"{name.text} has several containers",
+            chosen.span if chosen else name.span,
+            help=f"name one: in pod {name.text} container NAME; its containers: {listed}",
+        )
+        return None
+    return cgroup_of(pod, containers[chosen.text])
 
 
 def _plan(statement: Trial, diagnostics: Diagnostics) -> dict[str, Any] | None:

@@ -15,7 +15,8 @@ class Trial:
 
     ``needs`` are pairs of a kind (``file``, ``folder``, ``program``, ``missing``: paths;
     ``address``; ``listener``: ``tcp|udp ADDRESS PORT``) and what is needed of it.  ``operands``
-    are as the program takes them.  ``user`` is a number, None for root.
+    are as the program takes them.  ``user`` is a number, None for root.  ``cgroup`` is the path
+    below the mount where the program runs; empty: where we do.
     """
 
     operation: str
@@ -23,6 +24,7 @@ class Trial:
     needs: tuple[tuple[str, str], ...]
     program: str
     user: int | None
+    cgroup: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +48,5 @@ def _trial(row: Mapping[str, Any]) -> Trial:
         tuple((kind, what) for kind, what in needs),
         row["program"],
         row["user"],
+        row["cgroup"],
     )

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lockgate_runtime.trial.stage import enter_cgroup
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,6 +68,8 @@ def _execute(trial: Trial, descriptor: int, report: mmap.mmap) -> None:
         os.set_inheritable(_DESCRIPTOR, True)  # dup2 leaves one that is itself alone
         os.closerange(_DESCRIPTOR + 1, 1024)
         os.setsid()
+        if trial.cgroup:
+            enter_cgroup(trial.cgroup)
         if trial.user is not None:
             os.setgroups([])
             os.setgid(trial.user)

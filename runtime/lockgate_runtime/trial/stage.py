@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.netlink import Netlink
+from lockgate_runtime.tracing.proc import cgroup_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,8 @@ class Stage:
 
     def prepare(self, trial: Trial) -> None:
         """Make what a trial needs; what is there already stays as it is, but for contents."""
+        if trial.cgroup:
+            _folder_of(trial.cgroup).mkdir(parents=True, exist_ok=True)
         for kind, what in trial.needs:
             if kind == "address":
                 self._add_address(what)
@@ -125,6 +129,18 @@ class Stage:
             if is_stream:
                 one.listen(8)
             self._listeners[what] = one
+
+
+def enter_cgroup(path: str) -> None:
+    """Move this process to a cgroup that was prepared."""
+    (_folder_of(path) / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def _folder_of(cgroup: str) -> Path:
+    root = cgroup_root()
+    if root is None:
+        raise OSError(errno.ENODEV, "no cgroups of version 2")
+    return root / cgroup.lstrip("/")
 
 
 def _prepare_path(kind: str, path: Path, workload: bytes) -> None:
