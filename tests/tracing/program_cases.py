@@ -35,6 +35,7 @@ def filled(cases: tuple[ProgramCase, ...], program: Path) -> tuple[ProgramCase, 
     """Return rows with the program's path, and its places, where they name them."""
     words = {
         "{program}": str(program),
+        "{types}": str(program.with_name("types")),
         "{address}": str(WORK),
         "{offset}": str(WORK - BASE),
         "{start}": str(CODE),
@@ -148,6 +149,17 @@ UPROBES = (
         silent_ends=4,
         many=1,
     ),
+    _uprobe(
+        "uprobe-resolve",
+        "matchArgs: [{index: 1, operator: Equal, values: ['113']}]",  # q
+        _call("aq"),
+        _call("qa"),
+        hook="path: {program}\n    btfPath: {types}\n    symbols: [work]\n"
+        "    args: [{index: 1, type: int8, btfType: letters, resolve: second}]",
+        ends=4,
+        silent_ends=4,
+        many=1,
+    ),
     # Each event says which of the places it is of.
     _uprobe(
         "uprobe-places",
@@ -237,6 +249,21 @@ USDTS = (
         ends=10,
         silent_ends=8,
         many=1,
+    ),
+    # A string and a number behind pointers in the program's own memory.
+    _usdt(
+        "usdt-resolve",
+        "matchArgs: [{args: [0], operator: Postfix, values: [/program]}, "
+        "{args: [1], operator: Equal, values: ['113']}]",
+        _call("aq"),
+        _call("qa"),
+        hook="frame\n    btfPath: {types}\n"
+        "    args: [{index: 0, type: string, btfType: frame, resolve: name}, "
+        "{index: 0, type: int8, btfType: frame, resolve: argument.second}]",
+        ends=4,
+        silent_ends=4,
+        many=1,
+        shows="program",
     ),
 )
 

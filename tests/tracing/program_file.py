@@ -44,6 +44,7 @@ def make_program() -> bytes:
     first = BASE + CODE + len(_START)
     notes = _note("stop", first, IN_MEMORY) + _note("stop", first + 1, IN_REGISTERS)
     notes += _note("memory", first, IN_MEMORY) + _note("lost", first, "8@%xmm0")
+    notes += _note("frame", first, "8@%rbp")
     names = b"\0.note.stapsdt\0.shstrtab\0.symtab\0.strtab\0"
     texts = b"\0" + SYMBOL.encode() + b"\0"
     symbol = struct.pack("=IBBHQQ", 1, 0x12, 0, 1, WORK, len(_WORK))
@@ -80,3 +81,34 @@ def _note(name: str, address: int, arguments: str) -> bytes:
     body += f"lockgate\0{name}\0{arguments}\0".encode()
     note = struct.pack("=III", 8, len(body), 3) + b"stapsdt\0" + body
     return note + bytes(-len(note) % 4)
+
+
+def make_types() -> bytes:
+    """Return types (BTF) by which the program's stack and arguments can be read.
+
+    ``struct letters { char first, second; }`` and
+    ``struct frame { long count; char *name; struct letters *argument; }``.
+    """
+    names = b"\0char\0long\0letters\0frame\0first\0second\0count\0name\0argument\0"
+
+    def name(text: str) -> int:
+        return names.index(b"\0" + text.encode() + b"\0") + 1
+
+    def head(text: str, kind: int, last: int, members: int = 0) -> bytes:
+        place = name(text) if text else 0
+        return struct.pack("<III", place, kind << 24 | members, last)
+
+    def member(text: str, kind: int, bits: int) -> bytes:
+        return struct.pack("<III", name(text), kind, bits)
+
+    number, pointer, structure = 1, 2, 4
+    types = head("char", number, 1) + struct.pack("<I", 1 << 24 | 8)  # 1
+    types += head("long", number, 8) + struct.pack("<I", 1 << 24 | 64)  # 2
+    types += head("", pointer, 1)  # 3
+    types += head("letters", structure, 2, 2)  # 4
+    types += member("first", 1, 0) + member("second", 1, 8)
+    types += head("", pointer, 4)  # 5
+    types += head("frame", structure, 24, 3)  # 6
+    types += member("count", 2, 0) + member("name", 3, 64) + member("argument", 5, 128)
+    sizes = (0, len(types), len(types), len(names))
+    return struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, *sizes) + types + names

@@ -23,7 +23,7 @@ from tests.kernel.e2e.bundles import CACHE
 from tests.targets.recorded import recorded
 from tests.targets.running import running_kernel
 from tests.tracing.program_cases import CASES, GROUPS, filled
-from tests.tracing.program_file import make_program
+from tests.tracing.program_file import make_program, make_types
 from tests.tracing.test_in_machines import HERE, ROOT, write_group
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def compile_groups(folder: Path, kernel: str) -> None:
     program = folder / "program"
     program.write_bytes(make_program())
     program.chmod(0o755)
+    (folder / "types").write_bytes(make_types())
     target = running_kernel() if kernel == RUNNING else recorded(kernel)
     for group, cases in GROUPS.items():
         if can_do(target, group):

@@ -29,6 +29,7 @@ from lockgate.lowering.probe_arguments import ProbeArgumentError, parse_probe_ar
 from lockgate.lowering.readings import SIZES
 from lockgate.lowering.refusal import RefusalError
 from lockgate.lowering.registers import ARGUMENTS, RETURNED
+from lockgate.lowering.user_types import read_member
 from lockgate_runtime.tracing.elf import Binary, ElfError, read_binary
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ def _functions(
 ) -> Iterator[Placement]:
     hook = placement.hook
     registers = ARGUMENTS[target.machine]
-    arguments = tuple(
-        _argument(a, place.path, registers, target) for a in hook.arguments
-    )
+    arguments = tuple(_argument(a, place, registers, target) for a in hook.arguments)
     data = _read_data(hook, target)
     returned = None
     if hook.returned is not None:
@@ -163,7 +162,10 @@ def _look_up(each: UserPlace, path: str, binary: Binary) -> None:
 
 
 def _argument(
-    argument: Argument, path: str, registers: tuple[str, ...], target: Target
+    argument: Argument,
+    place: UserFunction,
+    registers: tuple[str, ...],
+    target: Target,
 ) -> Reading:
     where = f"argument {argument.index}"
     _check_type(argument, where)
@@ -172,11 +174,13 @@ def _argument(
     if argument.source is Source.CURRENT_TASK:
         reason = f"{where} is read from current_task"
         raise RefusalError("E3114", reason, "move it to 'data'")
-    found = untyped(argument, path)
     if argument.index >= len(registers):
         reason = f"only the first {len(registers)} arguments are in registers"
         raise RefusalError("E3113", reason, "take it out")
     operand = Operand(registers[argument.index])
+    if argument.resolve:
+        return read_member(argument, operand, place.types, where)
+    found = untyped(argument, place.path)
     measure = None
     if argument.size_index is not None and not argument.is_copied_at_return:
         if argument.size_index >= len(registers):
@@ -273,8 +277,9 @@ def _read_operands(
             raise RefusalError("E3113", reason, "correct the index")
         _check_type(argument, where)
         if argument.resolve:
-            reason = f"{where} has no types here, so that 'resolve' leads nowhere"
-            raise RefusalError("E3114", reason, "take 'resolve' out")
+            operand = operands[argument.index]
+            found.append(read_member(argument, operand, place.types, where))
+            continue
         measure = None
         if argument.size_index is not None:
             if argument.size_index >= len(operands):
@@ -285,10 +290,21 @@ def _read_operands(
             measure = Reading(ArgumentType.UINT64, 8, operand=size)
         reading = read_operand(argument, operands[argument.index])
         found.append(replace(reading, measure=measure))
+    _check_sets(hook, place, text, operands)
+    return tuple(found)
+
+
+def _check_sets(
+    hook: Hook, place: UserProbe, text: str, operands: tuple[Operand, ...]
+) -> None:
     for action in actions_of(hook):
         if action.kind is ActionKind.SET and action.argument is not None:
-            _check_set(operands[hook.arguments[action.argument].index], place, text)
-    return tuple(found)
+            argument = hook.arguments[action.argument]
+            if argument.resolve:
+                reason = f"'Set' on a member of argument {argument.index}"
+                cure = "set an argument without 'resolve'"
+                raise RefusalError("E3162", reason, cure)
+            _check_set(operands[argument.index], place, text)
 
 
 def _check_set(operand: Operand, place: UserProbe, text: str) -> None:

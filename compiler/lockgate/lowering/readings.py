@@ -133,10 +133,26 @@ def read_argument(
     ``where`` names the argument in messages ("argument 0 of tcp_connect"); ``module`` has the
     type that it is cast to, where a module is named.
     """
-    value = _start(argument, types, number, module)
+    return _arrive(
+        _start(argument, types, number, module), argument, types.spell(number), where
+    )
+
+
+def read_cast(argument: Argument, types: Btf, where: str) -> Reading:
+    """Return how a member is read of the type that an argument is said to point to."""
+    name = re.sub(r"^(struct|union)\s+", "", argument.cast or "")
+    found = types.find(name, *_COMPOSITE)
+    if found is None:
+        reason = f"there is no type '{argument.cast}' among the program's"
+        raise ReadingError("E3115", reason, "correct 'btfType', or 'btfPath'")
+    value = _Value(types, found.number, (PathStep(Step.FOLLOW, name),))
+    return _arrive(value, argument, f"struct {name} *", where)
+
+
+def _arrive(value: _Value, argument: Argument, spelling: str, where: str) -> Reading:
+    """Return how the value is read to which 'resolve' leads from here."""
     for name in argument.resolve:
         value = _take(value, name, where)
-    spelling = types.spell(number)
     kind = argument.type
     if kind is ArgumentType.AUTO:
         kind = _infer(value, where)

@@ -110,6 +110,14 @@ class Binary:
                 notes = self.content[section.offset : section.offset + section.size]
                 yield from self._read_notes(notes, base)
 
+    def section(self, name: str) -> bytes:
+        """Return the bytes of a section; ElfError where there is none."""
+        for section in self._sections():
+            if section.name == name:
+                end = section.offset + section.size
+                return bytes(self.content[section.offset : end])
+        raise ElfError(f"it has no section {name}")
+
     def build_id(self) -> str:
         """Return the identity that the linker gave it, in hexadecimal; "" for none."""
         for section in self._sections():

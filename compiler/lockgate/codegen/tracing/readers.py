@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.calls import call_word, kept_argument, start_operand
+from lockgate.codegen.tracing.operands import PROGRAMS
 from lockgate.ir.placement import Stand, Step
 from lockgate.ir.site import Origin
 from lockgate.ir.tracing_arguments import ArgumentType
@@ -117,8 +118,10 @@ def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reade
     lines = _start(site, value, is_syscall=is_syscall)
     # What a function is given is in a register: the first pointer is at hand.
     steps = value.reading.steps[0 if value.origin is Origin.DATA else 1 :]
+    is_users = site.stand in PROGRAMS and value.origin is Origin.ARGUMENT
+    memory = "user" if is_users else "kernel"
     for step in steps:
-        lines += _step(step)
+        lines += _step(step, memory)
     kind = value.type
     is_typed = (
         site.stand in TRAMPOLINES and value.origin is Origin.ARGUMENT and not is_syscall
@@ -134,11 +137,11 @@ def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reade
         place = f"dentry_{number}(context)"
         return Reader(number, _dentry(number, lines), is_typed, place, "0")
     if value.reading.size:
-        lines += _number(value)
+        lines += _number(value, memory)
         if kind is ArgumentType.SYSCALL64:
             lines += ["at |= table_of_call();"]
     elif value.reading.steps and value.reading.is_pointer:
-        lines += ["bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
+        lines += [f"bpf_probe_read_{memory}(&at, sizeof(at), (void *)at);"]
     body = "".join(f"\t{line}\n" for line in lines)
     text = (
         f"static __always_inline u64 value_{number}(void *context)\n"
@@ -184,11 +187,11 @@ def _field(reading: Reading) -> list[str]:
     return [f"u64 at = FROM_CONTEXT(context, u64, {reading.offset});"]
 
 
-def _step(step: PathStep) -> list[str]:
-    """Return how one step leads from an address to the next."""
+def _step(step: PathStep, memory: str) -> list[str]:
+    """Return how one step leads from an address to the next, in the memory of whom."""
     match step.step:
         case Step.FOLLOW:
-            return ["bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
+            return [f"bpf_probe_read_{memory}(&at, sizeof(at), (void *)at);"]
         case Step.MEMBER if step.composite:
             return [
                 f"at += kernel_offset({step.composite}___of_policies, {step.name});"
@@ -196,11 +199,11 @@ def _step(step: PathStep) -> list[str]:
         case Step.MEMBER:
             return [f"at += {step.index};"]
         case Step.BITS:
-            return _bits(step)
+            return _bits(step, memory)
     return [f"at += {step.index * step.size};"]
 
 
-def _bits(step: PathStep) -> list[str]:
+def _bits(step: PathStep, memory: str) -> list[str]:
     """Return how the word with a bit field is read, and all others are shifted out of it."""
     member = f"{step.composite}___of_policies, {step.name}"
     bit = step.index % 8
@@ -214,12 +217,12 @@ def _bits(step: PathStep) -> list[str]:
     return [
         "u64 word = 0;",
         "",
-        f"bpf_probe_read_kernel(&word, {size}, (void *)(at + {offset}));",
+        f"bpf_probe_read_{memory}(&word, {size}, (void *)(at + {offset}));",
         f"at = word << {left} >> {right};",
     ]
 
 
-def _number(value: Value) -> list[str]:
+def _number(value: Value, memory: str) -> list[str]:
     """Return how a number is made as wide as a register."""
     reading = value.reading
     kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
@@ -232,7 +235,7 @@ def _number(value: Value) -> list[str]:
     return [
         f"{kind} number = 0;",
         "",
-        "bpf_probe_read_kernel(&number, sizeof(number), (void *)at);",
+        f"bpf_probe_read_{memory}(&number, sizeof(number), (void *)at);",
         "at = number;",
     ]
 
