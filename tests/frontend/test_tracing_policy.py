@@ -256,6 +256,49 @@ def test_values_are_numbers(
     assert match.ranges == tuple(Range(number, number) for number in wanted)
 
 
+@pytest.mark.parametrize(
+    ("argument", "operator", "value", "wanted"),
+    [
+        ("string", "Equal", r"/a\0\0", ("/a",)),
+        ("file", "Postfix", r"/a\0", ("/a",)),
+        ("char_buf", "Equal", r"a\0", ("a\0",)),
+        ("sockaddr_un", "Prefix", "name", ("name", "@name")),
+        ("sockaddr_un", "Equal", r"name\0\0", ("name", "@name")),
+        ("sockaddr_un", "Equal", r"\0name", ("@name",)),
+        ("sockaddr_un", "Equal", "/run/s", ("/run/s",)),
+        ("sockaddr_un", "Postfix", "name", ("name",)),
+    ],
+)
+def test_texts_are_what_they_are_compared_with(
+    argument: str, operator: str, value: str, wanted: tuple[str, ...]
+) -> None:
+    """A string ends before its byte 0; an abstract socket's name has a mark before it."""
+    text = f'matchArgs: [{{index: 0, operator: {operator}, values: ["{value}"]}}]'
+    (match,) = selector(text, f"{{index: 0, type: {argument}}}").arguments
+    assert match.texts == wanted
+
+
+def test_numbers_of_sets_are_decimal_and_ranges_may_go_on() -> None:
+    """Where the reference reads decimal numbers; what no value can be is left out of a range."""
+    found = selector(
+        "matchArgs: [{index: 0, operator: InMap, values: ['010']}, "
+        "{index: 0, operator: InRange, values: ['010:4294967295']}]",
+        "{index: 0, type: int}",
+    )
+    assert [match.ranges for match in found.arguments] == [
+        (Range(10, 10),),
+        (Range(8, 0x7FFFFFFF),),
+    ]
+
+
+def test_names_that_are_empty() -> None:
+    """A hook without a place is a mistake: it would stand nowhere without a word."""
+    assert codes("lsmhooks: [{hook: ''}]\n") == ["E1104 ''"]
+    assert codes("kprobes: [{call: ''}]\n") == ["E1104 ''"]
+    probe = "usdts: [{path: /bin/sh, provider: '', name: x}]\n"
+    assert codes(probe) == ["E1104 ''"]
+
+
 def test_addresses_ports_and_ranges() -> None:
     """Prefixes lose their host bits, ports are ranges, negation stands apart."""
     found = selector(
@@ -330,6 +373,10 @@ def test_workloads() -> None:
         ("matchArgs: [{index: 0, operator: SAddr, values: [x]}]", ["E1101 SAddr"]),
         ("matchArgs: [{index: 0, operator: FileType, values: [dirs]}]", ["E1102 dirs"]),
         ("matchBinaries: [{operator: In, values: [bash]}]", ["E1102 bash"]),
+        (
+            'matchArgs: [{index: 0, operator: Equal, values: ["a\\0b"]}]',
+            ['E1102 "a\\0b"'],
+        ),
         (
             "matchCapabilities: [{operator: In, values: [CAP_ROOT]}]",
             ["E1102 CAP_ROOT"],

@@ -87,6 +87,24 @@ OBJECTS = (
         "connect_unix(b'\\0listener2'); connect_unix(b'/listener')",
         shows="@listener",
     ),
+    # The reference compares abstract names without their mark, and zeros behind them.
+    function_case(
+        "unix-abstract-bare",
+        "security_socket_connect",
+        "{index: 1, type: sockaddr_un}",
+        "{index: 1, operator: Prefix, values: [barely]}",
+        "connect_unix(b'\\0barely-named')",
+        "connect_unix(b'\\0bare'); connect_unix(b'/barely')",
+        shows="@barely-named",
+    ),
+    function_case(
+        "unix-abstract-zeros",
+        "security_socket_connect",
+        "{index: 1, type: sockaddr_un}",
+        '{index: 1, operator: Equal, values: ["zeros\\0\\0"]}',
+        "connect_unix(b'\\0zeros')",
+        "connect_unix(b'\\0zeros2')",
+    ),
     function_case(
         "unix-family",
         "security_socket_connect",

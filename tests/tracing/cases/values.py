@@ -139,7 +139,7 @@ VALUES = (
         "array-whole",
         "subsystem: raw_syscalls\n    event: sys_enter\n"
         "    args: [{index: 4}, {index: 5}]",
-        'matchArgs: [{index: 5, operator: Prefix, values: ["=\\x01\\0\\0"]}]',
+        'matchArgs: [{index: 5, operator: Prefix, values: ["=\\x01"]}]',
         "getpriority(317, 0)",
         "getpriority(318, 0)",
         list="tracepoints",

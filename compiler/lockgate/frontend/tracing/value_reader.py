@@ -88,7 +88,7 @@ class ValueReader:
             )
             ranges = [silent.range(*item) for item in numbers]
             if None in ranges:
-                return Values(texts=texts)
+                return self._texts(written)
         else:
             ranges = [self.range(*item) for item in numbers]
             if None in ranges:
@@ -100,14 +100,30 @@ class ValueReader:
         """Return texts; of a string in C the byte 0 is no part, and it may be written behind it."""
         if self._kind in BYTE_TYPES:
             return Values(texts=tuple(text for text, _ in written))
+        if self._kind is ArgumentType.SOCKADDR_UN:
+            found = (name for text, _ in written for name in self._unix_names(text))
+            return Values(texts=tuple(dict.fromkeys(found)))
         texts = []
         for text, span in written:
-            texts.append(text.rstrip("\0"))
+            texts.append(text if self._is_inferred else text.rstrip("\0"))
             if "\0" in texts[-1]:
-                what = "text of any type" if self._is_inferred else self._kind.value
-                self._refuse(text, span, f"no {what} goes on behind a byte 0")
+                cure = f"no {self._kind.value} goes on behind a byte 0"
+                if self._is_inferred:
+                    cure = "name the argument's 'type': strings end at a byte 0, buffers do not"
+                self._refuse(text, span, cure)
                 return None
         return Values(texts=tuple(texts))
+
+    def _unix_names(self, text: str) -> tuple[str, ...]:
+        """Return how a unix socket may be called: abstract names stand behind a '@'.
+
+        The reference compares them without it, and with all the zeros behind them.
+        """
+        name = text.rstrip("\0")
+        if name.startswith("\0"):
+            return ("@" + name[1:],)
+        is_start = self._comparison in (Comparison.EQUAL, Comparison.PREFIX)
+        return (name, "@" + name) if is_start and name[:1] not in "/@" else (name,)
 
     @property
     def _is_inferred(self) -> bool:
