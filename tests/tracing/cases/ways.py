@@ -33,6 +33,24 @@ WAYS = (
         "rename('xQ'); change_policy(0)",
         "rename('Qx'); change_policy(0)",
     ),
+    # Threads of the kernel have no memory: what is not there is no other number.
+    *(
+        function_case(
+            f"way-nowhere-{name}",
+            _TASK,
+            "{index: 0, type: int, resolve: mm.owner.pid}"
+            ", {index: 0, type: uint32, resolve: mm.owner.no_cgroup_migration}",
+            match,
+            "change_policy(0)",
+            "os.sched_getscheduler(2)",
+        )
+        for name, match in (
+            ("number", "{args: [0], operator: NotEqual, values: ['1']}"),
+            ("bits", "{args: [1], operator: Equal, values: ['0']}"),
+            ("mask", "{args: [0], operator: Mask, values: ['0xffff']}"),
+            ("expression", "{operator: CelExpr, values: ['!(arg0 == 1)']}"),
+        )
+    ),
     function_case(
         "way-deep",
         _TASK,
@@ -69,13 +87,15 @@ WAYS = (
         "connect('127.0.0.1', 7802)",
         "connect('127.0.0.1', 7803)",
     ),
-    function_case(
+    # When it returns, two files stand where its argument points to.
+    Case(
         "way-two-pointers",
-        "security_inode_copy_up",
-        "{index: 1, type: uint32, resolve: user.uid.val}",
-        "{args: [0], operator: Equal, values: ['0']}",
-        "open('/etc/lockgate-copied', 'w').close(); open('/etc/profile', 'a').close()",
-        "open('/lg/one/copied', 'a').close()",
+        "call: create_pipe_files\n    syscall: false\n    return: true\n"
+        "    returnArg: {index: 0, type: int}\n"
+        "    args: [{index: 0, type: uint32, resolve: f_flags}]",
+        "matchArgs: [{args: [0], operator: Mask, values: ['0x800']}]",  # O_NONBLOCK
+        "os.pipe2(os.O_NONBLOCK)",
+        "os.pipe()",
     ),
     _registers(
         "registers-of-program",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.masks import mask_of, spell
+from lockgate.codegen.tracing.readers import may_be_nowhere
 from lockgate.codegen.tracing.shape import JUDGED_TEXTS
 from lockgate.codegen.tracing.strings import read_call, read_socket_call, text_type
 from lockgate.ir.site import PATHS
@@ -104,8 +105,15 @@ def _lines(
     value = site.values[number]
     if value.reading.size and value.type is not ArgumentType.FD:
         kind = "SIGNED" if value.reading.is_signed else "UNSIGNED"
+        shown = f"event, TRACING_TYPE_{kind}, {place}"
+        add = f"add_number({shown}, value_{number}(context));"
+        if not may_be_nowhere(value):
+            return [add]
         return [
-            f"add_number(event, TRACING_TYPE_{kind}, {place}, value_{number}(context));"
+            f"if (is_there_{number}(context))",
+            f"\t{add}",
+            "else",
+            f"\tadd_unreadable({shown});",
         ]
     if value.type in _SOCKETS:
         return [

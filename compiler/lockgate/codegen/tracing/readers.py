@@ -136,18 +136,26 @@ def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reade
             lines += ["bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
         place = f"dentry_{number}(context)"
         return Reader(number, _dentry(number, lines), is_typed, place, "0")
+    return _number_reader(number, value, lines, memory)
+
+
+def _number_reader(number: int, value: Value, lines: list[str], memory: str) -> Reader:
+    """Return the reader of a number, or of where a text or an object is."""
+    sought = ""
     if value.reading.size:
-        lines += _number(value, memory)
-        if kind is ArgumentType.SYSCALL64:
+        if may_be_nowhere(value):
+            sought = _is_there(number, value, lines, memory)
+        lines = [*lines, *_number(value, memory)]
+        if value.type is ArgumentType.SYSCALL64:
             lines += ["at |= table_of_call();"]
     elif value.reading.steps and value.reading.is_pointer:
-        lines += [f"bpf_probe_read_{memory}(&at, sizeof(at), (void *)at);"]
+        lines = [*lines, f"bpf_probe_read_{memory}(&at, sizeof(at), (void *)at);"]
     body = "".join(f"\t{line}\n" for line in lines)
     text = (
         f"static __always_inline u64 value_{number}(void *context)\n"
         f"{{\n{body}\treturn at;\n}}\n"
     )
-    return Reader(number, text, False)
+    return Reader(number, text + sought, False)
 
 
 def _start(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
@@ -199,45 +207,54 @@ def _step(step: PathStep, memory: str) -> list[str]:
         case Step.MEMBER:
             return [f"at += {step.index};"]
         case Step.BITS:
-            return _bits(step, memory)
+            return []  # what is read there is a part of a word
     return [f"at += {step.index * step.size};"]
 
 
-def _bits(step: PathStep, memory: str) -> list[str]:
-    """Return how the word with a bit field is read, and all others are shifted out of it."""
-    member = f"{step.composite}___of_policies, {step.name}"
-    bit = step.index % 8
-    words = [step.index // 8, (bit + step.size + 7) // 8, 64 - bit - step.size]
-    offset, size, left, right = map(str, (*words, 64 - step.size))
-    if step.composite:
-        offset = f"kernel_offset({member})"
-        size = f"kernel_size({member})"
-        left = f"kernel_shift_left({member})"
-        right = f"kernel_shift_right({member})"
-    return [
-        "u64 word = 0;",
-        "",
-        f"bpf_probe_read_{memory}(&word, {size}, (void *)(at + {offset}));",
-        f"at = word << {left} >> {right};",
-    ]
+def may_be_nowhere(value: Value) -> bool:
+    """Whether a value is a number behind pointers, of which one may be NULL."""
+    return bool(value.reading.size and value.reading.steps)
 
 
 def _number(value: Value, memory: str) -> list[str]:
     """Return how a number is made as wide as a register."""
     reading = value.reading
-    kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
-    if reading.steps and reading.steps[-1].step is Step.BITS:
-        above = 64 - reading.steps[-1].size
-        is_signed = reading.is_signed
-        return [f"at = (u64)((s64)(at << {above}) >> {above});"] if is_signed else []
     if not reading.steps:
+        kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
         return [] if reading.size == 8 else [f"at = ({kind})at;"]
-    return [
-        f"{kind} number = 0;",
-        "",
-        f"bpf_probe_read_{memory}(&number, sizeof(number), (void *)at);",
-        "at = number;",
-    ]
+    declaration, call, number = _at_the_end(value, memory)
+    return [declaration, "", f"{call};", f"at = {number};"]
+
+
+def _is_there(number: int, value: Value, lines: Iterable[str], memory: str) -> str:
+    """Return the function that says whether a number behind pointers is there."""
+    declaration, call, _ = _at_the_end(value, memory)
+    body = "".join(f"\t{line}\n" for line in (*lines, declaration, ""))
+    head = f"static __always_inline bool is_there_{number}(void *context)"
+    return f"\n{head}\n{{\n{body}\treturn !{call};\n}}\n"
+
+
+def _at_the_end(value: Value, memory: str) -> tuple[str, str, str]:
+    """Return what a number behind pointers is read into, the call that reads it, and itself."""
+    reading = value.reading
+    kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
+    last = reading.steps[-1]
+    if last.step is not Step.BITS:
+        call = f"bpf_probe_read_{memory}(&number, sizeof(number), (void *)at)"
+        return f"{kind} number = 0;", call, "number"
+    # The word with a bit field is read, and all others are shifted out of it.
+    bit = last.index % 8
+    words = [last.index // 8, (bit + last.size + 7) // 8, 64 - bit - last.size]
+    offset, size, left, right = map(str, (*words, 64 - last.size))
+    if last.composite:
+        member = f"{last.composite}___of_policies, {last.name}"
+        offset = f"kernel_offset({member})"
+        size = f"kernel_size({member})"
+        left = f"kernel_shift_left({member})"
+        right = f"kernel_shift_right({member})"
+    call = f"bpf_probe_read_{memory}(&word, {size}, (void *)(at + {offset}))"
+    shifted = f"({'s' if reading.is_signed else 'u'}64)(word << {left})"
+    return "u64 word = 0;", call, f"(u64)({shifted} >> {right})"
 
 
 def _path(number: int, value: Value, lines: list[str], *, is_typed: bool) -> str:

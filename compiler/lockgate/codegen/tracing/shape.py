@@ -14,12 +14,13 @@ from lockgate.codegen.tracing.automaton import build_automaton
 from lockgate.codegen.tracing.intervals import room_for
 from lockgate.codegen.tracing.masks import mask_of, negated, spell, used
 from lockgate.codegen.tracing.patterns import patterns_of
+from lockgate.codegen.tracing.readers import may_be_nowhere
 from lockgate.ir.expression import ARGUMENT, CAST, LITERAL
 from lockgate.ir.site import BY_NUMBER, Facet, Origin, follow_rule
 from lockgate.ir.tracing_selectors import Comparison, Namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lockgate.ir.expression import Expression
     from lockgate.ir.site import Dimension, Generation, Site, Test
@@ -94,12 +95,14 @@ INLINE_INTERVALS = 8
 class ShapedTest:
     """A test as far as it is code: ``bit`` is that of a rule that follows processes.
 
-    ``truth`` is C's expression for an expression.
+    ``truth`` is C's expression for an expression, ``is_there`` for whether all that it is about
+    can be read.
     """
 
     selector: int
     bit: int = 0
     truth: str = ""
+    is_there: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class ShapedDimension:
     value: int = 0
     about: int | None = None
     expression: str = ""
+    is_there: str = ""
     room: int = 0
     steps: list[int] = field(default_factory=list)
     tests: list[ShapedTest] = field(default_factory=list)
@@ -215,6 +219,9 @@ def shape_dimension(
             test.selector,
             _bit(dimension, test, generation),
             _truth(test.expression, numbers) if test.expression else "",
+            _are_there((leaf.number for leaf in test.expression.leaves(ARGUMENT)), site)
+            if test.expression
+            else "",
         )
         for test in dimension.tests
     ]
@@ -228,6 +235,7 @@ def shape_dimension(
         value=dimension.value or 0,
         about=dimension.value,
         expression=_expression(dimension, site),
+        is_there=_are_there(_numbers_of(dimension), site),
         room=room,
         steps=_halves(room) if kind in ("number", "namespace") else [],
         is_large=room > INLINE_INTERVALS,
@@ -241,6 +249,23 @@ def shape_dimension(
         hosts=spell(hosts, words) if hosts else "",
         open=_open(dimension, words),
         is_change=dimension.facet in CHANGES,
+    )
+
+
+def _numbers_of(dimension: Dimension) -> list[int]:
+    """Return the values whose numbers a dimension judges."""
+    if dimension.value is None or dimension.facet in (*TEXTS, *SOCKETS):
+        return []
+    is_pair = dimension.facet is Facet.CAPABILITIES_GAINED
+    return [dimension.value, *([int(dimension.detail)] if is_pair else [])]
+
+
+def _are_there(values: Iterable[int], site: Site) -> str:
+    """Return C's expression for whether values are there; empty where nothing can be missing."""
+    return " && ".join(
+        f"is_there_{number}(context)"
+        for number in dict.fromkeys(values)
+        if may_be_nowhere(site.values[number])
     )
 
 
