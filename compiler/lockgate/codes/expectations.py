@@ -69,8 +69,10 @@ EXPLANATIONS = (
         "no-such-trial",
         "an expectation about an operation cannot be tried",
         "`expect ... when OPERATION` is about one operation of a table, with the operands that "
-        "it takes; `by` is the absolute path of a program, `as` the number of a user, and `of` "
-        "the name of a tracing policy among the files.  Operations: exec PATH ARGUMENT...; "
+        "it takes; `by` is the absolute path of a program, `as` the number of a user, `of` "
+        "the name of a tracing policy among the files, and `in pod NAMESPACE/NAME container "
+        "NAME` one of the pods among them (the host, where it is not said).  Operations: "
+        "exec PATH ARGUMENT...; "
         "open, read, write, truncate, create, unlink, mkdir, rmdir, chmod, chown, mount, "
         "load-module PATH; rename, link, symlink PATH PATH; connect, send, bind, listen ADDRESS "
         "tcp/PORT (or udp); setuid, setgid NUMBER; unshare user (or another kind of "
