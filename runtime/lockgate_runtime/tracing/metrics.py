@@ -1,4 +1,4 @@
-"""Counters and sizes of maps in the text format of Prometheus."""
+"""Counters and sizes of maps, of all that is loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import BpfError
 from lockgate_runtime.layout import COUNTER, ENUMERATIONS, EVENT_BUDGET
-from lockgate_runtime.tracing.plane_metrics import Metric, plane_metrics
+from lockgate_runtime.tracing.metric import Metric, of_one
+from lockgate_runtime.tracing.plane_metrics import plane_metrics
 from lockgate_runtime.tracing.stream import read_counters
 
 if TYPE_CHECKING:
@@ -33,42 +34,27 @@ _TRACING = {
 _MAPS = ("processes", "cgroups", "flows")
 
 
-def print_metrics(pins: Pins, state: State) -> str:
+def all_metrics(pins: Pins, state: State) -> list[Metric]:
     """Return all metrics of what is loaded; of nothing, that nothing is."""
-    lines: list[str] = []
-    for metric in (*_metrics(pins), *plane_metrics(pins, state)):
-        lines.append(f"# HELP {metric.name} {metric.help}")
-        lines.append(f"# TYPE {metric.name} {metric.kind}")
-        lines += [f"{metric.name}{labels} {value}" for labels, value in metric.samples]
-    return "".join(f"{line}\n" for line in lines)
+    return [*_metrics(pins), *plane_metrics(pins, state)]
 
 
 def _metrics(pins: Pins) -> Iterable[Metric]:
-    yield Metric(
-        "lockgate_loaded",
-        "gauge",
-        "Whether anything is loaded.",
-        [("", int(pins.exist))],
-    )
+    help_ = "Whether anything is loaded."
+    yield of_one("lockgate_loaded", "gauge", help_, int(pins.exist))
     counters = _open(pins, "tracing_counters")
     if counters:
         with counters:
             for name, value in read_counters(counters).items():
-                yield Metric(
-                    f"lockgate_tracing_{name}_total",
-                    "counter",
-                    _TRACING[name],
-                    [("", value)],
-                )
+                full_name = f"lockgate_tracing_{name}_total"
+                yield of_one(full_name, "counter", _TRACING[name], value)
     sizes = []
     for name in _MAPS:
         opened = _open(pins, name)
         if opened:
             with opened:
                 room = opened.info.max_entries
-                sizes.append(
-                    (f'{{map="{name}"}}', sum(1 for _ in opened.items()), room)
-                )
+                sizes.append(({"map": name}, sum(1 for _ in opened.items()), room))
     if sizes:
         used = [(labels, count) for labels, count, _ in sizes]
         yield Metric("lockgate_map_entries", "gauge", "Entries of a map.", used)
@@ -88,7 +74,7 @@ def _network(pins: Pins) -> Iterable[Metric]:
             for at in range(0, len(value), size)
         )
         help_ = "Events of the network that were over the budget or found no room."
-        yield Metric("lockgate_flow_events_lost_total", "counter", help_, [("", lost)])
+        yield of_one("lockgate_flow_events_lost_total", "counter", help_, lost)
     drops = _open(pins, "drop_counters")
     if drops:
         with drops:
@@ -100,7 +86,7 @@ def _network(pins: Pins) -> Iterable[Metric]:
                     for at in range(0, len(value), COUNTER.size)
                 )
                 if packets:
-                    samples.append((f'{{reason="{word}"}}', packets))
+                    samples.append(({"reason": word}, packets))
         help_ = "Packets that were dropped, by reason."
         yield Metric("lockgate_dropped_packets_total", "counter", help_, samples)
 

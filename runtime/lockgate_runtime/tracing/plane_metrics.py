@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Map, Program
 from lockgate_runtime.errors import BpfError
@@ -11,37 +11,17 @@ from lockgate_runtime.generation import generation_in
 from lockgate_runtime.pins import list_folder
 from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing.generation import has_tracing, tracing_folder
+from lockgate_runtime.tracing.metric import Metric, of_one
 from lockgate_runtime.tracing.modes import read_modes
 from lockgate_runtime.tracing.reader_state import LOSSES, read_state
 from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
-
-
-class Metric(NamedTuple):
-    """One metric; ``samples`` are (labels, value)."""
-
-    name: str
-    kind: str
-    help: str
-    samples: Sequence[tuple[str, int | float]]
-
-
-def labels(**texts: str) -> str:
-    r"""Spell labels as Prometheus reads them.
-
-    >>> labels(policy='a "b"', mode="monitor")
-    '{policy="a \\"b\\"",mode="monitor"}'
-    """
-    return "{" + ",".join(f'{k}="{_escaped(v)}"' for k, v in texts.items()) + "}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    from lockgate_runtime.tracing.metric import Sample
 
 
 def plane_metrics(pins: Pins, state: State) -> Iterator[Metric]:
@@ -50,15 +30,10 @@ def plane_metrics(pins: Pins, state: State) -> Iterator[Metric]:
         return
     slot = read_slot(pins)
     number = generation_in(pins, slot.active)
-    yield Metric(
-        "lockgate_generation",
-        "gauge",
-        "Number of the generation that is in force; 0 where none is.",
-        [("", number or 0)],
-    )
-    pending = [("", int(slot.is_pending))]
+    help_ = "Number of the generation that is in force; 0 where none is."
+    yield of_one("lockgate_generation", "gauge", help_, number or 0)
     help_ = "Whether the generation waits for its confirmation."
-    yield Metric("lockgate_generation_pending", "gauge", help_, pending)
+    yield of_one("lockgate_generation_pending", "gauge", help_, int(slot.is_pending))
     if number is not None and has_tracing(pins, number):
         yield from _policies(pins, state, number)
         yield from _programs(pins, number)
@@ -82,37 +57,34 @@ def _policies(pins: Pins, state: State, number: int) -> Iterator[Metric]:
         "lockgate_tracing_policies",
         "gauge",
         "Tracing policies in force, by mode; observe: they have nothing to enforce.",
-        [
-            (labels(mode=mode), counts[mode])
-            for mode in ("enforce", "monitor", "observe")
-        ],
+        [({"mode": mode}, counts[mode]) for mode in ("enforce", "monitor", "observe")],
     )
     yield Metric(
         "lockgate_tracing_policy",
         "gauge",
         "1 for each tracing policy in force, with its mode.",
         [
-            (labels(policy=policy.key, mode=mode), 1)
+            ({"policy": policy.key, "mode": mode}, 1)
             for policy, mode in zip(sites.policies, modes, strict=True)
         ],
     )
     links = len(list_folder(tracing_folder(pins, number) / "links"))
     help_ = "Places where programs of tracing policies are attached."
-    yield Metric("lockgate_tracing_links", "gauge", help_, [("", links)])
+    yield of_one("lockgate_tracing_links", "gauge", help_, links)
 
 
 def _programs(pins: Pins, number: int) -> Iterator[Metric]:
     """Tell of each program what the kernel counts; runs and time only if it was asked to."""
-    missed: list[tuple[str, int | float]] = []
-    runs: list[tuple[str, int | float]] = []
-    seconds: list[tuple[str, int | float]] = []
+    missed: list[Sample] = []
+    runs: list[Sample] = []
+    seconds: list[Sample] = []
     for pin in list_folder(tracing_folder(pins, number) / "programs"):
         try:
             with Program.pinned(pin) as program:
                 info = program.info
         except BpfError:
             continue  # it went away meanwhile
-        name = labels(program=pin.name)
+        name = {"program": pin.name}
         missed.append((name, info.missed))
         if info.runs:
             runs.append((name, info.runs))
@@ -145,14 +117,14 @@ def _readers(pins: Pins, state: State) -> Iterator[Metric]:
         "counter",
         "Events that readers showed, by kind, policy and action.",
         [
-            (labels(event=event, policy=policy, action=action), count)
+            ({"event": event, "policy": policy, "action": action}, count)
             for (event, policy, action), count in sorted(left.seen.items())
         ],
     )
     help_ = "Records of tracing that readers took out of the ring."
-    yield Metric("lockgate_events_read_total", "counter", help_, [("", left.read)])
+    yield of_one("lockgate_events_read_total", "counter", help_, left.read)
     help_ = "Records that readers took and never wrote: they were killed."
-    yield Metric("lockgate_events_unseen_total", "counter", help_, [("", left.unseen)])
-    told = [(labels(reason=name), left.told.get(name, 0)) for name in LOSSES]
+    yield of_one("lockgate_events_unseen_total", "counter", help_, left.unseen)
+    told = [({"reason": name}, left.told.get(name, 0)) for name in LOSSES]
     help_ = "Losses of events that readers told of."
-    yield Metric("lockgate_events_lost_told_total", "counter", help_, list(told))
+    yield Metric("lockgate_events_lost_told_total", "counter", help_, told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.verbs import add_place, faults_to_exit_codes
+from lockgate_runtime.verbs import add_output, add_place, faults_to_exit_codes, show
 
 if TYPE_CHECKING:
     import argparse
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
   lockgate metrics
   lockgate metrics > /var/lib/node_exporter/lockgate.prom
+  lockgate metrics -o json | jq '.metrics.lockgate_tracing_lost_total'
 
 where other tools of the field have a counter of the same meaning, it is called there
   lockgate_events_total{event,policy,action}    tetragon_events_total, as readers saw them
@@ -30,8 +31,8 @@ where other tools of the field have a counter of the same meaning, it is called 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.set_defaults(output="text")
     add_place(parser)
+    add_output(parser)
 
 
 @faults_to_exit_codes
@@ -40,10 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
-    from lockgate_runtime.tracing.metrics import print_metrics
+    from lockgate_runtime.tracing.metric import print_text, to_json
+    from lockgate_runtime.tracing.metrics import all_metrics
 
     check_capabilities()
     check_bpffs(arguments.root)
     state = State(arguments.root, arguments.state)
-    print(print_metrics(Pins(arguments.root), state), end="")
+    metrics = all_metrics(Pins(arguments.root), state)
+    show(arguments, to_json(metrics), print_text(metrics))
     return 0

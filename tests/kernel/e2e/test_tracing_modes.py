@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lockgate_runtime.tracing.metric import spell_labels
 from tests.kernel.e2e.traced import (
     DENYING,
     DENYING_BY_RETURN,
@@ -67,6 +68,26 @@ def test_set_mode(network: Network, first: Path) -> None:
     assert refused.returncode == 2
     assert "E5149" in refused.stderr
     assert "did you mean count?" in refused.stderr
+
+
+@the_same_everywhere
+def test_metrics(network: Network, first: Path) -> None:
+    """They say what is in force, as Prometheus and as JSON do; also when nothing is."""
+    none = json.loads(network.run("metrics", "-o", "json").stdout)["metrics"]
+    assert none["lockgate_loaded"]["samples"] == [{"labels": {}, "value": 0}]
+    network.apply(first)
+    text = network.run("metrics").stdout
+    assert "# TYPE lockgate_tracing_lost_total counter" in text
+    samples = {
+        f"{name}{spell_labels(sample['labels'])} {sample['value']}"
+        for name, metric in json.loads(network.run("metrics", "-o", "json").stdout)[
+            "metrics"
+        ].items()
+        for sample in metric["samples"]
+    }
+    in_force = f'lockgate_tracing_policy{{policy="{KEY}",mode="observe"}} 1'
+    assert {in_force, "lockgate_loaded 1", "lockgate_generation 1"} <= samples
+    assert samples & set(text.splitlines()) >= {in_force, "lockgate_generation 1"}
 
 
 def test_who_is_locked_out_waits(network: Network, tmp_path: Path) -> None:
