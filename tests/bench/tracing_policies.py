@@ -91,6 +91,7 @@ def elsewhere(stand: str) -> str:
 
 NEAR: dict[str, tuple[str, list[str], str]] = {
     "second": ("Prefix", ["/srv/near/"], ""),
+    "part": ("Prefix", ["/etc", "/srv/other"], ""),
     "deep": ("Prefix", ["/srv/1/2/3/4/5/6/8/"], "_deep"),
     "mount": ("Prefix", ["/srv/mount/two/"], "_mount"),
     "sibling": ("Equal", ["/srv/one/file-"], ""),

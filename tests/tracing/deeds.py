@@ -35,6 +35,16 @@ from tests.tracing.object_deeds import (  # noqa: F401  # words of rows, too
     unload,
     up,
 )
+from tests.tracing.path_deeds import (  # noqa: F401  # words of rows, too
+    bind,
+    detached,
+    from_outside,
+    list_folder,
+    mount_at,
+    overlay,
+    read_at,
+    read_nameless,
+)
 from tests.tracing.workload_deeds import (  # noqa: F401  # words of rows, too
     enter,
     forget,

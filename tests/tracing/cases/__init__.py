@@ -14,6 +14,7 @@ from tests.tracing.cases.files import FILES
 from tests.tracing.cases.hooks import HOOKS
 from tests.tracing.cases.limits import LIMITS
 from tests.tracing.cases.loader import LOADER
+from tests.tracing.cases.names import NAMES
 from tests.tracing.cases.network import NETWORK
 from tests.tracing.cases.numbers import NUMBERS
 from tests.tracing.cases.objects import OBJECTS
@@ -42,6 +43,7 @@ PROBES = tuple(replace(case, name=f"probe-{case.name}") for case in (*FILES, *NU
 GROUPS: dict[str, tuple[Case, ...]] = {
     "files": FILES,
     "probes": PROBES,
+    "names": NAMES,
     "denials": DENIALS,
     "numbers": NUMBERS,
     "processes": PROCESSES,
