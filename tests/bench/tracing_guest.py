@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Map, MapType, Program
 from lockgate_runtime.bpf_object import Object
-from lockgate_runtime.errors import BpfError
+from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.libbpf import bpf
 from lockgate_runtime.pins import Pins
 from lockgate_runtime.tracing import generation
@@ -213,6 +213,45 @@ def _everything() -> Iterator[tuple[str, int, int]]:
                 continue
 
 
+# ---------------------------------------------------------------- scale
+
+
+def scale(folder: Path) -> dict[str, float]:
+    """Load every generation of the folder: how long, how much memory, what a miss costs.
+
+    ``_load_ms`` is what the clock says, which counts instructions; what the kernel refuses has
+    ``_refused`` instead.
+    """
+    pins = prepare()
+    start_sensor(pins, (folder / "process.o").read_bytes())
+    without = bare()
+    found = {}
+    for number, each in enumerate(sorted(folder.glob("*/sites.json")), start=1):
+        name = each.parent.name
+        before = sum(locked().values())
+        start = time.monotonic_ns()
+        try:
+            with armed(pins, number, each.parent) as programs:
+                found[f"{name}_load_ms"] = (time.monotonic_ns() - start) / 1e6
+                found[f"{name}_bytes"] = sum(locked().values()) - before
+                cost = miss_of(programs, without[""])
+                found[f"{name}_miss"] = cost
+        except NodeError as error:
+            print(name, error)
+            found[f"{name}_refused"] = 1
+            generation.remove(pins, number)
+    return found
+
+
+def miss_of(programs: list[Path], without: float) -> float:
+    """Return what one hit costs of a file that nobody asks for."""
+    path = FILES[""]
+    read_often(path)
+    hits = hits_of(programs, path)
+    cost = statistics.median(read_often(path) for _ in range(ROUNDS))
+    return (cost - without) / hits if hits else 0
+
+
 # ---------------------------------------------------------------- the sensor
 
 # An ELF file that ends at once: exit(0), by hand, so that exec itself costs little.
@@ -292,7 +331,12 @@ def fork_exec_exit(folder: Path) -> dict[str, float]:
     }
 
 
-PARTS = {"fork_exec_exit": fork_exec_exit, "memory": memory, "sites": sites}
+PARTS = {
+    "fork_exec_exit": fork_exec_exit,
+    "memory": memory,
+    "scale": scale,
+    "sites": sites,
+}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import pytest
 
 from lockgate_runtime.bpf import Map, MapType, Program, ProgramType
 from lockgate_runtime.errors import NodeError
+from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.observe.ring import Ring
+from lockgate_runtime.observe.ring_memory import RingMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,3 +112,17 @@ def test_nothing_loaded_is_an_error_that_says_so(tmp_path: Path) -> None:
     """No pin, no events."""
     with pytest.raises(NodeError, match="nothing is loaded"):
         Ring(tmp_path / "maps/events")
+
+
+def test_both_readers_read_the_same(pin: Path, writer: Program) -> None:
+    """Through shared memory and through libbpf, one after the other, in one ring."""
+    with Map.pinned(pin) as ring:
+        mapped = RingMemory(ring.fd, RING_BYTES)
+        called = RingBuffer(ring.fd)
+        for number in range(1500):  # more than once round
+            writer.test_run(packet(number))
+            reader = (mapped, called)[number // 100 % 2]
+            taken = [struct.unpack_from("<Q", one)[0] for one in reader.take(0)]
+            assert taken == [number]
+        mapped.close()
+        called.close()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.libbpf import RingBuffer
+from lockgate_runtime.observe.ring_memory import RingMemory, is_ordered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,22 +22,19 @@ if TYPE_CHECKING:
 
 
 class Ring:
-    """The ring at a pin; a context manager."""
+    """The ring at a pin; a context manager.  ``most`` records are taken at once."""
 
-    def __init__(self, pin: Path) -> None:
+    def __init__(self, pin: Path, most: int = 4096) -> None:
         self._lock = _lock(pin.parent)
         try:
             self._map = Map.pinned(pin)
-            self._buffer = RingBuffer(self._map.fd)
+            self._buffer = _open_buffer(self._map, most)
         except BaseException:
             os.close(self._lock)
             raise
 
     def take(self, milliseconds: int) -> list[bytes]:
-        """Wait for records, at most so long, and return what is there, oldest first.
-
-        Returns early with nothing when a signal came.
-        """
+        """Wait for records, at most so long, and return what is there, oldest first."""
         return self._buffer.take(milliseconds)
 
     def close(self) -> None:
@@ -55,6 +53,12 @@ class Ring:
         _trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _open_buffer(ring: Map, most: int) -> RingMemory | RingBuffer:
+    if is_ordered():
+        return RingMemory(ring.fd, ring.info.max_entries, most)
+    return RingBuffer(ring.fd, most)
 
 
 def _lock(folder: Path) -> int:

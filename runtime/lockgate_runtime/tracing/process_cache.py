@@ -70,6 +70,10 @@ class Process:
     acting: tuple[int, int, str] = (0, 0, "")
     """The same as one of its threads acted: thread, ``children``, JSON."""
 
+    def forget_texts(self) -> None:
+        """Let the JSON be spelled again: something of it is different now."""
+        self.text, self.acting = "", (0, 0, "")
+
     def ancestors(self) -> Iterator[Process]:
         """Go up: the parent first."""
         above = self.parent
@@ -166,7 +170,7 @@ class ProcessCache:
         process.capabilities = fields[8], fields[9], fields[10]
         process.secure_bits = fields[15]
         process.namespaces = _with_user_namespace(process.namespaces, fields[11])
-        process.text = ""
+        process.forget_texts()
 
     def end(self, tgid: int, start: int) -> Process | None:
         """Take in an end; the process is remembered for a while."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate_runtime.tracing import words
 from lockgate_runtime.tracing.frames import Frame, Hooks, make_frame
 from lockgate_runtime.tracing.json_text import dumps
+from lockgate_runtime.tracing.layout import SUPPLEMENTS
 from lockgate_runtime.tracing.process_cache import unknown_process
 from lockgate_runtime.tracing.show_process import show_process
 from lockgate_runtime.tracing.times import timestamp
@@ -27,6 +28,19 @@ ANCESTRY = ("exec", "exit", "kprobe", "tracepoint", "lsm", "uprobe", "usdt", "lo
 _CORE_DUMP = 0x80
 _FRAMES = 4096
 """Kinds of events that are remembered at once: a bound for lists of functions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What an event of a hook says of itself: all but its process and its time.
+
+    ``kind`` is by what it is counted; ``cgroup`` is where its task was, 0 where that is unknown.
+    """
+
+    name: str
+    text: str
+    kind: tuple[str, str, str]
+    cgroup: int
 
 
 @dataclass
@@ -51,9 +65,11 @@ class Renderer:
     frames: dict[tuple[int, ...], Frame] = field(default_factory=dict)
     node_text: str = field(init=False)
     end: str = field(init=False)
+    last_unknown: Process = field(init=False)
 
     def __post_init__(self) -> None:
         self.node_text = dumps(self.node)
+        self.last_unknown = unknown_process(0, 0)
         self.end = f',"cluster_name":{dumps(self.cluster)}' if self.cluster else ""
 
     def render(self, record: Record) -> str | None:
@@ -72,7 +88,7 @@ class Renderer:
             text = self._end(record)
             who = self.process_text(process)
             self.count(("process_exit", "", ""))
-            return self._line("process_exit", who, process, record, text)
+            return self._line("process_exit", who, process, record.time, text)
         if kind == "fork":
             self.cache.begin(record)
         if kind == "credentials":
@@ -89,8 +105,9 @@ class Renderer:
 
     def _acting_text(self, process: Process, thread: int) -> str:
         """Return a process as one of its threads acts, with the count of who needs it."""
+        acted, needed, text = process.acting
         children = process.children
-        if process.acting[:2] != (thread, children):
+        if acted != thread or needed != children:
             # A key with its quotes is in no string: there they are escaped.
             text = self.process_text(process).replace(
                 ',"cap":', f',"refcnt":{children + 1},"cap":', 1
@@ -98,7 +115,7 @@ class Renderer:
             if thread != process.tgid:
                 text = text.replace(f'"tid":{process.tgid}', f'"tid":{thread}', 1)
             process.acting = thread, children, text
-        return process.acting[2]
+        return text
 
     def _execute(self, record: Record) -> str:
         process = self.cache.execute(record)
@@ -107,31 +124,25 @@ class Renderer:
         if process.properties:
             who = f'{who[:-1]},"binary_properties":{dumps(process.properties)}}}'
             process.properties = None  # told once, as the reference does
-        return self._line("process_exec", who, process, record, "")
+        return self._line("process_exec", who, process, record.time, "")
 
-    def _line(
-        self,
-        name: str,
-        who: str,
-        process: Process,
-        record: Record,
-        text: str,
-    ) -> str:
+    def _line(self, name: str, who: str, process: Process, time: int, text: str) -> str:
         """Put a line together.
 
-        ``who`` is the process, ``text`` the event's own fields, each after a comma.
+        ``who`` is the process, ``text`` the event's own fields, each after a comma; ``time`` is
+        that of the record.
         """
-        parts = [f'{{"{name}":{{"process":{who}']
-        if process.parent:
-            parts.append(f',"parent":{self.process_text(process.parent)}')
-        parts.append(text)
-        if name.removeprefix("process_") in self.ancestry and process.parent:
-            above = ",".join(map(self.process_text, process.parent.ancestors()))
-            if above:
-                parts.append(f',"ancestors":[{above}]')
-        time = timestamp(self.clock + record.time)
-        parts.append(f'}},"node_name":{self.node_text},"time":"{time}"{self.end}}}')
-        return "".join(parts)
+        above = process.parent
+        parent = f',"parent":{above.text or self.process_text(above)}' if above else ""
+        if above and self.ancestry and name.removeprefix("process_") in self.ancestry:
+            ancestors = ",".join(map(self.process_text, above.ancestors()))
+            if ancestors:
+                text += f',"ancestors":[{ancestors}]'
+        moment = timestamp(self.clock + time)
+        return (
+            f'{{"{name}":{{"process":{who}{parent}{text}}},"node_name":{self.node_text},'
+            f'"time":"{moment}"{self.end}}}'
+        )
 
     def _end(self, record: Record) -> str:
         status = record.hook
@@ -144,18 +155,43 @@ class Renderer:
         return "," + dumps(found)[1:-1]
 
     def _render_hook(self, record: Record) -> str:
-        process = self.cache.find(record.tgid, record.start)
-        if process is None:
-            process = unknown_process(record.tgid, record.start)
-        if record.cgroup and process.cgroup != record.cgroup:
-            process.cgroup, process.text = record.cgroup, ""  # it has moved
+        return self.render_body(
+            self._body(record), record.time, record.start, record.tgid, record.tid
+        )
+
+    def render_body(
+        self, body: Body, time: int, start: int, tgid: int, tid: int
+    ) -> str:
+        """Return the line of a hook's event at some time, of a process and thread."""
+        process = self.cache.find(tgid, start) or self._nobody(tgid, start)
+        if body.cgroup and process.cgroup != body.cgroup:
+            process.cgroup = body.cgroup  # it has moved
+            process.forget_texts()
+        self.count(body.kind)
+        who = self._acting_text(process, tid or tgid)
+        return self._line(body.name, who, process, time, body.text)
+
+    def _nobody(self, tgid: int, start: int) -> Process:
+        """Return what can be said of a process that nobody knows; of the last one again."""
+        if (self.last_unknown.tgid, self.last_unknown.start) != (tgid, start):
+            self.last_unknown = unknown_process(tgid, start)
+        return self.last_unknown
+
+    def _body(self, record: Record) -> Body:
         frame = self._frame(record)
-        name = frame.name
-        self.count(frame.kind)
         text = frame.before + frame.values(record) + frame.after
         text += self.supplements(record)
-        who = self._acting_text(process, record.tid or record.tgid)
-        return self._line(name, who, process, record, text)
+        return Body(frame.name, text, frame.kind, record.cgroup)
+
+    def lasting_body(self, record: Record) -> tuple[Body, bool]:
+        """Return the body of a hook's record, and whether all that are alike have the same."""
+        body = self._body(record)
+        is_lasting = (
+            bool(self.hooks_of(record.generation).hooks)
+            and body.name != "process_loader"
+            and not any(value.type in SUPPLEMENTS for value in record.values)
+        )
+        return body, is_lasting
 
     def _frame(self, record: Record) -> Frame:
         """Return what all events of the kind have in common, spelled once."""

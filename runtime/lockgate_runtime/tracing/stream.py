@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import BpfError
 from lockgate_runtime.layout import EVENT_BUDGET
+from lockgate_runtime.libbpf import keep_freed_memory
 from lockgate_runtime.observe.events import EventError, decode_event
 from lockgate_runtime.observe.flows import name_flow
 from lockgate_runtime.observe.names import Names
 from lockgate_runtime.observe.ring import Ring
 from lockgate_runtime.pins import boot_time
 from lockgate_runtime.tracing import layout
+from lockgate_runtime.tracing.alike import AlikeEvents
 from lockgate_runtime.tracing.cgroup_names import CgroupNames
 from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.json_text import dumps
@@ -49,8 +51,13 @@ if TYPE_CHECKING:
 
 _SETTLED = 100_000_000
 """Nanoseconds after which no record comes late: CPUs write them side by side."""
+_TIME, _TIME_AT = struct.Struct("<Q"), layout.TRACING_EVENT.offset("time")
 _BASE = ("exec", "exit")
 """Records that a throttle may hold back."""
+_BATCH = 1024
+"""Records that are taken at once: their lines stay below some megabytes, ..."""
+_KEPT = 8 << 20
+"""... and that memory is used again and again."""
 _GENERATIONS = 8
 """Generations whose names are remembered."""
 _HOOKS_AGE = 2.0
@@ -71,7 +78,8 @@ class EventStream:
         *,
         shows_addresses: bool = False,
     ) -> None:
-        self._ring = Ring(pins.map("events"))
+        keep_freed_memory(_KEPT)
+        self._ring = Ring(pins.map("events"), _BATCH)
         self._processes = _open(pins, "processes")
         self._counters = _open(pins, "tracing_counters")
         self._state = state
@@ -108,6 +116,7 @@ class EventStream:
             cluster=cluster,
             count=self._state_left.count,
         )
+        self._alike = AlikeEvents(self.renderer)
         if self._processes:
             for _, record in sorted(
                 self._processes.items(), key=lambda item: item[1][:8]
@@ -122,16 +131,20 @@ class EventStream:
         self.is_drained = not records
         for data in records:
             try:
-                if is_tracing(data):
-                    self._state_left.read += 1
-                    record = decode_record(data)
-                    self._note(record.time)
-                    line = self.renderer.render(record)
-                    if line and self._throttle and record.kind in _BASE:
-                        lines += self._throttle.admit(record.cgroup, record.time, line)
-                        line = None
+                if not is_tracing(data):
+                    line: str | None = self._flow(data)
                 else:
-                    line = self._flow(data)
+                    self._state_left.read += 1
+                    self._note(data)
+                    line = self._alike.find(data)
+                    if line is None:
+                        record = decode_record(data)
+                        line = self._alike.render(data, record)
+                        if line and self._throttle and record.kind in _BASE:
+                            lines += self._throttle.admit(
+                                record.cgroup, record.time, line
+                            )
+                            line = None
             except (RecordError, EventError, struct.error, IndexError):
                 unreadable += 1
             else:
@@ -251,8 +264,9 @@ class EventStream:
         write_state(self._state.folder, left)
         return left
 
-    def _note(self, time: int) -> None:
+    def _note(self, data: bytes) -> None:
         """Take a record's time down: it was waiting for us, or all that did is read."""
+        (time,) = _TIME.unpack_from(data, _TIME_AT)
         if time <= self._began:
             self._missing -= 1
         elif time > self._began + _SETTLED:

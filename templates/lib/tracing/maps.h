@@ -14,7 +14,7 @@ const volatile struct tracing_config config = {};
 /* The ring that the network's events stand in, too. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 1 << 23);
 } events SEC(".maps");
 
 /*
