@@ -231,6 +231,7 @@ def _build_bundle(
     from lockgate.artifact import describe_bundle, seal_bundle
     from lockgate.codegen.pack import pack_outcomes, pack_rules
     from lockgate.codegen.program import render_programs
+    from lockgate.codegen.render import keep_templates
     from lockgate.codegen.shape import choose_shape
     from lockgate.codegen.table_text import print_decisions, print_policies
     from lockgate.report import print_report
@@ -252,6 +253,8 @@ def _build_bundle(
             written = pack_rules(tables) | _encode(print_decisions(tables))
 
         settings.progress("compiling programs")
+        if settings.cache:
+            keep_templates(settings.cache / "templates")
         sources = render_programs(choose_shape(tables))
         objects = compile_c(
             sources,

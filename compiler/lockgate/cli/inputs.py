@@ -138,9 +138,10 @@ def compile_settings(arguments: argparse.Namespace) -> Iterator[Settings]:
         )
     # A verb that has no --target wants no tracing programs.
     texts = getattr(arguments, "targets", None)
-    with progress() as tell, offered_targets(texts or ()) as targets:
+    cache = cache_folder(arguments)
+    with progress() as tell, offered_targets(texts or (), cache) as targets:
         yield Settings(
-            cache=cache_folder(arguments),
+            cache=cache,
             lock=arguments.lock,
             is_locked=arguments.locked,
             clang=getattr(arguments, "clang", None),

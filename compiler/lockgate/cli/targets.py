@@ -27,24 +27,34 @@ def read_targets(texts: Sequence[str]) -> list[Target]:
 
 
 @contextmanager
-def offered_targets(texts: Sequence[str]) -> Iterator[Callable[[], Sequence[Target]]]:
+def offered_targets(
+    texts: Sequence[str], cache: Path | None = None
+) -> Iterator[Callable[[], Sequence[Target]]]:
     """Give a function that reads the targets, or records the running kernel without any.
 
-    Whoever has no tracing policies does not call it, and pays nothing.
+    Whoever has no tracing policies does not call it, and pays nothing.  What was recorded is kept
+    in the folder ``cache`` for as long as the same kernel runs with the same modules.
     """
     with ExitStack() as ends:
 
         def offer() -> Sequence[Target]:
+            from lockgate.targets.target import RUNNING, load_target
+
             if texts:
                 return read_targets(texts)
-            folder = ends.enter_context(TemporaryDirectory(prefix="lockgate-"))
-            return [_record_running(Path(folder))]
+            from lockgate.targets.kept import kept_recording
+
+            kept = kept_recording(cache, _record) if cache else None
+            if kept is None:
+                place = TemporaryDirectory(prefix="lockgate-")
+                kept = Path(ends.enter_context(place))
+                _record(kept)
+            return [load_target(RUNNING, kept)]
 
         yield offer
 
 
-def _record_running(folder: Path) -> Target:
-    from lockgate.targets.target import RUNNING, load_target
+def _record(folder: Path) -> None:
     from lockgate_runtime.errors import NodeError
     from lockgate_runtime.target.record import record
 
@@ -57,7 +67,6 @@ def _record_running(folder: Path) -> Target:
             f"cannot be recorded ({error})",
             "name one that `sudo lockgate target record DIR` wrote down: --target NAME=DIR",
         ) from None
-    return load_target(RUNNING, folder)
 
 
 def _read_target(text: str) -> Target:

@@ -7,15 +7,33 @@
 
 #include "bpf.h"
 
+/* Sets of so many words stay in registers; larger ones are gone through in memory. */
+#define FEW_WORDS 8
+
 struct mask {
 	u64 word[WORDS];
 };
+
+#if WORDS <= FEW_WORDS
+#define for_each_word(i) for (u32 i = 0; i < WORDS; i++)
+#define MASK(...) (&(const struct mask)__VA_ARGS__)
+#else
+#define for_each_word(i)                               \
+	_Pragma("clang loop unroll(disable)")          \
+	for (u32 i = 0; i < WORDS; i++)
+/* Not on the stack, whose 512 bytes would soon be gone. */
+#define MASK(...)                                              \
+	({                                                     \
+		static const struct mask mask_ = __VA_ARGS__;  \
+		&mask_;                                        \
+	})
+#endif
 
 static __always_inline bool is_empty(const struct mask *mask)
 {
 	u64 any = 0;
 
-	for (u32 i = 0; i < WORDS; i++)
+	for_each_word(i)
 		any |= mask->word[i];
 	return !any;
 }
@@ -32,14 +50,14 @@ static __always_inline __attribute__((unused)) u64 is_any(u64 number)
 /* Keep who goes on; false when nobody does. */
 static __always_inline bool keep(struct mask *mask, const volatile struct mask *row)
 {
-	for (u32 i = 0; i < WORDS; i++)
+	for_each_word(i)
 		mask->word[i] &= row->word[i];
 	return !is_empty(mask);
 }
 
 static __always_inline void add(struct mask *mask, const volatile struct mask *row)
 {
-	for (u32 i = 0; i < WORDS; i++)
+	for_each_word(i)
 		mask->word[i] |= row->word[i];
 }
 
@@ -47,7 +65,7 @@ static __always_inline void add(struct mask *mask, const volatile struct mask *r
 static __always_inline bool judge(struct mask *mask, const struct mask *matched,
 				  const struct mask *negated, const struct mask *asking)
 {
-	for (u32 i = 0; i < WORDS; i++)
+	for_each_word(i)
 		mask->word[i] &= (matched->word[i] ^ negated->word[i]) | ~asking->word[i];
 	return !is_empty(mask);
 }
@@ -57,7 +75,7 @@ static __always_inline bool has(const struct mask *mask, const struct mask *thes
 {
 	u64 any = 0;
 
-	for (u32 i = 0; i < WORDS; i++)
+	for_each_word(i)
 		any |= mask->word[i] & these->word[i];
 	return any;
 }
@@ -65,7 +83,7 @@ static __always_inline bool has(const struct mask *mask, const struct mask *thes
 /* Take THESE out. */
 static __always_inline void keep_others(struct mask *mask, const struct mask *these)
 {
-	for (u32 i = 0; i < WORDS; i++)
+	for_each_word(i)
 		mask->word[i] &= ~these->word[i];
 }
 
@@ -74,7 +92,7 @@ static __always_inline void keep_first(struct mask *mask, const struct mask *the
 {
 	bool found = false;
 
-	for (u32 i = 0; i < WORDS; i++) {
+	for_each_word(i) {
 		u64 inside = mask->word[i] & these->word[i];
 
 		if (!these->word[i])
@@ -85,4 +103,13 @@ static __always_inline void keep_first(struct mask *mask, const struct mask *the
 			found = true;
 		}
 	}
+}
+
+/* The number of the first selector in a mask that has one. */
+static __always_inline __attribute__((unused)) u32 first_of(const struct mask *mask)
+{
+	for_each_word(i)
+		if (mask->word[i])
+			return 64 * i + __builtin_ctzll(mask->word[i]);
+	return 0;
 }

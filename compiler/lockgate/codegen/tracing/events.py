@@ -41,6 +41,10 @@ _OBJECTS = {
 """Types that are shown as numbers and a name (objects.h, credentials.h)."""
 
 
+_COMPARED = 8
+"""Hooks that a program compares one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownHook:
     """A hook, the selectors that let it post, and which list of values its event shows."""
@@ -88,6 +92,22 @@ def shown_values(
         )
         for number, (places, hooks) in enumerate(groups.items())
     ]
+
+
+def hook_table(site: Site, events: Sequence[ShownValues]) -> list[ShownHook]:
+    """Return by number of a selector who tells of it; empty where a few comparisons tell.
+
+    The first selector that matched is of the first hook, since they are numbered alike.  A power
+    of two rows, so that a program can be shown to stay among them.
+    """
+    shown = {hook.number: hook for event in events for hook in event.hooks}
+    if len(shown) <= _COMPARED:
+        return []
+    rows = [shown[selector.hook] for selector in site.selectors]
+    numbers = [row.number for row in rows]
+    assert numbers == sorted(numbers)  # noqa: S101  # as sites number them
+    room = 1 << (len(rows) - 1).bit_length()
+    return rows + rows[-1:] * (room - len(rows))
 
 
 def _places(hook: SiteHook) -> tuple[tuple[int, int], ...]:

@@ -12,7 +12,7 @@ from lockgate.codegen.tracing.calls import (
     denial_function,
     keep_lines,
 )
-from lockgate.codegen.tracing.events import shown_values
+from lockgate.codegen.tracing.events import hook_table, shown_values
 from lockgate.codegen.tracing.masks import everyone, mask_of, spell
 from lockgate.codegen.tracing.operands import PROGRAMS, set_call, set_functions
 from lockgate.codegen.tracing.owners import (
@@ -214,6 +214,7 @@ def render_site(
         shown=sorted(
             (h for g in events for h in g.hooks), key=lambda hook: hook.number
         ),
+        hook_table=hook_table(site, events),
         shows_texts=any("texts" in line for g in events for line in g.lines),
         has_function=len(site.functions) > 1,
         flags="EVENT_IS_RETURN" if site.stand in RETURNS else "0",
