@@ -21,6 +21,12 @@ Policies are compiled from YAML by the compiler and put in force by the runtime.
 ``memory``           bytes of programs and maps without the ring of events, 1,000 processes
                      included, at two CPUs: of the first policy, and of each further one.
 ``compile``          seconds for 200 policies without a cache, on this machine.
+``scale``            65, 200, 500 and 1,000 selectors, 1,000 policies, 10,000 paths and 10,000
+                     numbers at one hook, on Linux 6.1 and 6.12: seconds to compile, millions of
+                     instructions to load (Python's and the kernel's, waiting left out), bytes of
+                     maps and programs, and what a file costs that nobody asks for.
+``changed_value``    seconds from a policy's file that has another value until that is in force, on
+                     this kernel (root): processes for both steps; ``_cpu_`` is processors' time.
 ``events``           events a second that ``lockgate events --out FILE`` writes, on this kernel
                      (root): made, written, lost; the reader's memory before and after, and its
                      processor time.  ``unlike_``: no two events have the same values.
@@ -42,6 +48,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.toolchain import compile_c
 from lockgate.vm.machine import Machine
 from tests.bench import tracing_policies as policies
+from tests.bench.tracing_apply import changed_value
 from tests.bench.tracing_events import events
 from tests.targets.recorded import recorded
 
@@ -63,6 +70,8 @@ BUDGETS = {
     "memory_first": 2_000_000,
     "memory_further": 64_000,
     "compile_200_seconds": 10,
+    "changed_value_apply_inside_seconds": 0.3,
+    "changed_value_programs_compiled": 0,
     "events_unaccounted": 0,
     "unlike_events_unaccounted": 0,
 }
@@ -76,14 +85,16 @@ LEAST = {"events_per_second": 100_000}
 STANDS = ("kprobe", "fentry", "lsm")
 
 
-def run_in_guest(part: str, folder: Path, *, counts: bool = True) -> dict[str, float]:
+def run_in_guest(
+    part: str, folder: Path, *, counts: bool = True, kernel: str = KERNEL
+) -> dict[str, float]:
     """Run a function of :mod:`tests.bench.tracing_guest` on what is in a folder."""
     sensor = compile_c(sensor_sources(), diagnostics := Diagnostics())
     if not diagnostics.ok:
         raise SystemExit(str(diagnostics.found))
     (folder / "process.o").write_bytes(sensor["process.o"])
     # Memory is promised for two CPUs.
-    machine = Machine(KERNEL, cpus=2, shared=folder, counts_instructions=counts)
+    machine = Machine(kernel, cpus=2, shared=folder, counts_instructions=counts)
     command = (sys.executable, "-m", "tests.bench.tracing_guest", part, str(folder))
     root = Path(__file__).parent.parent.parent
     done = machine.run(command, timeout=SECONDS, folder=root)
@@ -158,11 +169,36 @@ def compile_many(_folder: Path) -> dict[str, float]:
     return {f"compile_{MANY}_seconds": time.monotonic() - start}
 
 
+SCALES: Mapping[str, Sequence[str]] = {
+    **{f"selectors_{n}": [policies.selectors(n)] for n in (65, 200, 500, 1000)},
+    "policies_1000": [policies.shaped(n) for n in range(1000)],
+    "values_10000": [policies.values(10_000)],
+    "numbers_10000": [policies.numbers(10_000)],
+}
+
+
+def scale(folder: Path) -> dict[str, float]:
+    """Measure what many selectors, policies and values cost, on both kernels."""
+    figures = {}
+    for kernel in ("6.1", KERNEL):
+        there = folder / kernel
+        for name, texts in SCALES.items():
+            start = time.monotonic()
+            policies.compile_policies(texts, recorded(kernel), there / name)
+            figures[f"{name}_{kernel}_compile_seconds"] = time.monotonic() - start
+        for name, value in run_in_guest("scale", there, kernel=kernel).items():
+            scaled, _, what = name.rpartition("_")
+            figures[f"{scaled}_{kernel}_{what}"] = value
+    return figures
+
+
 PARTS: Mapping[str, Callable[[Path], dict[str, float]]] = {
     "fork_exec_exit": fork_exec_exit,
     "sites": sites,
     "memory": memory,
     "compile": compile_many,
+    "scale": scale,
+    "changed_value": changed_value,
     "events": events,
 }
 
@@ -186,7 +222,7 @@ def main() -> int:
         for name, value in figures.items():
             limit = f"  (at most {BUDGETS[name]:,})" if name in BUDGETS else ""
             limit += f"  (at least {LEAST[name]:,})" if name in LEAST else ""
-            print(f"{name:28}{value:12,.{0 if value >= 100 else 2}f}{limit}")
+            print(f"{name:36}{value:12,.{0 if value >= 100 else 2}f}{limit}")
     is_over = any(figures[name] > BUDGETS[name] for name in BUDGETS if name in figures)
     is_under = any(figures[name] < LEAST[name] for name in LEAST if name in figures)
     return int(is_over or is_under)

@@ -135,6 +135,30 @@ def shaped(number: int) -> str:
     return policy(f"policy-{number}", shapes[number % SHAPES], binaries * has_binaries)
 
 
+def selectors(count: int) -> str:
+    """Return a policy of so many selectors, each with a path and a number of its own."""
+    text = policy("many", [])
+    head, _, _ = text.partition("    selectors:\n")
+    each = [
+        "    - matchArgs:\n"
+        f'      - {{index: 0, operator: Prefix, values: ["/etc/app-{number}/"]}}\n'
+        f'      - {{index: 1, operator: Equal, values: ["{number % 7}"]}}\n'
+        for number in range(count)
+    ]
+    return f"{head}    selectors:\n{''.join(each)}"
+
+
+def values(count: int) -> str:
+    """Return a policy with so many paths for values."""
+    paths = [f"/data/tenant-{number}/{number % 13}/" for number in range(count)]
+    return policy("paths", [(0, "Prefix", paths)])
+
+
+def numbers(count: int) -> str:
+    """Return a policy with so many numbers for values, none beside another."""
+    return policy("numbers", [(1, "Equal", [str(3 * n) for n in range(count)])])
+
+
 def without_trampolines(target: Target) -> Target:
     """Return a kernel that has probes alone, so that policies stand at those."""
     hooks = {**target.hooks, "fentry": False, "fexit": False, "fmod_ret": False}

@@ -1,4 +1,4 @@
-"""E3131-E3132, W3133, E3138: what becomes of tracing policies as programs."""
+"""E3131-E3132, W3133, E3138-E3139: what becomes of tracing policies as programs."""
 
 from __future__ import annotations
 
@@ -36,5 +36,16 @@ EXPLANATIONS = (
         "'followChildren' of matchBinaries and 'followForks' of matchPIDs are remembered in each "
         "process, one bit for each different list of paths or numbers; there are 64.",
         "Let policies share the same list of values, or split them over two roots.",
+    ),
+    Explanation(
+        "E3139",
+        "too-many-selectors",
+        "more selectors are at one hook than a program can judge",
+        "All policies at one hook are judged by one program, so that an operation gives one "
+        "event.  It keeps a bit for each selector in the 512 bytes of stack that the kernel gives "
+        "it: room for 1,024 selectors, or fewer where they are for pods (832), hold events back "
+        "or act (512), or deny what is told of at the return (448).",
+        "Let one selector have the values of many: of values there is no limit.  Or choose another "
+        "hook for some of the policies.",
     ),
 )

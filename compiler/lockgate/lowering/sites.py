@@ -28,6 +28,7 @@ from lockgate.ir.tracing_selectors import HookSelector
 from lockgate.lowering.dimensions import dimensions_of
 from lockgate.lowering.enforcers import enforcer_sites
 from lockgate.lowering.places import place_policy
+from lockgate.lowering.room import most_selectors
 from lockgate.lowering.settle import settle
 from lockgate.lowering.workload_reports import report_workloads
 from lockgate.lowering.workloads import collect_workloads, workload_tests
@@ -115,6 +116,7 @@ def gather_sites(
     )
     for site in sites:
         _check_texts(site, diagnostics)
+        _check_selectors(site, diagnostics)
         _warn_of_denials(site, diagnostics)
     followed = _followed(sites, diagnostics)
     # Where an enforcer cannot stand, the hooks that notify it are refused already.
@@ -162,6 +164,22 @@ def _check_texts(site: Site, diagnostics: Diagnostics) -> None:
         message = f"{site.functions[0]} would judge {len(judged)} different strings"
         help_ = f"it has room for {MOST_TEXTS}: compare fewer arguments as strings"
         diagnostics.error("E3132", message, list(judged.values())[-1], help=help_)
+
+
+def _check_selectors(site: Site, diagnostics: Diagnostics) -> None:
+    """Refuse more selectors than a program has room for."""
+    count, most = len(site.selectors), most_selectors(site)
+    if count > most:
+        message = (
+            f"{count} selectors would be judged at {site.functions[0]}, and a program that does "
+            f"what these do has room for {most}"
+        )
+        help_ = (
+            "let one selector have the values of many, which have no limit, or split the policies "
+            "over two hooks"
+        )
+        over = site.selectors[most].selector.span
+        diagnostics.error("E3139", message, over, help=help_)
 
 
 def _warn_of_denials(site: Site, diagnostics: Diagnostics) -> None:

@@ -7,9 +7,7 @@
 
 #include "bpf.h"
 
-/* Sets of so many words stay in registers; larger ones are gone through in memory. */
-#define FEW_WORDS 8
-
+/* FEW_WORDS: sets of so many words stay in registers; larger ones are gone through in memory. */
 struct mask {
 	u64 word[WORDS];
 };

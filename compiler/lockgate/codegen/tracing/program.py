@@ -39,6 +39,7 @@ from lockgate.ir.site import Facet, Origin
 from lockgate.ir.tracing import OF_32_BITS
 from lockgate.ir.tracing_actions import NOTIFYING, TRACKING, ActionKind, RateLimitScope
 from lockgate.ir.tracing_arguments import ArgumentType
+from lockgate.lowering.room import sets_on_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,6 +90,9 @@ _WHOSE = {
     RateLimitScope.PROCESS: "bpf_get_current_pid_tgid() >> 32",
     RateLimitScope.GLOBAL: "0",
 }
+_FEW_WORDS, _FEW_SETS = 8, 2
+"""Sets of selectors that a program can keep in registers, how many words of how many sets: what is
+more is spilled to the stack, and takes more room there than the sets themselves."""
 _SILENT = frozenset({ActionKind.NO_POST})
 
 
@@ -214,6 +218,7 @@ def render_site(
         shown=sorted(
             (h for g in events for h in g.hooks), key=lambda hook: hook.number
         ),
+        few_words=_FEW_WORDS if sets_on_stack(site) <= _FEW_SETS else _FEW_WORDS // 2,
         hook_table=hook_table(site, events),
         shows_texts=any("texts" in line for g in events for line in g.lines),
         has_function=len(site.functions) > 1,

@@ -1,0 +1,46 @@
+"""How many selectors one program can judge: what the stack of the kernel's programs has room for.
+
+All functions of a program that call each other share 512 bytes of stack (``MAX_BPF_STACK``), and a
+set of selectors is a bit for each of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.ir.site import Facet
+from lockgate.ir.tracing_actions import ActionKind
+
+if TYPE_CHECKING:
+    from lockgate.ir.site import Site
+
+_WORDS = 39
+"""Words of 64 bits for sets: what a program calls takes 128 bytes (on Linux 6.1, which rounds
+up more), and what else it keeps itself some 70."""
+_MOST_WORDS = 16
+_MOST_ACTING = 8
+"""The same where they do more than tell: there is code for each of them, and a jump goes no further
+than 32,767 instructions."""
+
+
+def sets_on_stack(site: Site) -> int:
+    """Return how many sets of selectors a site's programs keep at once."""
+    who_goes_on_and_what_matched = 2
+    guessed = any(d.facet is Facet.WORKLOAD for d in site.dimensions)
+    verdict = 3 if site.denial else 0
+    return who_goes_on_and_what_matched + guessed + _is_limited(site) + verdict
+
+
+def most_selectors(site: Site) -> int:
+    """Return how many selectors a site can have at most."""
+    most = _MOST_ACTING if _is_limited(site) or _acts(site) else _MOST_WORDS
+    return 64 * min(most, _WORDS // sets_on_stack(site))
+
+
+def _acts(site: Site) -> bool:
+    telling = (ActionKind.POST, ActionKind.NO_POST)
+    return any(a.kind not in telling for s in site.selectors for a in s.actions)
+
+
+def _is_limited(site: Site) -> bool:
+    return any(a.rate_limit for s in site.selectors for a in s.actions)
