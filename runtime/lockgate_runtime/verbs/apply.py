@@ -104,11 +104,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_output(parser)
 
 
+_OBJECTS = 50_000
+"""How many more objects there are before cycles of them are looked for."""
+
+
 @faults_to_exit_codes
 def run(arguments: argparse.Namespace) -> int:
     """Apply, and say what was done."""
+    import gc
     import os
 
+    # Modules and tables that stay to the end: to look through them again and again is in vain.
+    gc.set_threshold(_OBJECTS)
     from lockgate_runtime.apply import Request, apply
     from lockgate_runtime.endpoints import read_placements
     from lockgate_runtime.guard import parse_guard
