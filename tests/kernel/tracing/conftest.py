@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lockgate_runtime.bpf import Map, MapType
 from lockgate_runtime.pins import Pins, remove_tree
 from lockgate_runtime.state import State
 from lockgate_runtime.tracing.sensor import start_sensor, stop_sensor
@@ -26,6 +27,9 @@ def pins() -> Iterator[Pins]:
     pins = Pins(Path(f"/sys/fs/bpf/lockgate-test-{os.getpid()}"))
     pins.create()
     try:
+        # Smaller than it would be, so that it is soon full.
+        with Map.create(MapType.RINGBUF, "events", 0, 0, 1 << 20) as ring:
+            ring.pin(pins.map("events"))
         start_sensor(pins, sensor())
         yield pins
     finally:
