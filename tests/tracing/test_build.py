@@ -133,3 +133,32 @@ def test_what_no_program_does_is_refused(target: Target) -> None:
     (found,) = (d for d in diagnostics.found if d.code == "E3170")
     assert "imaHash" in found.message
     assert found.span is not None
+
+
+@pytest.mark.parametrize(
+    ("actions", "most"),
+    [("", 1024), ("{action: Sigkill}", 512)],
+)
+def test_more_selectors_than_a_program_can_judge_are_refused(
+    target: Target, actions: str, most: int
+) -> None:
+    """At the first one too many, before clang or a verifier runs out of stack."""
+    wanted = [files(f"/srv/{number}/", actions) for number in range(most + 1)]
+    text = policy("many", "")
+    text = text.replace("[{}]", "[" + ", ".join(f"{{{one}}}" for one in wanted) + "]")
+    _, diagnostics = lowered(target, text)
+    (found,) = [d for d in diagnostics.found if d.severity.value == "error"]
+    assert found.code == "E3139"
+    assert f"room for {most}" in found.message
+    if not actions:
+        fewer = text.replace(f", {{{wanted[-1]}}}", "")
+        assert lowered(target, fewer)[1].ok
+
+
+def test_hooks_are_found_in_a_table_where_there_are_many(target: Target) -> None:
+    """By the first selector that matched, whatever hook it is of."""
+    texts = [policy(f"p{number:02}", files(f"/{number}")) for number in range(9)]
+    text = made(target, *texts).sources["site_0.c"]
+    numbers = ", ".join(map(str, [*range(9), *[8] * 7]))
+    assert f"hook_of[16] = {{ {numbers} }}" in text
+    assert "hook_of" not in made(target, *texts[:8]).sources["site_0.c"]
