@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.ir.cluster import Cluster
 from lockgate.ir.placement import DENYING, Result, Stand
+from lockgate.ir.room import most_selectors
 from lockgate.ir.site import (
     Dimension,
     Facet,
@@ -28,7 +29,6 @@ from lockgate.ir.tracing_selectors import HookSelector
 from lockgate.lowering.dimensions import dimensions_of
 from lockgate.lowering.enforcers import enforcer_sites
 from lockgate.lowering.places import place_policy
-from lockgate.lowering.room import most_selectors
 from lockgate.lowering.settle import settle
 from lockgate.lowering.workload_reports import report_workloads
 from lockgate.lowering.workloads import collect_workloads, workload_tests

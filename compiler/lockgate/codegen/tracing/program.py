@@ -35,11 +35,11 @@ from lockgate.codegen.tracing.signals import SIGKILL, severity
 from lockgate.codegen.tracing.strings import read_call, read_socket_call
 from lockgate.codegen.tracing.supplements import hashed, supplements_of
 from lockgate.ir.placement import DENYING, Stand
+from lockgate.ir.room import sets_on_stack
 from lockgate.ir.site import Facet, Origin
 from lockgate.ir.tracing import OF_32_BITS
 from lockgate.ir.tracing_actions import NOTIFYING, TRACKING, ActionKind, RateLimitScope
 from lockgate.ir.tracing_arguments import ArgumentType
-from lockgate.lowering.room import sets_on_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
