@@ -43,8 +43,8 @@ EXPLANATIONS = (
         "more selectors are at one hook than a program can judge",
         "All policies at one hook are judged by one program, so that an operation gives one "
         "event.  It keeps a bit for each selector in the 512 bytes of stack that the kernel gives "
-        "it: room for 1,024 selectors, or fewer where they are for pods (832), hold events back "
-        "or act (512), or deny what is told of at the return (448).",
+        "it: room for 1,024 selectors, or fewer where they are for pods or look for a part of a "
+        "text (832), hold events back or act (512), or deny what is told of at the return (448).",
         "Let one selector have the values of many: of values there is no limit.  Or choose another "
         "hook for some of the policies.",
     ),

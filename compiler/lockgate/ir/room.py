@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from lockgate.ir.site import Facet
 from lockgate.ir.tracing_actions import ActionKind
+from lockgate.ir.tracing_selectors import Comparison
 
 if TYPE_CHECKING:
-    from lockgate.ir.site import Site
+    from lockgate.ir.site import Dimension, Site
 
 _WORDS = 39
 """Words of 64 bits for sets: what a program calls takes 128 bytes (on Linux 6.1, which rounds
@@ -26,15 +27,22 @@ than 32,767 instructions."""
 def sets_on_stack(site: Site) -> int:
     """Return how many sets of selectors a site's programs keep at once."""
     who_goes_on_and_what_matched = 2
+    cut = any(d.facet is Facet.TEXT and _looks_further(d) for d in site.dimensions)
     guessed = any(d.facet is Facet.WORKLOAD for d in site.dimensions)
     verdict = 3 if site.denial else 0
-    return who_goes_on_and_what_matched + guessed + _is_limited(site) + verdict
+    return who_goes_on_and_what_matched + cut + guessed + _is_limited(site) + verdict
 
 
 def most_selectors(site: Site) -> int:
     """Return how many selectors a site can have at most."""
     most = _MOST_ACTING if _is_limited(site) or _acts(site) else _MOST_WORDS
     return 64 * min(most, _WORDS // sets_on_stack(site))
+
+
+def _looks_further(dimension: Dimension) -> bool:
+    """Whether some look for more of a text than its beginning."""
+    beginnings = (Comparison.EQUAL, Comparison.PREFIX)
+    return any(test.comparison not in beginnings for test in dimension.tests)
 
 
 def _acts(site: Site) -> bool:
