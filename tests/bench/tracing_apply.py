@@ -69,7 +69,7 @@ def changed_value(folder: Path) -> dict[str, float]:
         *("--root", f"/sys/fs/bpf/lgbench{os.getpid()}"),
         *("--state", str(folder / "state")),
     )
-    applying = ("apply", str(bundle), "-o", "json", *place)
+    applying = ("apply", str(bundle), "--output", "json", *place)
     run(compiling)
     run(applying)
     rounds = []

@@ -79,7 +79,13 @@ def measure(folder: Path, kind: str) -> dict[str, float]:
         command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as maker:
         (folder / "policy.yaml").write_text(_POLICY.format(pid=maker.pid))
-        run("compile", "-f", str(folder / "policy.yaml"), "-o", str(folder / "bundle"))
+        run(
+            "compile",
+            "-f",
+            str(folder / "policy.yaml"),
+            "--output",
+            str(folder / "bundle"),
+        )
         run("apply", str(folder / "bundle"), *place)
         try:
             with reading(out, place) as reader:
