@@ -60,7 +60,7 @@ def changed_value(folder: Path) -> dict[str, float]:
         "compile",
         "-f",
         str(sources),
-        "-o",
+        "--output",
         str(bundle),
         "--cache",
         str(cache),
