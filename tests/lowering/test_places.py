@@ -84,6 +84,8 @@ def kprobe(call: str, rest: str = "") -> str:
 
 
 OVERRIDE = "  selectors: [{matchActions: [{action: Override, argError: -1}]}]\n"
+REGISTER = "  data: [{source: pt_regs, resolve: rdi, type: int}]\n"
+RETURN = "  return: true\n  returnArg: {index: 0, type: int}\n"
 KILL = "  selectors: [{matchActions: [{action: Sigkill}]}]\n"
 
 
@@ -153,6 +155,25 @@ def test_a_signal_denies_nothing_and_says_so(target: Target) -> None:
             ),
             "E3115",
             "sk_family",
+        ),
+        (
+            kprobe(
+                "tcp_connect",
+                "  args: [{index: 0, type: int, btfType: x, btfTypeModule: none,"
+                " resolve: y}]\n",
+            ),
+            "E3115",
+            "load the module",
+        ),
+        (
+            kprobe("security_file_open", REGISTER + OVERRIDE),
+            "E3114",
+            "has the registers",
+        ),
+        (
+            kprobe("tcp_connect", REGISTER + RETURN),
+            "E3114",
+            "gone at its return",
         ),
         (
             kprobe("free_it", "  return: true\n  returnArg: {index: 0, type: int}\n"),

@@ -18,7 +18,12 @@ from lockgate.targets.syscalls import syscall_numbers
 from lockgate.toolchain.clang import compile_c
 from tests.kernel.e2e.bundles import CACHE
 from tests.lowering.test_places import target as target  # a fixture
-from tests.tracing.program_file import IN_MEMORY, IN_REGISTERS, make_program
+from tests.tracing.program_file import (
+    IN_MEMORY,
+    IN_REGISTERS,
+    make_program,
+    make_types,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,8 +142,33 @@ REGISTERS = "uprobes: [{path: PROGRAM, symbols: [work], data: [{source: pt_regs,
             "uprobes: [{path: PROGRAM, symbols: [work], "
             "args: [{index: 0, type: int, resolve: a.b}]}]",
             "E3114",
-            "resolve",
+            "btfPath",
         ),
+        (
+            "uprobes: [{path: PROGRAM, btfPath: PROGRAM, symbols: [work], "
+            "args: [{index: 0, type: int, btfType: a, resolve: b}]}]",
+            "E3115",
+            "no section .BTF",
+        ),
+        (
+            "uprobes: [{path: PROGRAM, btfPath: TYPES, symbols: [work], "
+            "args: [{index: 0, type: int, btfType: lettres, resolve: b}]}]",
+            "E3115",
+            "no type 'lettres'",
+        ),
+        (
+            "uprobes: [{path: PROGRAM, btfPath: TYPES, symbols: [work], "
+            "args: [{index: 0, type: int, btfType: letters, resolve: frist}]}]",
+            "E3115",
+            "did you mean 'first'?",
+        ),
+        (
+            USDT + "memory, btfPath: TYPES, args: [{index: 1, type: int8, "
+            "btfType: letters, resolve: first}], " + SET,
+            "E3162",
+            "member",
+        ),
+        ("uprobes: [{path: PROGRAM, symbols: [work+x]}]", "E3160", "no number"),
     ],
 )
 def test_refusals(
@@ -146,7 +176,10 @@ def test_refusals(
 ) -> None:
     """Each with its code, and with what would work."""
     able = replace(target, helpers={"kprobe": frozenset({"probe_write_user"})})
-    (found,) = place(spec.replace("PROGRAM", str(program)), able)
+    types = program.with_name("types")
+    types.write_bytes(make_types())
+    spec = spec.replace("PROGRAM", str(program)).replace("TYPES", str(types))
+    (found,) = place(spec, able)
     assert (found.result, found.code) == (Result.REFUSED, code)
     assert words in f"{found.reason} {found.suggestion}"
     assert found.suggestion

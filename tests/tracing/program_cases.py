@@ -279,6 +279,18 @@ SETS = (
         silent_ends=4,
         many=1,
     ),
+    # 'argIndex' counts what 'args' lists, in its order.
+    _usdt(
+        "usdt-set-by-place",
+        "matchArgs: [{index: 1, operator: Equal, values: [placed]}]\n"
+        "      matchActions: [{action: Set, argIndex: 1, argValue: 34}]",
+        _call("placed"),
+        _call("place"),
+        hook="memory\n    args: [{index: 1, type: string}, {index: 0, type: int32}]",
+        ends=34,
+        silent_ends=4,
+        many=1,
+    ),
     _usdt(
         "usdt-set-monitored",
         "matchArgs: [{index: 1, operator: Equal, values: [monitored]}]\n"

@@ -201,7 +201,7 @@ class _Lowering:
         places = self._arguments(probe, item)
         reader = PredicateReader(places, self._diagnostics)
         indexes = {
-            name: place.about["number"]
+            name: place.about["place"]
             for name, place in places.items()
             if place.section == "matchArgs"
         }

@@ -244,8 +244,8 @@ def _hook_selector(hook: Hook, selector: HookSelector) -> Object:
             _capabilities(one) for one in selector.capability_changes
         ],
         matchWorkloads=_workloads(selector.workloads) or None,
-        matchActions=[_action(one, numbers) for one in selector.actions],
-        matchReturnActions=[_action(one, numbers) for one in selector.return_actions],
+        matchActions=[_action(one) for one in selector.actions],
+        matchReturnActions=[_action(one) for one in selector.return_actions],
     )
 
 
@@ -302,12 +302,11 @@ def _capabilities(match: CapabilityMatch) -> Object:
 # ---------------------------------------------------------------- actions
 
 
-def _action(action: Action, numbers: list[int]) -> Object:  # noqa: C901  # one case each
+def _action(action: Action) -> Object:  # noqa: C901  # one case each
     kind = action.kind
     if kind is ActionKind.SIGNAL and action.signal == 9:
         return {"action": "Sigkill"}
     said: Object = {"action": kind.value.partition("(")[0]}
-    number = None if action.argument is None else numbers[action.argument]
     match kind:
         case ActionKind.SIGNAL:
             said["argSig"] = action.signal
@@ -326,9 +325,9 @@ def _action(action: Action, numbers: list[int]) -> Object:  # noqa: C901  # one 
         case ActionKind.DNS_LOOKUP:
             said["argFqdn"] = action.text
         case ActionKind.TRACK_SOCK | ActionKind.UNTRACK_SOCK:
-            said["argSock"] = number
+            said["argSock"] = action.argument
         case ActionKind.SET:
-            said |= {"argIndex": number, "argValue": action.value}
+            said |= {"argIndex": action.argument, "argValue": action.value}
     if kind is ActionKind.POST:
         scope = action.rate_limit_scope
         rate = f"{action.rate_limit}s" if action.rate_limit else ""

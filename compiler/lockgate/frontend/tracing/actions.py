@@ -228,6 +228,9 @@ def _read_argument(
     else:
         return None
     index = fields.integer(name, minimum=0) or 0
+    # As in the reference, which looks for it there: not the function's, but the list's number.
+    if index < len(arguments):
+        return index
     known = [argument.index for argument in arguments]
     if index in known:
         return known.index(index)
