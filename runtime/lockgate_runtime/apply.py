@@ -37,6 +37,7 @@ from lockgate_runtime.recovery import (
     enforced_devices,
     is_attached,
     recover,
+    retire_others,
     settle,
 )
 from lockgate_runtime.slot import PLACES, Slot, read_slot
@@ -185,6 +186,8 @@ class _Application:
             if not is_fresh:
                 self._step("recover")
                 self._refuse_pending(recover(self._pins))
+                # What applies that died have left must not pile up while none gets through.
+                retire_others(self._pins, self._state)
             self._step("survey")
             found = self._survey()
             if is_fresh:

@@ -145,22 +145,34 @@ def settle(
     if active is not None:
         mark_in_force(pins, active)
     is_wanted = wanted_by(pins, active)
-    removed, warnings = [], []
+    removed: list[Attachment] = []
+    warnings: list[str] = []
     for place in attachments(pins):
         keeps = slot.is_pending or active is None or is_wanted(place)
         if not (keeps and is_attached(pins, place, netlink)):
             detach(pins, place, netlink)
             removed.append(place)
     disarm_others(pins, _acting(pins, slot))
+    warnings += retire_others(pins, state)
+    stop_unused_sensor(pins)
+    return removed, warnings
+
+
+def retire_others(pins: Pins, state: State) -> list[str]:
+    """Remove generations that are in no place, those of an apply that died too; return warnings.
+
+    After :func:`recover`, which may put an older one back in place.
+    """
+    warnings = []
+    in_place = {generation_in(pins, place) for place in PLACES}
     for number in pins.generation_numbers():
-        if number in in_place.values():
+        if number in in_place:
             continue
         try:
             retire(pins, state, number)
         except NodeError as error:
             warnings.append(f"generation {number} stays for now: {error.message}")
-    stop_unused_sensor(pins)
     for number in state.generation_numbers():
         if number not in pins.generation_numbers():
             state.forget(number)
-    return removed, warnings
+    return warnings

@@ -27,6 +27,9 @@ OPEN, CLOSED = 53, 54
 DEATHS = 2 if IS_EMULATED else 16
 """How many calls of bpf(2) are the last one; each costs seconds in emulation."""
 
+MOST = 3
+"""Generations at a time: two in place, and one of an apply that just died."""
+
 STEPS: tuple[str, ...] = (
     "recover",
     "survey",
@@ -94,6 +97,7 @@ def test_killed_at_each_step_one_policy_is_in_force(
     pods.apply(first)
     for step in STEPS:
         assert stage.run(*apply_of(second), die_at=step).returncode == -9
+        assert len(list(pods.root.glob("v*/generations/*"))) <= MOST
         is_switched = step in ("switched", "settled")
         assert in_force(pods) == (CLOSED if is_switched else OPEN), step
         if is_switched:
@@ -188,8 +192,10 @@ def test_a_full_disk_changes_nothing(
     assert refused.returncode == 2
     assert "E5037" in refused.stderr
     assert in_force(pods) == OPEN
-    kept = sorted(folder.name for folder in pods.root.glob("v*/generations/*"))
-    assert kept == ["0", "1"]
+    kept = {folder.name for folder in pods.root.glob("v*/generations/*")}
+    assert kept - {"0"} == {
+        "1"
+    }  # what passed everything before the first is in no place
 
 
 def test_no_memory_changes_nothing(
