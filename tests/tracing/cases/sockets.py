@@ -135,6 +135,20 @@ SOCKETS = (
             ),
         )
     ),
+    _connect(
+        "sock-daddr-mapped",
+        "{index: 0, operator: DAddr, values: [127.4.0.0/16]}\n"
+        "      , {index: 0, operator: DPort, values: ['107']}",
+        "connect('::ffff:127.4.2.3', 107)",
+        "connect('::ffff:127.5.2.3', 107)",
+    ),
+    _address(
+        "sockaddr-notsaddr-mapped",
+        "{index: 1, operator: NotSAddr, values: [127.6.0.0/16]}\n"
+        "      , {index: 1, operator: SPort, values: ['108']}",
+        "connect('::ffff:127.5.2.3', 108)",
+        "connect('::ffff:127.6.2.3', 108)",
+    ),
     _address(
         "sockaddr-saddr",
         "{index: 1, operator: SAddr, values: [127.7.0.0/16, '2001:db8::/32']}",

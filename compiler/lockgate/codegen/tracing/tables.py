@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import build_automaton
@@ -29,7 +29,7 @@ from lockgate.ir.tracing import Mode
 from lockgate.ir.tracing_selectors import Comparison
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lockgate.codegen.tracing.classes import Classes
     from lockgate.ir.site import Dimension, Generation, Site
@@ -255,12 +255,16 @@ def _workloads(
 
 
 def _networks(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
-    """Yield the tries: each prefix with who asks for it or for one that it is in."""
+    """Yield the tries: each prefix with who asks for it or for one that it is in.
+
+    IPv4 through a socket of IPv6 (``::ffff:192.0.2.1``) is IPv4: no program evades so.
+    """
+    asked = {test: tuple(_with_mapped(test.networks)) for test in dimension.tests}
     for version, bits in ((4, 32), (6, 128)):
         found: set[Network] = {
             network
-            for test in dimension.tests
-            for network in test.networks
+            for networks in asked.values()
+            for network in networks
             if network.version == version
         }
         found.add(_EVERY[version])
@@ -269,13 +273,13 @@ def _networks(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
             matched = mask_of(
                 test.selector
                 for test in dimension.tests
-                if any(_is_inside(network, other) for other in test.networks)
+                if any(_is_inside(network, other) for other in asked[test])
             )
             row = allowed(dimension, matched, everyone(len(site.selectors)))
             keys += struct.pack("<I", network.prefixlen)
             keys += network.network_address.packed[: bits // 8]
             rows += pack(row, site.words)
-            lines.append(f"{network}: {_spell(row)}")
+            lines.append(f"{_written(network)}: {_spell(row)}")
         yield Table(
             site.name,
             f"networks_v{version}_{site.number}_{number}",
@@ -285,6 +289,26 @@ def _networks(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
             tuple(lines),
             is_hash=True,
         )
+
+
+_MAPPED, _MAPPED_BITS = 0xFFFF << 32, 96
+
+
+def _with_mapped(networks: Iterable[Network]) -> Iterator[Network]:
+    """Yield networks, and those of IPv4 again as sockets of IPv6 see them."""
+    for network in networks:
+        yield network
+        if isinstance(network, IPv4Network):
+            address = _MAPPED | int(network.network_address)
+            yield IPv6Network((address, _MAPPED_BITS + network.prefixlen))
+
+
+def _written(network: Network) -> str:
+    """Write a network the same way by every Python: those differ about mapped addresses."""
+    address = int(network.network_address)
+    if network.version == 6 and address >> 32 == 0xFFFF:
+        return f"::ffff:{IPv4Address(address & 0xFFFFFFFF)}/{network.prefixlen}"
+    return str(network)
 
 
 def _order(network: Network) -> tuple[int, int]:
