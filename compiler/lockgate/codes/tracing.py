@@ -325,7 +325,9 @@ EXPLANATIONS = (
         "E3115",
         "no-such-member",
         "'resolve' names a member that this target does not have",
-        "Members move between versions of the kernel; each target has types of its own.",
+        "Members move between versions of the kernel; each target has types of its own.  Those of "
+        "a module ('btfTypeModule') are in it if the module was loaded when it was recorded, and "
+        "those of a program are in the file that 'btfPath' names.",
         "Take the suggestion.",
     ),
     Explanation(
