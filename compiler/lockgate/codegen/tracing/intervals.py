@@ -9,6 +9,7 @@ begin at the greatest number.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from lockgate.codegen.tracing.masks import allowed, everyone, pack
 from lockgate.ir.tracing_selectors import Comparison
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lockgate.ir.site import Dimension, Test
 
 _SIGN = 1 << 63
@@ -47,10 +50,10 @@ def collapse(
     """
     shift = _SIGN if is_signed else 0
     wanted = {
-        test.selector: [
+        test.selector: _apart(
             (max(0, first + shift), min(_MOST, last + shift))
             for first, last in _ranges(test, is_signed=is_signed)
-        ]
+        )
         for test in dimension.tests
     }
     bounds = {0}
@@ -61,7 +64,8 @@ def collapse(
     def row_at(number: int) -> int:
         matched = 0
         for selector, ranges in wanted.items():
-            if any(first <= number <= last for first, last in ranges):
+            place = bisect_right(ranges, (number, _MOST)) - 1
+            if place >= 0 and number <= ranges[place][1]:
                 matched |= 1 << selector
         return matched if is_raw else allowed(dimension, matched, everyone(selectors))
 
@@ -76,6 +80,17 @@ def collapse(
     starts += [_MOST] * unused
     rows += [row_at(_MOST)] * unused
     return Intervals(tuple(starts), tuple(rows))
+
+
+def _apart(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the same numbers in ascending ranges that do not meet."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        elif first <= last:
+            found.append((first, last))
+    return found
 
 
 def room_for(dimension: Dimension) -> int:
