@@ -43,6 +43,7 @@ from tests.tracing.path_deeds import (  # noqa: F401  # words of rows, too
     mount_at,
     overlay,
     read_at,
+    read_beyond,
     read_nameless,
 )
 from tests.tracing.workload_deeds import (  # noqa: F401  # words of rows, too

@@ -26,6 +26,19 @@ def read_at(*places: str) -> None:
         os.close(descriptor)
 
 
+def read_beyond(top: str, count: int, length: int = 200) -> None:
+    """Read a file below so many directories that no string has room for its path."""
+    (ROOM / top).mkdir(parents=True, exist_ok=True)
+    os.chdir(ROOM / top)
+    for _ in range(count):
+        Path("d" * length).mkdir(exist_ok=True)
+        os.chdir("d" * length)
+    Path("x").touch()
+    descriptor = os.open("x", os.O_RDONLY)
+    os.read(descriptor, 1)
+    os.close(descriptor)
+
+
 def read_nameless() -> None:
     """Read a pipe, a socket, and files in memory: four reads of what has no path."""
     reader, writer = os.pipe()

@@ -80,7 +80,7 @@ def test_a_changed_value_changes_tables_alone(target: Target) -> None:
     assert one.sites["sites"] == two.sites["sites"]
     assert {name for name in one.tables if one.tables[name] != two.tables[name]} >= {
         "states_0_1.bin",
-        "tops_0_1.keys",
+        "edges_0_1.keys",
         "binary_states.bin",
     }
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.codegen.tracing.automaton import Pattern, build_automaton
 from lockgate.codegen.tracing.classes import collect_classes
 from lockgate.codegen.tracing.intervals import collapse
-from lockgate.codegen.tracing.patterns import head_of
 from lockgate.ir import site as ir
 from lockgate.ir.site import Dimension, Facet, Generation, Site
 from lockgate.ir.tracing_selectors import Comparison, Range
@@ -128,25 +126,3 @@ def test_a_class_knows_which_tests_hold(
     for test in tests:
         holds = any(HOLDS[test.comparison](path, value) for value in test.texts)
         assert found.holds(test.comparison, test.texts) == holds
-
-
-@pytest.mark.parametrize(
-    ("path", "comparison", "name"),
-    [
-        (b"/etc/passwd", Comparison.PREFIX, b"etc"),
-        (b"/etc", Comparison.EQUAL, b"etc"),
-        (b"/etc", Comparison.PREFIX, None),
-        (b"/etc/passwd", Comparison.POSTFIX, None),
-        (b"/a-long-name-it-is/x", Comparison.PREFIX, b"a-long-n"),
-        (b"/a-long-n", Comparison.PREFIX, b"a-long-n"),
-        (b"/", Comparison.EQUAL, b""),
-        (b"/", Comparison.PREFIX, None),
-        (b"relative/x", Comparison.PREFIX, None),
-    ],
-)
-def test_the_first_name_of_a_path(
-    path: bytes, comparison: Comparison, name: bytes | None
-) -> None:
-    """Known where the value fixes it, or eight bytes of it; otherwise any may be."""
-    expected = None if name is None else int.from_bytes(name, "little")
-    assert head_of(path, comparison) == expected

@@ -3,144 +3,17 @@
  * Paths of files, seen from the task's root as d_path() prints them: upwards from the name, over
  * mount points, until the root of the task or of the mount namespace.
  *
- * The first name below the root is often enough to know that no rule can match; find_top()
- * looks for it without building anything.  read_path() builds the whole string.
+ * Most paths are judged by their names (name_tree.h); read_path() builds the whole string for the
+ * others, and for events.
  */
 #pragma once
 
 #include "kernel.h"
 #include "rooms.h"
 
-/* Directories that find_top() climbs before it leaves the answer to read_path(). */
-#define MOST_STEPS 24
-
 /* Flags in the bytes of a path's value. */
 #define PATH_IS_DELETED (1 << 0)
 #define PATH_IS_CUT (1 << 1)
-
-static __always_inline struct mount *real_mount(const struct vfsmount *mount)
-{
-	return (void *)mount - kernel_offset(mount, mnt);
-}
-
-/* The first eight bytes of a name, zeros behind it. */
-static __always_inline u64 head_of(const struct dentry *dentry, const bool is_typed)
-{
-	u64 length = LOAD(is_typed, dentry->d_name.len), head = 0, offset;
-	const void *name;
-
-	if (is_typed && kernel_has(dentry, d_iname) &&
-	    length < kernel_size(dentry, d_iname)) {
-		/* Eight bytes at once: a load that is relocated would have the size of an element. */
-		offset = kernel_offset(dentry, d_iname);
-		asm volatile("" : "+r"(offset));
-		head = *(const u64 *)((const void *)dentry + offset);
-		/* Loaded here: at one place together with the other it would have two types. */
-		asm volatile("" : "+r"(head));
-	} else {
-		name = LOAD(is_typed, dentry->d_name.name);
-		bpf_probe_read_kernel(&head, sizeof(head), name);
-	}
-	if (length < 8)
-		head &= (1ULL << 8 * length) - 1;
-	return head;
-}
-
-/*
- * The head of the first name below the root, from the top of a mount on: by helpers, since
- * neither mounts nor what they hide are typed for the verifier.  False where it is not known.
- */
-static __noinline __attribute__((unused)) bool find_top_above(const struct mount *real, u64 root, u64 root_mount,
-				      u64 *head)
-{
-	const struct dentry *at = NULL, *edge = NULL, *top = NULL;
-	const struct mount *above;
-
-	if (!head)
-		return false;
-	*head = 0;
-	for (u32 i = 0; i < 2 * MOST_STEPS; i++) {
-		if (at && (u64)at == root &&
-		    (u64)real + kernel_offset(mount, mnt) == root_mount)
-			goto at_root;
-		if (at == edge) {
-			above = PROBE(real->mnt_parent);
-			if (above == real || !above)
-				goto at_root;
-			at = PROBE(real->mnt_mountpoint);
-			real = above;
-			edge = PROBE(real->mnt.mnt_root);
-			top = NULL;
-			continue;
-		}
-		top = at;
-		at = PROBE(top->d_parent);
-		if (at == top)
-			return false;
-	}
-	return false;
-
-at_root:
-	if (top)
-		*head = head_of(top, false);
-	return true;
-}
-
-/*
- * Find the head of the first name below the task's root, 0 for the root itself; false where it
- * takes too many steps to know.
- */
-static __always_inline bool find_top(const struct dentry *dentry, const struct vfsmount *mount,
-				     const bool is_typed, u64 *head)
-{
-	const struct task_struct *task = bpf_get_current_task_btf();
-	const struct dentry *root = task->fs->root.dentry, *top = NULL, *edge, *parent;
-	const struct vfsmount *root_mount = task->fs->root.mnt;
-
-	/*
-	 * In the root's own mount the way ends at the root, and it need not be asked where the
-	 * mount ends: who stands outside of the root comes to the top of all, and is not known.
-	 */
-	edge = mount == root_mount ? root : LOAD(is_typed, mount->mnt_root);
-	for (u32 i = 0; i < MOST_STEPS; i++) {
-		if (dentry == edge || dentry == root)
-			goto at_edge;
-		parent = LOAD(is_typed, dentry->d_parent);
-		if (dentry == parent)
-			return false;
-		top = dentry;
-		dentry = parent;
-	}
-	return false;
-
-at_edge:
-	if (dentry != root || mount != root_mount) {
-		if (dentry != edge)
-			return false;
-		if (PROBE(real_mount(mount)->mnt_parent) != real_mount(mount))
-			return find_top_above(real_mount(mount), (u64)root, (u64)root_mount, head);
-	}
-	*head = top ? head_of(top, is_typed) : 0;
-	return true;
-}
-
-/* The like for a dentry alone: of mounts nothing is known, the way ends with the file system. */
-static __always_inline __attribute__((unused)) bool find_top_of_system(const struct dentry *dentry,
-						 const bool is_typed, u64 *head)
-{
-	const struct dentry *top = NULL, *parent;
-
-	for (u32 i = 0; i < MOST_STEPS; i++) {
-		parent = LOAD(is_typed, dentry->d_parent);
-		if (dentry == parent) {
-			*head = top ? head_of(top, is_typed) : 0;
-			return true;
-		}
-		top = dentry;
-		dentry = parent;
-	}
-	return false;
-}
 
 /* What of a file's mode says its type. */
 static __always_inline __attribute__((unused)) u64 file_type(const struct dentry *dentry)

@@ -39,11 +39,13 @@ if TYPE_CHECKING:
     from tests.tracing.cases.case import Case
 
 PROBES = tuple(replace(case, name=f"probe-{case.name}") for case in (*FILES, *NUMBERS))
+NAMES_BY_PROBES = tuple(replace(case, name=f"probe-{case.name}") for case in NAMES)
 
 GROUPS: dict[str, tuple[Case, ...]] = {
     "files": FILES,
     "probes": PROBES,
     "names": NAMES,
+    "names-by-probes": NAMES_BY_PROBES,
     "denials": DENIALS,
     "numbers": NUMBERS,
     "processes": PROCESSES,
@@ -82,6 +84,7 @@ BY_HOOKS = frozenset({"returns-by-hooks"})
 BY_PROBES = frozenset(
     {
         "probes",
+        "names-by-probes",
         "returns-by-probes",
         "signals-by-probes",
         "tracked-by-probes",

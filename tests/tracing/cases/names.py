@@ -1,4 +1,4 @@
-"""Paths that nearly match: where names end, at lengths and depths that are judged otherwise."""
+"""Paths that are judged by their names: near misses, and where names end or are not enough."""
 
 from __future__ import annotations
 
@@ -120,6 +120,13 @@ NAMES = (
             *(f"at/{deep}y" for deep in _DEEP), *(f"at/e/{deep}x" for deep in _DEEP)
         ),
         many=len(_DEEP),
+    ),
+    file_case(
+        "names-beyond",
+        _below("Prefix", "beyond/"),
+        "read_beyond('beyond', 22); read_beyond('beyond', 50, 99)",
+        "read_beyond('besides', 22)",
+        many=2,
     ),
     file_case(
         "names-none",

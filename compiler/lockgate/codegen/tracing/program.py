@@ -239,9 +239,12 @@ def _ordered(
     after: list[ShapedDimension] = []
     for dimension, found in zip(site.dimensions, shaped, strict=True):
         if dimension.facet is Facet.PATH:
-            top = replace(found, kind="top")
-            before.append(top)
-            declared += [top, found]
+            if found.has_names or found.has_tails:
+                found = replace(found, has_top=True)
+                top = replace(found, kind="top")
+                before.append(top)
+                declared.append(top)
+            declared.append(found)
             after.append(found)
             continue
         if dimension.facet in SOCKETS and not any(

@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 from lockgate.codegen.tracing.automaton import build_automaton
 from lockgate.codegen.tracing.intervals import room_for
 from lockgate.codegen.tracing.masks import mask_of, negated, spell, used
+from lockgate.codegen.tracing.name_tree import (
+    has_names,
+    has_parts,
+    has_tails,
+    is_equal,
+)
 from lockgate.codegen.tracing.patterns import patterns_of
 from lockgate.codegen.tracing.readers import may_be_nowhere
 from lockgate.ir.expression import ARGUMENT, CAST, LITERAL
@@ -126,6 +132,11 @@ class ShapedDimension:
     is_costly: bool = False
     is_anchored: bool = False
     is_typed: str = "false"
+    has_top: bool = False
+    has_names: bool = False
+    has_parts: bool = False
+    has_tails: bool = False
+    is_equal: bool = False
     member: str = ""
     hosts: str = ""
     text: int = 0
@@ -243,6 +254,10 @@ def shape_dimension(
         is_costly=dimension.value is not None
         and bool(site.values[dimension.value].reading.steps),
         is_anchored=_is_anchored(dimension),
+        has_names=has_names(dimension),
+        has_parts=has_parts(dimension),
+        has_tails=has_tails(dimension),
+        is_equal=is_equal(dimension),
         member=NAMESPACE_PLACES[Namespace(dimension.detail)]
         if kind == "namespace"
         else (BINARIES | SOCKETS).get(dimension.facet, ""),

@@ -7,7 +7,6 @@ object: its keys and values joined, little-endian, ready to be written in one ba
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,10 @@ from lockgate.codegen.tracing.masks import (
     pack,
     used,
 )
-from lockgate.codegen.tracing.patterns import heads_of, patterns_of
+from lockgate.codegen.tracing.name_tables import name_tables
+from lockgate.codegen.tracing.patterns import patterns_of
 from lockgate.codegen.tracing.shape import is_signed, literals_of, table_kind, title
+from lockgate.codegen.tracing.table import Table, spell_set
 from lockgate.codegen.tracing.workloads import pack_row, workload_rows
 from lockgate.ir.site import Facet
 from lockgate.ir.tracing import Mode
@@ -39,43 +40,6 @@ if TYPE_CHECKING:
 Network = IPv4Network | IPv6Network
 _EVERY: dict[int, Network] = {4: IPv4Network((0, 0)), 6: IPv6Network((0, 0))}
 """By version the prefix that every address has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The content of one map; ``keys`` is empty for an array, whose keys count from 0.
-
-    ``owner`` is the object (without ``.o``) whose map it is, empty for one that all share.
-    """
-
-    owner: str
-    map: str
-    records: int
-    values: bytes
-    keys: bytes = b""
-    text: tuple[str, ...] = ()
-    is_hash: bool = False
-
-    @property
-    def row(self) -> dict[str, object]:
-        """What ``sites.json`` says of it."""
-        return {
-            "map": self.map,
-            "object": self.owner,
-            "file": f"{self.map}.bin",
-            "keys": f"{self.map}.keys" if self.is_hash else None,
-            "records": self.records,
-        }
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """File name to content: values, keys, and the text that people review."""
-        found = {f"{self.map}.bin": self.values}
-        if self.is_hash:
-            found[f"{self.map}.keys"] = self.keys
-        if self.text:
-            found[f"{self.map}.txt"] = ("\n".join(self.text) + "\n").encode()
-        return found
 
 
 def site_tables(
@@ -160,7 +124,7 @@ def _listed(key: int, rules: int) -> str:
     '7 in its namespace: rules 0'
     """
     where = " in its namespace" if key & NAMESPACED else ""
-    return f"{key & NAMESPACED - 1}{where}: {_spell(rules, 'rules')}"
+    return f"{key & NAMESPACED - 1}{where}: {spell_set(rules, 'rules')}"
 
 
 def _numbers(number: int, dimension: Dimension, site: Site) -> Table:
@@ -173,7 +137,7 @@ def _numbers(number: int, dimension: Dimension, site: Site) -> Table:
     )
     shift = 1 << 63 if signed else 0
     lines = [
-        f"from {start - shift}: {_spell(row)}"
+        f"from {start - shift}: {spell_set(row)}"
         for start, row in zip(found.starts, found.rows, strict=True)
     ]
     return Table(
@@ -226,7 +190,7 @@ def _binaries(number: int, dimension: Dimension, site: Site, classes: Classes) -
             if class_.holds(test.comparison, test.texts)
         )
         rows.append(allowed(dimension, matched, everybody))
-        lines.append(f"{class_.name}: {_spell(rows[-1])}")
+        lines.append(f"{class_.name}: {spell_set(rows[-1])}")
     return Table(
         site.name,
         f"binaries_{site.number}_{number}",
@@ -241,8 +205,8 @@ def _workloads(
 ) -> Table:
     rows = list(workload_rows(dimension, site, classes))
     lines = [
-        f"{class_.name}: {_spell(holds)}"
-        + (f" (not known: {_spell(guessed)})" if guessed else "")
+        f"{class_.name}: {spell_set(holds)}"
+        + (f" (not known: {spell_set(guessed)})" if guessed else "")
         for class_, holds, guessed in rows
     ]
     return Table(
@@ -279,7 +243,7 @@ def _networks(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
             keys += struct.pack("<I", network.prefixlen)
             keys += network.network_address.packed[: bits // 8]
             rows += pack(row, site.words)
-            lines.append(f"{_written(network)}: {_spell(row)}")
+            lines.append(f"{_written(network)}: {spell_set(row)}")
         yield Table(
             site.name,
             f"networks_v{version}_{site.number}_{number}",
@@ -347,24 +311,7 @@ def _texts(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
         b"".join(pack(bits, words) for bits in outcomes),
     )
     if dimension.facet is Facet.PATH:
-        heads, anyone = heads_of(dimension)
-        others = everyone(len(site.selectors)) & ~used(dimension)
-        yield Table(
-            site.name,
-            f"tops_{site.number}_{number}",
-            len(heads),
-            b"".join(pack(bits, words) for _, bits in sorted(heads.items())),
-            b"".join(struct.pack("<Q", head) for head in sorted(heads)),
-            tuple(
-                f"{head.to_bytes(8, 'little').rstrip(bytes(1)).decode(errors='replace')}: "
-                f"{_spell(bits)}"
-                for head, bits in sorted(heads.items())
-            ),
-            is_hash=True,
-        )
-        yield Table(
-            site.name, f"open_{site.number}_{number}", 1, pack(anyone | others, words)
-        )
+        yield from name_tables(number, dimension, site)
 
 
 def _values(dimension: Dimension) -> Iterator[str]:
@@ -372,13 +319,3 @@ def _values(dimension: Dimension) -> Iterator[str]:
         word = ("Not" if test.is_negated else "") + test.comparison.value
         values = ", ".join(map(repr, test.texts))
         yield f"selector {test.selector}: {word} {values} ({test.span.place})"
-
-
-def _spell(mask: int, what: str = "selectors") -> str:
-    """Return the selectors of a mask by number.
-
-    >>> _spell(5)
-    'selectors 0 2'
-    """
-    found = [str(bit) for bit in range(mask.bit_length()) if mask >> bit & 1]
-    return f"{what} {' '.join(found)}" if found else "nobody"
