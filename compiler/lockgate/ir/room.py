@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _WORDS = 39
 """Words of 64 bits for sets: what a program calls takes 128 bytes (on Linux 6.1, which rounds
 up more), and what else it keeps itself some 70."""
+_WORDS_BESIDE_NAMES = 23
+"""The same where paths are judged by their names, which takes 256 bytes."""
 _MOST_WORDS = 16
 _MOST_ACTING = 8
 """The same where they do more than tell: there is code for each of them, and a jump goes no further
@@ -37,6 +39,15 @@ def most_selectors(site: Site) -> int:
     """Return how many selectors a site can have at most."""
     most = _MOST_ACTING if _is_limited(site) or _acts(site) else _MOST_WORDS
     return 64 * min(most, _WORDS // sets_on_stack(site))
+
+
+def names_fit(site: Site) -> bool:
+    """Whether there is room to judge paths by their names, before any string is made.
+
+    Where there are too many selectors for that, the string alone is judged.
+    """
+    paths = sum(d.facet is Facet.PATH for d in site.dimensions)
+    return site.words * (sets_on_stack(site) + paths) <= _WORDS_BESIDE_NAMES
 
 
 def _looks_further(dimension: Dimension) -> bool:

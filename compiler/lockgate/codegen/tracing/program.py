@@ -35,7 +35,7 @@ from lockgate.codegen.tracing.signals import SIGKILL, severity
 from lockgate.codegen.tracing.strings import read_call, read_socket_call
 from lockgate.codegen.tracing.supplements import hashed, supplements_of
 from lockgate.ir.placement import DENYING, Stand
-from lockgate.ir.room import sets_on_stack
+from lockgate.ir.room import names_fit, sets_on_stack
 from lockgate.ir.site import Facet, Origin
 from lockgate.ir.tracing import OF_32_BITS
 from lockgate.ir.tracing_actions import NOTIFYING, TRACKING, ActionKind, RateLimitScope
@@ -239,7 +239,7 @@ def _ordered(
     after: list[ShapedDimension] = []
     for dimension, found in zip(site.dimensions, shaped, strict=True):
         if dimension.facet is Facet.PATH:
-            if found.has_names or found.has_tails:
+            if (found.has_names or found.has_tails) and names_fit(site):
                 found = replace(found, has_top=True)
                 top = replace(found, kind="top")
                 before.append(top)

@@ -25,6 +25,7 @@ from lockgate.codegen.tracing.patterns import patterns_of
 from lockgate.codegen.tracing.shape import is_signed, literals_of, table_kind, title
 from lockgate.codegen.tracing.table import Table, spell_set
 from lockgate.codegen.tracing.workloads import pack_row, workload_rows
+from lockgate.ir.room import names_fit
 from lockgate.ir.site import Facet
 from lockgate.ir.tracing import Mode
 from lockgate.ir.tracing_selectors import Comparison
@@ -310,7 +311,7 @@ def _texts(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
         len(outcomes),
         b"".join(pack(bits, words) for bits in outcomes),
     )
-    if dimension.facet is Facet.PATH:
+    if dimension.facet is Facet.PATH and names_fit(site):
         yield from name_tables(number, dimension, site)
 
 
