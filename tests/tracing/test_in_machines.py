@@ -104,7 +104,7 @@ def run_cases(series: str, folder: Path) -> dict[str, Any]:
     sensor = compile_c(sensor_sources(), Diagnostics())
     (folder / "process.o").write_bytes(sensor["process.o"])
     command = (sys.executable, "-m", "tests.tracing.guest", str(folder))
-    done = Machine(series).run(command, timeout=300, folder=ROOT)
+    done = Machine(series).run(command, timeout=600, folder=ROOT)
     assert done.exit_code == 0, done.output
     found: dict[str, Any] = json.loads(done.output.splitlines()[-1])
     return found
