@@ -20,6 +20,7 @@ from lockgate_runtime.libbpf import (
     load_libbpf,
     memory,
     messages,
+    signals_wait,
     write_memory,
 )
 
@@ -58,9 +59,10 @@ class Object:
         # struct bpf_object_open_opts up to the name, which names .rodata's map.
         options = struct.pack("=QQ", 16, address(self._object_name))
         messages().clear()
-        handle = self._lib.bpf_object__open_mem(
-            address(elf), len(elf), address(options)
-        )
+        with signals_wait():
+            handle = self._lib.bpf_object__open_mem(
+                address(elf), len(elf), address(options)
+            )
         if not handle:
             raise BpfError(last_errno(), f"open the object {name}", "".join(messages()))
         self._handle: int | None = handle
@@ -224,7 +226,9 @@ class Object:
                 self._lib.bpf_program__set_log_buf(pointer, address(log), len(log))
                 self._lib.bpf_program__set_log_level(pointer, 4)
         messages().clear()
-        self._check(self._lib.bpf_object__load(self._handle), f"load {self.name}")
+        with signals_wait():
+            result = self._lib.bpf_object__load(self._handle)
+        self._check(result, f"load {self.name}")
 
     def _check(self, result: int, what: str) -> None:
         if result < 0:

@@ -7,10 +7,12 @@ Its messages are kept for our errors and never printed.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import functools
 import platform
+import signal
 import threading
 from collections import deque
 from functools import cache
@@ -19,10 +21,8 @@ from typing import TYPE_CHECKING, Final
 from lockgate_runtime.errors import BpfError, NodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _P, _I, _U, _S, _Z = (
     ctypes.c_void_p,
@@ -111,6 +111,20 @@ def messages() -> deque[str]:
         _messages.lines = deque(maxlen=64)
     lines: deque[str] = _messages.lines
     return lines
+
+
+@contextlib.contextmanager
+def signals_wait() -> Iterator[None]:
+    """Let signals wait while libbpf may call us back.
+
+    Python would run their handlers in the callback, and ctypes prints and forgets what a
+    callback raises: a Ctrl-C would be lost.  Nor does the verifier begin anew for each.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @cache

@@ -34,9 +34,23 @@ WAIT = 1.5
 """Seconds until no answer counts as none; within one machine it takes milliseconds."""
 
 
+ended_by: list[int] = []
+"""Signals that came.
+
+They are obeyed between two steps: what a handler raises may get lost, since Python runs it
+wherever it is, and be that in the callback of a weak reference."""
+
+
+def obey_signals() -> None:
+    """End, and clean up, if somebody has asked for it."""
+    if ended_by:
+        sys.exit(128 + ended_by[0])
+
+
 def main() -> int:
     """Tell the story; return 0 if every packet did what was expected."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: ended_by.append(number))
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="lockgate-demo-") as folder,
@@ -81,6 +95,7 @@ class Demonstration:
 
     def _compiler(self, *words: str) -> str:
         """Run a verb of the compiler as one would type it, and show both."""
+        obey_signals()
         command("lockgate", *words)
         arguments = [sys.executable, "-m", "lockgate.cli", *words]
         done = subprocess.run(  # noqa: S603 - our own command line
@@ -93,10 +108,12 @@ class Demonstration:
 
     def _runtime(self, *words: str) -> str:
         """Run a verb of the runtime on the node; pins and state are its own."""
+        obey_signals()
         command("lockgate", *words)
         return self._network.run(*words).stdout
 
     def _apply(self, bundle: Path) -> None:
+        obey_signals()
         command("lockgate", "apply", bundle.name, "--node", "node-1")
         self._network.apply(bundle)
 
@@ -135,6 +152,7 @@ class Demonstration:
             return dict(cell for cells in columns for cell in cells)
 
     def _try_flow(self, source: str, target: Target) -> tuple[bool, ...]:
+        obey_signals()
         place = NAMESPACES.get(source, source)
         network, addresses = self._network, PODS[target.pod]
         if target.protocol == "icmp":
