@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lockgate.ir.policy import Policy
     from lockgate.ir.tables import Tables
     from lockgate.ir.tracing import TracingPolicy
-    from lockgate.language.ast import Test
+    from lockgate.language.ast_tests import Test
     from lockgate.passes.pipeline import Ground, Middle
     from lockgate.targets.target import Target
     from lockgate.tracing_plane import Plane

@@ -21,7 +21,7 @@ from tests.conformance.compiling import make_options, parse_objects
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lockgate.language.ast import Test
+    from lockgate.language.ast_tests import Test
     from lockgate.options import Options
 
 Object = dict[str, Any]

@@ -13,7 +13,7 @@ from lockgate.source import Source
 
 if TYPE_CHECKING:
     from lockgate.ir.policy import Policy
-    from lockgate.language.ast import File
+    from lockgate.language.ast_file import File
 
 
 def read_tests(text: str) -> File:

@@ -10,8 +10,9 @@ from lark import Lark
 from lockgate.diagnostics import Severity
 from lockgate.driver import compile_tables
 from lockgate.ir.policy import Action, NetworkPeer
-from lockgate.language import ast
-from lockgate.language.ast import Policy, Verdict
+from lockgate.language import ast_tests
+from lockgate.language.ast import Policy
+from lockgate.language.ast_tests import Verdict
 from lockgate.language.ast_traces import Trace
 from lockgate.language.reading import Language, read_file
 from lockgate.options import Options
@@ -44,7 +45,9 @@ def test_every_block_is_read() -> None:
     source = Source("p.gate", SKETCH.read_text())
     diagnostics = diagnose(SKETCH.read_text())
     file = read_file(source, Language.GATE, diagnostics)
-    assert [type(block) for block in file.blocks] == [Policy, Policy, Trace, ast.Test]
+    assert [type(block) for block in file.blocks] == [
+        *(Policy, Policy, Trace, ast_tests.Test)
+    ]
     assert [rule.action for rule in file.policies[0].rules] == [
         *(Action.ALLOW, Action.ALLOW, Action.ALLOW, Action.DENY)
     ]

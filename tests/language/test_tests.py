@@ -6,14 +6,12 @@ import pytest
 
 from lockgate.ir.labels import Operator
 from lockgate.ir.policy import Entity, IcmpMatch, PortMatch, PortRange, Protocol
-from lockgate.language.ast import (
-    EntityName,
+from lockgate.language.ast import EntityName, Pod, Selection
+from lockgate.language.ast_tests import (
     Expectation,
     HttpRequest,
     Invariant,
-    Pod,
     Quantity,
-    Selection,
     Verdict,
 )
 from tests.language.read import diagnose, read_tests

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lockgate.diagnostics import Diagnostics
-from lockgate.language.ast import Trial
+from lockgate.language.ast_tests import Trial
 from lockgate.language.reading import Language, read_file
 from lockgate.source import Source
 from lockgate.trials.judging import Judgement, judge

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lockgate.expectations.engine import Engine
     from lockgate.expectations.sampling import KernelSampler
     from lockgate.expectations.told import Told
-    from lockgate.language.ast import Test
+    from lockgate.language.ast_tests import Test
     from lockgate.simulation import Judge
 
 EXAMPLES = """

@@ -26,7 +26,7 @@ from lockgate.expectations.sets import Members, Sets, UnknowableError
 from lockgate.expectations.traffic import Atoms, Example, PortSpan, spans_of
 from lockgate.expectations.verdicts import Decisions, Opinion, Verdicts
 from lockgate.ir.policy import NamedPortMatch
-from lockgate.language import ast
+from lockgate.language.ast_tests import FlowStatement, Invariant, Quantity, Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -74,8 +74,8 @@ class Result:
     made it hold, ``packets`` were asked of the kernel.
     """
 
-    test: ast.Test
-    statement: ast.FlowStatement
+    test: Test
+    statement: FlowStatement
     status: Status = Status.PASSED
     why: str = ""
     help: str = ""
@@ -125,13 +125,13 @@ class Engine:
         self._names = names or {}
         self._named_ports = {e.key: e.named_ports for e in cluster.endpoints}
 
-    def run(self, tests: Iterable[ast.Test]) -> Iterator[Result]:
+    def run(self, tests: Iterable[Test]) -> Iterator[Result]:
         """Yield a result for each statement about flows, in order."""
         for test in tests:
             for statement in test.flow_statements:
                 yield self.judge(test, statement)
 
-    def judge(self, test: ast.Test, statement: ast.FlowStatement) -> Result:
+    def judge(self, test: Test, statement: FlowStatement) -> Result:
         """Judge one statement."""
         result = Result(test, statement)
         try:
@@ -165,7 +165,7 @@ class Engine:
         return result
 
     def _why_unknown(
-        self, statement: ast.FlowStatement, ends: tuple[Members, Members]
+        self, statement: FlowStatement, ends: tuple[Members, Members]
     ) -> str | None:
         """Say why nobody can know that nothing passes, where rules for names leave it open."""
         for spans, destinations in self._by_traffic(statement, ends[1]):
@@ -177,7 +177,7 @@ class Engine:
         return None
 
     def _by_traffic(
-        self, statement: ast.FlowStatement, destinations: Members
+        self, statement: FlowStatement, destinations: Members
     ) -> Iterator[tuple[tuple[PortSpan, ...], Members]]:
         """Yield what is asked for, by destination: each may name its ports otherwise."""
         matches = [traffic.match for traffic in statement.traffic]
@@ -193,18 +193,15 @@ class Engine:
             yield spans, replace(destinations, places=tuple(places))
 
 
-def _is_never(statement: ast.FlowStatement) -> bool:
-    return (
-        isinstance(statement, ast.Invariant)
-        and statement.quantity is ast.Quantity.NEVER
-    )
+def _is_never(statement: FlowStatement) -> bool:
+    return isinstance(statement, Invariant) and statement.quantity is Quantity.NEVER
 
 
 class _Hearing:
     """Judges one statement, meeting by meeting."""
 
     def __init__(
-        self, engine: Engine, statement: ast.FlowStatement, result: Result
+        self, engine: Engine, statement: FlowStatement, result: Result
     ) -> None:
         self._engine = engine
         self._statement = statement

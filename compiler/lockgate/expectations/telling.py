@@ -8,7 +8,7 @@ from lockgate.diagnostics import Diagnostic, Severity
 from lockgate.expectations.engine import Status
 from lockgate.expectations.told import Told
 from lockgate.explanation import BUILT_IN
-from lockgate.language import ast
+from lockgate.language.ast_tests import FlowStatement, Invariant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -136,8 +136,8 @@ class Teller:
         }
 
 
-def _expected(statement: ast.FlowStatement) -> str:
-    if isinstance(statement, ast.Invariant):
+def _expected(statement: FlowStatement) -> str:
+    if isinstance(statement, Invariant):
         return statement.quantity.value
     return statement.verdict.value
 

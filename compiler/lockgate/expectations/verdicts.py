@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.flows import Flow
 from lockgate.ir.policy import Protocol
-from lockgate.language import ast
+from lockgate.language.ast_tests import (
+    DnsQuery,
+    Expectation,
+    FlowStatement,
+    Invariant,
+    Quantity,
+    Request,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -66,9 +73,9 @@ class Verdicts:
         reason = self._packed.reasons[decision]
         return [self._packed.rules[i] for i in reason.because or (reason.rule,)]
 
-    def judge(self, statement: ast.FlowStatement, decisions: Decisions) -> Opinion:
+    def judge(self, statement: FlowStatement, decisions: Decisions) -> Opinion:
         """Say whether a statement holds where these are the decisions."""
-        if isinstance(statement, ast.Invariant):
+        if isinstance(statement, Invariant):
             return self._invariant(statement, decisions)
         return self._expectation(statement, decisions)
 
@@ -78,9 +85,9 @@ class Verdicts:
         outcome = self._packed.decision(decision).outcome
         return "redirect" if outcome == "authenticate" else outcome
 
-    def _invariant(self, statement: ast.Invariant, decisions: Decisions) -> Opinion:
+    def _invariant(self, statement: Invariant, decisions: Decisions) -> Opinion:
         verdict = self.verdict(decisions)
-        if statement.quantity is ast.Quantity.NEVER:
+        if statement.quantity is Quantity.NEVER:
             why = {
                 "redirect": "L7 rules decide there, so some request may pass",
                 "audit": "it is denied in audit mode only, so it passes",
@@ -93,7 +100,7 @@ class Verdicts:
             why_not if verdict == "redirect" else "",
         )
 
-    def _expectation(self, statement: ast.Expectation, decisions: Decisions) -> Opinion:
+    def _expectation(self, statement: Expectation, decisions: Decisions) -> Opinion:
         verdict = self.verdict(decisions)
         if statement.request is not None and verdict == "redirect":
             verdict = self._of_request(statement.request, decisions)
@@ -106,7 +113,7 @@ class Verdicts:
             return Opinion(False, verdict, f"not by {statement.by.text}", True)
         return Opinion(True, verdict)
 
-    def _of_request(self, request: ast.Request, decisions: Decisions) -> str:
+    def _of_request(self, request: Request, decisions: Decisions) -> str:
         flow = Flow("", "", Protocol.TCP, 0, request_fields(request))
         admits = all(
             self._requests is not None and self._requests.admits(decision, flow)
@@ -135,9 +142,9 @@ def _is_named(wanted: str, rule: Rule) -> bool:
     )
 
 
-def request_fields(request: ast.Request) -> dict[str, Any]:
+def request_fields(request: Request) -> dict[str, Any]:
     """Return a request as ``simulate`` takes it."""
-    if isinstance(request, ast.DnsQuery):
+    if isinstance(request, DnsQuery):
         return {"dns": {"query": request.name.value}}
     headers = {}
     for header in request.headers:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lockgate.frontend.groups import Column, Reading
     from lockgate.frontend.outcome import Outcome
     from lockgate.ir.tracing import TracingPolicy
-    from lockgate.language.ast import Test
+    from lockgate.language.ast_tests import Test
     from lockgate.options import Options
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostic
-    from lockgate.language.ast import Test
+    from lockgate.language.ast_tests import Test
 
 
 TRACING = frozenset({"TracingPolicy", "TracingPolicyNamespaced"})

@@ -1,8 +1,10 @@
-"""What the native language says, as it is written: frozen values with spans.
+"""What policies of the native language say, as it is written: frozen values with spans.
 
-A file is a tuple of blocks.  Values are checked where their form allows it (prefixes, ports,
-entities, label values); what a selector leaves unsaid (the namespace of a policy) is filled in
-by ``to_ir.py``, and in tests by whoever runs them.  Spans do not count in comparisons.
+Services, traces and tests are made of the same names, ends and traffic (``ast_traces.py``,
+``ast_tests.py``); a file is all of them (``ast_file.py``).  Values are checked where their form
+allows it (prefixes, ports, entities, label values); what a selector leaves unsaid (the
+namespace of a policy) is filled in by ``to_ir.py``, and in tests by whoever runs them.  Spans
+do not count in comparisons.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
-
-from lockgate.language.ast_traces import Service, Trace
 
 if TYPE_CHECKING:
     from lockgate.ir.labels import Operator, Requirement
@@ -352,157 +352,3 @@ class CidrGroup:
     labels: tuple[tuple[str, str], ...]
     networks: tuple[Network, ...]
     span: Span = field(compare=False)
-
-
-# ---------------------------------------------------------------- tests
-
-
-class Verdict(Enum):
-    """What a test expects of a flow.
-
-    With a request, ALLOW and DENY are about that request; REDIRECT is left to L7 rules,
-    AUDIT passes and is reported.
-    """
-
-    ALLOW = "allow"
-    DENY = "deny"
-    REDIRECT = "redirect"
-    AUDIT = "audit"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """``GET "/v1/items/7" host "shop" header "X-Key: 1"``: one request, no patterns."""
-
-    method: Name
-    path: Text
-    host: Text | None
-    headers: tuple[Header, ...]
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class DnsQuery:
-    """``dns "api.example.com"``: a question for one name."""
-
-    name: Text
-    span: Span = field(compare=False)
-
-
-Request = HttpRequest | DnsQuery
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """``expect allow|deny|redirect|audit SOURCE -> DESTINATION TRAFFIC [REQUEST] [by RULE]``.
-
-    Holds where every flow from a member of ``source`` to a member of ``destination`` with any
-    of ``traffic`` has this verdict.  ``by`` names who must have decided: a policy (``web``,
-    ``shop/web``, ``NetworkPolicy/shop/web``), its place (``"web.yaml:12"``) or ``default``.
-    """
-
-    verdict: Verdict
-    source: End
-    destination: End
-    traffic: tuple[Traffic, ...]
-    request: Request | None
-    by: Name | None
-    span: Span = field(compare=False)
-
-
-class Quantity(Enum):
-    """``never``: no flow may be allowed; ``always``: each must be."""
-
-    NEVER = "never"
-    ALWAYS = "always"
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """``never SOURCE -> DESTINATION [on TRAFFIC]``: about all flows between two sets.
-
-    ``traffic`` without anything said is ``any``: one :class:`Traffic` with no match.
-    """
-
-    quantity: Quantity
-    source: End
-    destination: End
-    traffic: tuple[Traffic, ...]
-    span: Span = field(compare=False)
-
-
-class Outcome(Enum):
-    """What becomes of an operation under tracing policies."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    KILL = "kill"
-    EVENT = "event"
-    NOTHING = "nothing"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkloadName:
-    """``in pod NAMESPACE/NAME [container NAME]``."""
-
-    pod: Name
-    container: Name | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """``expect OUTCOME [of POLICY] when OPERATION OPERAND... [by PROGRAM] [as USER] [in pod POD]``.
-
-    ``operands`` are paths, addresses, arguments, ports (``tcp/443``) or numbers; ``program``
-    is the path of the program that does it, ``user`` the number of its user, ``workload`` the
-    pod that it runs in (None: the host).
-    """
-
-    outcome: Outcome
-    policy: Name | None
-    operation: Name
-    operands: tuple[Name, ...]
-    program: Name | None
-    user: Name | None
-    workload: WorkloadName | None
-    span: Span = field(compare=False)
-
-
-FlowStatement = Expectation | Invariant
-"""About flows: judged by the tables."""
-
-Statement = FlowStatement | Trial
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """``test "NAME" { statements }``."""
-
-    name: Text
-    statements: tuple[Statement, ...]
-    span: Span = field(compare=False)
-
-    @property
-    def flow_statements(self) -> tuple[FlowStatement, ...]:
-        """Those that are about flows."""
-        return tuple(s for s in self.statements if not isinstance(s, Trial))
-
-
-Block = Policy | CidrGroup | Test | Trace | Service
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A whole file: its blocks, in their order."""
-
-    blocks: tuple[Block, ...]
-
-    @property
-    def tests(self) -> tuple[Test, ...]:
-        """The test blocks."""
-        return tuple(block for block in self.blocks if isinstance(block, Test))
-
-    @property
-    def policies(self) -> tuple[Policy, ...]:
-        """The policies."""
-        return tuple(block for block in self.blocks if isinstance(block, Policy))

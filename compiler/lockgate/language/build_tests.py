@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate.language.ast import (
+from lockgate.language.ast import Header, Name, Text, Traffic
+from lockgate.language.ast_tests import (
     DnsQuery,
     Expectation,
-    Header,
     HttpRequest,
     Invariant,
-    Name,
     Outcome,
     Quantity,
     Test,
-    Text,
-    Traffic,
     Trial,
     Verdict,
     WorkloadName,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lockgate.frontend.documents import Parsed
     from lockgate.ir.policy import Policy
     from lockgate.ir.tracing import TracingPolicy
-    from lockgate.language.ast import Test
+    from lockgate.language.ast_tests import Test
 
 
 class Target(Enum):

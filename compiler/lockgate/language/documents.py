@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.diagnostics import Diagnostics
 from lockgate.frontend.outcome import Found, Outcome
 from lockgate.language import ast
+from lockgate.language.ast_tests import Test
 from lockgate.language.ast_traces import Trace
 from lockgate.language.notes import note_open_directions
 from lockgate.language.reading import Language, read_file
@@ -21,6 +22,7 @@ from lockgate.source import Source, Span
 
 if TYPE_CHECKING:
     from lockgate.frontend.inputs import InputFile
+    from lockgate.language.ast_file import Block
     from lockgate.options import Options
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -31,7 +33,7 @@ def read_input(file: InputFile, options: Options) -> list[tuple[Source, Outcome]
     diagnostics = Diagnostics()
     source = open_source(file, diagnostics)
     found: list[Found] = []
-    tests: tuple[ast.Test, ...] = ()
+    tests: tuple[Test, ...] = ()
     if diagnostics.ok and file.name.endswith(".gatetest"):
         message = "a file of tests holds no policies"
         cure = f"lockgate test -f POLICIES {file.alias}"
@@ -62,7 +64,7 @@ def open_source(file: InputFile, diagnostics: Diagnostics) -> Source:
     return Source(file.name, text.removeprefix(_BYTE_ORDER_MARK), alias=file.alias)
 
 
-def _find(block: ast.Block, options: Options, diagnostics: Diagnostics) -> list[Found]:
+def _find(block: Block, options: Options, diagnostics: Diagnostics) -> list[Found]:
     if isinstance(block, ast.Policy):
         name = block.name
         namespace = block.namespace.text if block.namespace else ""
@@ -73,7 +75,7 @@ def _find(block: ast.Block, options: Options, diagnostics: Diagnostics) -> list[
     elif isinstance(block, ast.CidrGroup):
         name, namespace, kind = block.name, "", "CiliumCIDRGroup"
         values = (lower_group(block),)
-    elif isinstance(block, ast.Test):
+    elif isinstance(block, Test):
         return []
     elif isinstance(block, Trace):
         name = block.name

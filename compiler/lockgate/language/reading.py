@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from lockgate.language.ast import File
+from lockgate.language.ast_file import File
 from lockgate.language.blocks import split_blocks
 from lockgate.language.build import build
 from lockgate.language.explain_faults import report_faults
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lockgate.diagnostics import Diagnostics
-    from lockgate.language.ast import Block
+    from lockgate.language.ast_file import Block
     from lockgate.language.build import Rules
     from lockgate.language.grammar import Grammar
     from lockgate.source import Source

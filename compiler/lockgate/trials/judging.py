@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from lockgate.language.ast import Outcome
+from lockgate.language.ast_tests import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lockgate.language.ast import Trial
+    from lockgate.language.ast_tests import Trial
 
     Row = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lockgate.diagnostics import did_you_mean, quote
-from lockgate.language.ast import Trial
+from lockgate.language.ast_tests import Trial
 from lockgate.trials.operations import OPERATIONS, OperandError, plan_operation
 from lockgate.trials.pods import cgroup_of, made
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.cluster import Pod
     from lockgate.ir.tracing import TracingPolicy
-    from lockgate.language.ast import Name, Test, WorkloadName
+    from lockgate.language.ast import Name
+    from lockgate.language.ast_tests import Test, WorkloadName
 
 PROGRAM = "/opt/lockgate/workload"
 """Who does it where a statement does not say."""
