@@ -7,13 +7,12 @@ is measured is what people run: ``lockgate compile``, then ``lockgate apply``, e
 from __future__ import annotations
 
 import json
-import os
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
+
+from tests.bench.command import lockgate, place_below
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +29,6 @@ CALLS = {
     "execve": 5,
 }
 """System calls, and which field of their tracepoints is a path."""
-_RUN = "import sys; from lockgate.cli.main import main; sys.exit(main())"
 _POLICY = """apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
 metadata:
@@ -56,29 +54,19 @@ def changed_value(folder: Path) -> dict[str, float]:
     for call in CALLS:
         write(sources, call, 0)
     cache = folder / "cache"
-    compiling = (
-        "compile",
-        "-f",
-        str(sources),
-        "--output",
-        str(bundle),
-        "--cache",
-        str(cache),
-    )
-    place = (
-        *("--root", f"/sys/fs/bpf/lgbench{os.getpid()}"),
-        *("--state", str(folder / "state")),
-    )
+    outputs = ("--output", str(bundle), "--cache", str(cache))
+    compiling = ("compile", "-f", str(sources), *outputs)
+    place = place_below(folder)
     applying = ("apply", str(bundle), "--output", "json", *place)
-    run(compiling)
-    run(applying)
+    lockgate(*compiling)
+    lockgate(*applying)
     rounds = []
     try:
         for number in range(1, ROUNDS + 1):
             known = set((cache / "objects").iterdir())
             write(sources, "mkdirat", number)
-            compiled = run(compiling)
-            applied = run(applying)
+            compiled = timed(compiling)
+            applied = timed(applying)
             rounds.append(
                 {
                     "seconds": compiled["wall"] + applied["wall"],
@@ -94,7 +82,7 @@ def changed_value(folder: Path) -> dict[str, float]:
                 }
             )
     finally:
-        run(("unload", *place))
+        lockgate("unload", *place)
     return {
         f"changed_value_{name}": statistics.median(one[name] for one in rounds)
         for name in rounds[0]
@@ -108,18 +96,12 @@ def write(folder: Path, call: str, number: int) -> None:
     (folder / f"{call}.yaml").write_text(text)
 
 
-def run(arguments: tuple[str, ...]) -> dict[str, float]:
+def timed(arguments: tuple[str, ...]) -> dict[str, float]:
     """Run ``lockgate``; return seconds by the clock, of processors, and as it says itself."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(  # noqa: S603  # ourselves
-        (sys.executable, "-c", _RUN, *arguments), capture_output=True, text=True
-    )
+    printed = lockgate(*arguments)
     wall = time.monotonic() - start
-    if done.returncode:
-        raise SystemExit(done.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    inside = 0.0
-    if arguments[0] == "apply":
-        inside = json.loads(done.stdout)["seconds"]
+    inside = json.loads(printed)["seconds"] if arguments[0] == "apply" else 0.0
     return {"wall": wall, "cpu": cpu, "inside": inside}

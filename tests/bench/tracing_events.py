@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench.command import COMMAND, lockgate, place_below
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,7 +25,6 @@ PACE, SECONDS = 110_000, 4
 _ROUND = 1000
 _IDLE = 1.0
 """Seconds without a new line after which all is written."""
-_RUN = "import sys; from lockgate.cli.main import main; sys.exit(main())"
 _POLICY = """apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
 metadata:
@@ -69,24 +70,16 @@ def events(folder: Path) -> dict[str, float]:
 def measure(folder: Path, kind: str) -> dict[str, float]:
     """Let a program make events, and a reader write them."""
     folder.mkdir(exist_ok=True)
-    place = (
-        *("--root", f"/sys/fs/bpf/lgbench{os.getpid()}"),
-        *("--state", str(folder / "state")),
-    )
+    place = place_below(folder)
     out = folder / "events.json"
     command = (sys.executable, "-c", _MAKER, kind)
     with subprocess.Popen(  # noqa: S603  # ourselves
         command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as maker:
-        (folder / "policy.yaml").write_text(_POLICY.format(pid=maker.pid))
-        run(
-            "compile",
-            "-f",
-            str(folder / "policy.yaml"),
-            "--output",
-            str(folder / "bundle"),
-        )
-        run("apply", str(folder / "bundle"), *place)
+        policy, bundle = folder / "policy.yaml", folder / "bundle"
+        policy.write_text(_POLICY.format(pid=maker.pid))
+        lockgate("compile", "-f", str(policy), "--output", str(bundle))
+        lockgate("apply", str(bundle), *place)
         try:
             with reading(out, place) as reader:
                 memory, before = resident(reader.pid), cpu_seconds(reader.pid)
@@ -95,7 +88,7 @@ def measure(folder: Path, kind: str) -> dict[str, float]:
                 after, cpu = resident(reader.pid), cpu_seconds(reader.pid) - before
                 reader.send_signal(signal.SIGINT)
         finally:
-            run("unload", *place)
+            lockgate("unload", *place)
     text = out.read_bytes()
     written = len(_WRITTEN.findall(text))
     lost = sum(
@@ -117,9 +110,9 @@ def measure(folder: Path, kind: str) -> dict[str, float]:
 
 def reading(out: Path, place: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start a reader; return when it reads."""
-    command = (sys.executable, "-c", _RUN, "events", "--follow", "--out", str(out))
     reader = subprocess.Popen(  # noqa: S603  # ourselves
-        (*command, *place), stderr=subprocess.DEVNULL
+        (*COMMAND, "events", "--follow", "--out", str(out), *place),
+        stderr=subprocess.DEVNULL,
     )
     wait_until_written(out)
     return reader
@@ -145,12 +138,3 @@ def cpu_seconds(pid: int) -> float:
     """Return the processor time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def run(*arguments: str) -> None:
-    """Run ``lockgate``."""
-    done = subprocess.run(  # noqa: S603  # ourselves
-        (sys.executable, "-c", _RUN, *arguments), capture_output=True, text=True
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)

@@ -47,8 +47,8 @@ _RUNS = 300
 _STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
 
 
-def prepare() -> Pins:
-    """Make the files and the mount."""
+def begin(folder: Path) -> tuple[Pins, dict[str, float]]:
+    """Make the files and the mount, start the sensor; give what reading costs without more."""
     mount = Path("/srv/mount")
     mount.mkdir(parents=True)
     if os.system(f"mount -t tmpfs none {mount}"):  # noqa: S605  # our own words
@@ -56,9 +56,21 @@ def prepare() -> Pins:
     for name in FILES.values():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_bytes(b"content")
+    return sense(folder), bare()
+
+
+def sense(folder: Path) -> Pins:
+    """Start the sensor; return where things are pinned."""
     pins = Pins(Path("/sys/fs/bpf/lockgate-bench"))
     pins.create()
+    start_sensor(pins, (folder / "process.o").read_bytes())
     return pins
+
+
+def generations(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Yield a number and the folder of each generation."""
+    for number, sites in enumerate(sorted(folder.glob("*/sites.json")), start=1):
+        yield number, sites.parent
 
 
 @contextmanager
@@ -145,15 +157,11 @@ def _runs(programs: list[Path]) -> int:
 
 def sites(folder: Path) -> dict[str, float]:
     """Measure every generation of the folder, each alone."""
-    pins = prepare()
-    start_sensor(pins, (folder / "process.o").read_bytes())
-    without = bare()
+    pins, without = begin(folder)
     found = {}
-    for number, each in enumerate(sorted(folder.glob("*/sites.json")), start=1):
-        name = each.parent.name
-        costs = per_hit(pins, number, each.parent, without)
-        for place, cost in costs.items():
-            is_named = (each.parent / "file").exists()
+    for number, made in generations(folder):
+        name, is_named = made.name, (made / "file").exists()
+        for place, cost in per_hit(pins, number, made, without).items():
             found[name if is_named else f"{name}{place}"] = cost
     return found
 
@@ -168,9 +176,7 @@ def memory(folder: Path) -> dict[str, float]:
 
     What the kernel says of itself in fdinfo; the rooms of processes are filled first.
     """
-    pins = Pins(Path("/sys/fs/bpf/lockgate-bench"))
-    pins.create()
-    start_sensor(pins, (folder / "process.o").read_bytes())
+    pins = sense(folder)
     with Map.pinned(pins.map("processes")) as processes:
         for number in range(TASKS):
             key = struct.pack("=Q", (1 << 22) + number)
@@ -222,20 +228,17 @@ def scale(folder: Path) -> dict[str, float]:
     ``_load`` is in millions of instructions, waiting left out; what the kernel refuses has
     ``_refused`` instead.
     """
-    pins = prepare()
-    start_sensor(pins, (folder / "process.o").read_bytes())
-    without = bare()
+    pins, without = begin(folder)
     found = {}
-    for number, each in enumerate(sorted(folder.glob("*/sites.json")), start=1):
-        name = each.parent.name
+    for number, made in generations(folder):
+        name = made.name
         before = sum(locked().values())
         start = time.process_time_ns()
         try:
-            with armed(pins, number, each.parent) as programs:
+            with armed(pins, number, made) as programs:
                 found[f"{name}_load"] = (time.process_time_ns() - start) / 1e6
                 found[f"{name}_bytes"] = sum(locked().values()) - before
-                cost = miss_of(programs, without[""])
-                found[f"{name}_miss"] = cost
+                found[f"{name}_miss"] = miss_of(programs, without[""])
         except NodeError as error:
             print(name, error)
             found[f"{name}_refused"] = 1

@@ -27,7 +27,7 @@ SCALARS = (*NUMBERS, "string", "bool", "bytes", "time")
 ENUMERATIONS: dict[str, tuple[str, ...]] = {
     "action": tuple(sorted({*words.ACTIONS.values(), *words.OTHER_ACTIONS})),
     "capability": words.CAPABILITIES,
-    "secure_bit": tuple(words.SECURE_BITS.values()),
+    "secure_bit": words.SECURE_BITS,
     "privilege": words.PRIVILEGES,
     "taint": tuple(words.TAINTS.values()),
     "bpf_command": (),

@@ -30,19 +30,6 @@ NAMESPACES = (
 CREDENTIALS = ("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid")
 """Order of ids in ``struct process``, that of the first members of ``struct cred``'s pairs."""
 
-SECURE_BITS = (
-    "SecBitNoRoot",
-    "SecBitNoRootLocked",
-    "SecBitNoSetUidFixup",
-    "SecBitNoSetUidFixupLocked",
-    "SecBitKeepCaps",
-    "SecBitKeepCapsLocked",
-    "SecBitNoCapAmbientRaise",
-    "SecBitNoCapAmbientRaiseLocked",
-)
-"""Bits of ``securebits`` from the lowest on (include/uapi/linux/securebits.h), as the reference
-spells them."""
-
 UNKNOWN_CLASS = 0
 """Class of a binary or cgroup that nothing is known of; no rule may take it for a stranger."""
 

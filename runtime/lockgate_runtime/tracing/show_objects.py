@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
+from lockgate_runtime.tracing.words import TAINTS
+
 if TYPE_CHECKING:
     from lockgate_runtime.tracing.records import Value
 
@@ -42,18 +44,6 @@ _MAP_TYPES = (
 )
 _PERF_TYPES = ("HARDWARE", "SOFTWARE", "TRACEPOINT", "HW_CACHE", "RAW", "BREAKPOINT")
 """``enum perf_type_id`` of include/uapi/linux/perf_event.h."""
-
-_TAINTS = {
-    0: "TAINT_PROPRIETARY_MODULE",
-    1: "TAINT_FORCED_MODULE",
-    2: "TAINT_FORCED_UNLOAD_MODULE",
-    10: "TAINT_STAGED_MODULE",
-    12: "TAINT_OUT_OF_TREE_MODULE",
-    13: "TAINT_UNSIGNED_MODULE",
-    15: "TAINT_KERNEL_LIVE_PATCH_MODULE",
-    18: "TAINT_TEST_MODULE",
-}
-"""By bit (include/linux/panic.h), as the reference names them; it knows no others."""
 
 
 def show_bpf_command(number: int) -> dict[str, Any]:
@@ -102,7 +92,7 @@ def show_module(value: Value, declared: str) -> dict[str, Any]:
     shown: dict[str, Any] = {"name": _name(name)}
     if is_known:
         shown["signature_ok"] = bool(is_signed)
-    tainted = [word for bit, word in _TAINTS.items() if taints >> bit & 1]
+    tainted = [word for bit, word in TAINTS.items() if taints >> bit & 1]
     if tainted:
         shown["tainted"] = tainted
     return {"module_arg": shown}

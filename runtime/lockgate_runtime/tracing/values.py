@@ -196,7 +196,7 @@ def _user_namespace(level: int, owner: int, group: int, inode: int) -> dict[str,
 def show_ids(ids: Sequence[int], secure_bits: int) -> dict[str, Any]:
     """Return ids by their names, and the secure bits where any is set."""
     shown: dict[str, Any] = dict(zip(layout.CREDENTIALS, ids, strict=True))
-    bits = [name for n, name in enumerate(layout.SECURE_BITS) if secure_bits >> n & 1]
+    bits = [name for n, name in enumerate(words.SECURE_BITS) if secure_bits >> n & 1]
     return shown | ({"securebits": bits} if bits else {})
 
 

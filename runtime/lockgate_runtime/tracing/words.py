@@ -80,17 +80,17 @@ PRIVILEGES = (
 )
 """Why an exec raised privileges."""
 
-SECURE_BITS = {
-    0: "SecBitNoRoot",
-    1: "SecBitNoRootLocked",
-    2: "SecBitNoSetUidFixup",
-    3: "SecBitNoSetUidFixupLocked",
-    4: "SecBitKeepCaps",
-    5: "SecBitKeepCapsLocked",
-    6: "SecBitNoCapAmbientRaise",
-    7: "SecBitNoCapAmbientRaiseLocked",
-}
-"""Secure bits by their numbers (include/uapi/linux/securebits.h)."""
+SECURE_BITS = (
+    "SecBitNoRoot",
+    "SecBitNoRootLocked",
+    "SecBitNoSetUidFixup",
+    "SecBitNoSetUidFixupLocked",
+    "SecBitKeepCaps",
+    "SecBitKeepCapsLocked",
+    "SecBitNoCapAmbientRaise",
+    "SecBitNoCapAmbientRaiseLocked",
+)
+"""Secure bits from the lowest on (include/uapi/linux/securebits.h)."""
 
 TAINTS = {
     0: "TAINT_PROPRIETARY_MODULE",
@@ -102,7 +102,7 @@ TAINTS = {
     15: "TAINT_KERNEL_LIVE_PATCH_MODULE",
     18: "TAINT_TEST_MODULE",
 }
-"""Taints of modules by their bits (Documentation/admin-guide/tainted-kernels.rst)."""
+"""Taints of modules by their bits (include/linux/panic.h); the reference names no others."""
 
 FAMILIES = {
     0: "AF_UNSPEC",

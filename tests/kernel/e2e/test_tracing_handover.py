@@ -18,13 +18,10 @@ from lockgate_runtime.slot import read_slot
 from tests.kernel.e2e.stage import Stage
 from tests.kernel.e2e.traced import (
     HITS,
-    OTHER_KEY,
-    Trace,
     acting,
     hits_of,
     links,
     the_same_everywhere,
-    traced_bundle,
 )
 
 if TYPE_CHECKING:
@@ -37,18 +34,6 @@ pytestmark = pytest.mark.kernel
 
 WITHIN = 2
 """Seconds until an unconfirmed generation is left."""
-
-
-@pytest.fixture
-def first(tmp_path: Path) -> Path:
-    """Give a bundle that counts."""
-    return traced_bundle(tmp_path / "first", Trace())
-
-
-@pytest.fixture
-def second(tmp_path: Path) -> Path:
-    """Give another one."""
-    return traced_bundle(tmp_path / "second", Trace(key=OTHER_KEY))
 
 
 @pytest.fixture(scope="module")

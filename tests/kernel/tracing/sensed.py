@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,10 @@ class Events:
         found = [event[kind] for event in self.read() if kind in event]
         return [body for body in found if body["process"]["pid"] == pid]
 
+    def execs(self) -> list[dict[str, Any]]:
+        """Return the bodies of all execs so far."""
+        return [e["process_exec"] for e in self.read() if "process_exec" in e]
+
     @property
     def cache(self) -> ProcessCache:
         """The processes that the reader knows."""
@@ -64,8 +70,16 @@ def spawn(*words: str, **options: Any) -> int:  # noqa: ANN401 - of posix_spawn
 
 def execs_with(events: Events, arguments: str) -> list[dict[str, Any]]:
     """Return the bodies of execs with some arguments."""
-    found = [e["process_exec"] for e in events.read() if "process_exec" in e]
-    return [b for b in found if b["process"].get("arguments") == arguments]
+    return [b for b in events.execs() if b["process"].get("arguments") == arguments]
+
+
+def run_python(program: str, events: Events) -> int:
+    """Run a program of Python to its end; read meanwhile, since the ring is small."""
+    child = subprocess.Popen([sys.executable, "-S", "-c", program])  # noqa: S603 - ours
+    while child.poll() is None:
+        events.read()
+        time.sleep(0.01)
+    return child.pid
 
 
 def take_number(number: int, *words: str) -> subprocess.Popen[bytes] | None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lockgate_runtime.bpf import Map
-from tests.kernel.tracing.sensed import Events, execs_with, spawn, take_number
+from tests.kernel.tracing.sensed import (
+    Events,
+    execs_with,
+    run_python,
+    spawn,
+    take_number,
+)
 
 if TYPE_CHECKING:
     from lockgate_runtime.pins import Pins
@@ -24,8 +29,7 @@ def test_ancestry_goes_up_to_the_first_process(events: Events) -> None:
     """Each parent is the image that forked, and ``ancestors`` are those above it."""
     shell = subprocess.Popen(["/bin/sh", "-c", "/bin/sh -c '/bin/sleep 0; :'; :"])
     shell.wait()
-    execs = [e["process_exec"] for e in events.read() if "process_exec" in e]
-    execs = [body for body in execs if body["process"]["pid"] >= shell.pid]
+    execs = [b for b in events.execs() if b["process"]["pid"] >= shell.pid]
     outer, inner, leaf = execs[:3]
     assert leaf["process"]["binary"] == "/bin/sleep"
     assert leaf["parent"]["exec_id"] == inner["process"]["exec_id"]
@@ -131,14 +135,10 @@ def test_a_bomb_of_forks_keeps_every_line(events: Events) -> None:
         "        os._exit(0)\n"
         "os.execv('/bin/true', ['true', 'bomb', *map(str, line)])\n"
     )
-    child = subprocess.Popen([sys.executable, "-S", "-c", program])  # noqa: S603 - ours
-    while child.poll() is None:
-        events.read()
-        time.sleep(0.01)
-    found = [e["process_exec"] for e in events.read() if "process_exec" in e]
+    first = run_python(program, events)
     leaves = [
         body
-        for body in found
+        for body in events.execs()
         if body["process"].get("arguments", "").startswith("bomb ")
     ]
     assert len(leaves) == 32
@@ -146,7 +146,7 @@ def test_a_bomb_of_forks_keeps_every_line(events: Events) -> None:
         line = [body["process"], body["parent"], *body["ancestors"]]
         words = body["process"]["arguments"].split()[1:]
         assert [process["pid"] for process in line][: len(words)] == [*map(int, words)]
-        assert line[len(words) - 1]["pid"] == child.pid
+        assert line[len(words) - 1]["pid"] == first
 
 
 def test_a_storm_of_forks_keeps_its_ancestry(pins: Pins, events: Events) -> None:
@@ -165,17 +165,13 @@ def test_a_storm_of_forks_keeps_its_ancestry(pins: Pins, events: Events) -> None
         "        os._exit(0)\n"
         "for _ in range(8): os.wait()\n"
     )
-    child = subprocess.Popen([sys.executable, "-S", "-c", program])  # noqa: S603 - ours
-    while child.poll() is None:
-        events.read()
-        time.sleep(0.01)
-    found = [e["process_exec"] for e in events.read() if "process_exec" in e]
-    storm = [b for b in found if b["process"]["binary"] == "/bin/true"]
+    first = run_python(program, events)
+    storm = [b for b in events.execs() if b["process"]["binary"] == "/bin/true"]
     assert len(storm) == 64
     for body in storm:
         assert body["process"]["arguments"] == str(body["parent"]["pid"])
         assert body["parent"]["flags"] == "clone"
-        assert [p["pid"] for p in body["ancestors"]][1] == child.pid
+        assert [p["pid"] for p in body["ancestors"]][1] == first
     assert len({body["process"]["exec_id"] for body in storm}) == 64
     ends = [e for e in events.read() if "process_exit" in e]
     own = {body["process"]["exec_id"] for body in storm}
