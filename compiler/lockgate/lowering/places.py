@@ -27,7 +27,6 @@ from lockgate.lowering.place_loader import place_loader
 from lockgate.lowering.place_lsm import place_lsm
 from lockgate.lowering.place_programs import place_program
 from lockgate.lowering.place_tracepoints import place_tracepoint
-from lockgate.lowering.readings import ReadingError
 from lockgate.lowering.refusal import RefusalError
 from lockgate.lowering.supplements import check_supplements
 from lockgate.lowering.unsupported import refuse_unsupported
@@ -75,9 +74,6 @@ def _place(
             check_supplements(placement, target)
     except RefusalError as refusal:
         return [_refused(policy, hook, target, asked, refusal)]
-    except ReadingError as error:
-        why = RefusalError(error.code, error.reason, error.suggestion)
-        return [_refused(policy, hook, target, asked, why)]
     return placements
 
 
