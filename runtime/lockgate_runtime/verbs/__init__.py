@@ -8,6 +8,7 @@ there or may not be read is of the latter.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import sys
@@ -18,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lockgate_runtime.errors import NodeError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator
 
     from lockgate_runtime.netlink import Netlink
@@ -42,6 +42,14 @@ VERBS = {
 
 REFUSED, ENVIRONMENT = 1, 2
 _REFUSALS = ("E5010", "E5013", "E5014", "E5020", "E5035", "E5140", "E5141", "E5145")
+
+
+def count(text: str) -> int:
+    """Read an argument of one or more; argparse tells of another."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:

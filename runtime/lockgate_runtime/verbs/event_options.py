@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.errors import NodeError
+from lockgate_runtime.verbs import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +124,42 @@ def text_or_file(text: str) -> str:
         return Path(text[1:]).read_text()
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"{text[1:]}: {error}") from None
+
+
+def host(text: str) -> str:
+    """Read a host, an address, or *.DOMAIN: what is none would allow nothing, silently."""
+    if re.fullmatch(r"(\*\.)?[\w-]+(\.[\w-]+)*\.?|[0-9a-fA-F:]+", text):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no host: write ebpf.io, *.example.org or an address, without http:// and port"
+    )
+
+
+def rate(text: str) -> tuple[int, int]:
+    """Read ``1000,1s``: how many, and in how many nanoseconds."""
+    many, _, interval = text.partition(",")
+    number = interval.rstrip("ms")
+    units = {"": 10**9, "s": 10**9, "ms": 10**6, "m": 60 * 10**9}
+    unit = units.get(interval[len(number) :], 0)
+    if not unit or int(number) < 1:
+        raise argparse.ArgumentTypeError("an interval is like 1s, 500ms or 1m")
+    return count(many), int(number) * unit
+
+
+def seconds(text: str) -> float:
+    """Read a time longer than none; argparse tells of another."""
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError("must be more than 0 seconds")
+    return number
+
+
+def node_name(arguments: argparse.Namespace) -> str:
+    """Return what events say of where they are."""
+    import socket
+
+    name: str = arguments.node_name or socket.gethostname()
+    return name
 
 
 def _lines(texts: list[str]) -> list[str]:

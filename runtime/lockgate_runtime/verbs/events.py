@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
-import re
 import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.errors import NodeError
-from lockgate_runtime.verbs import add_place, faults_to_exit_codes
+from lockgate_runtime.verbs import add_place, count, faults_to_exit_codes
 from lockgate_runtime.verbs.event_options import (
+    host,
+    node_name,
+    rate,
     read_kinds,
     read_pipeline,
+    seconds,
     text_or_file,
 )
+from lockgate_runtime.verbs.event_writer import EventWriter, open_sink
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator
 
-    from lockgate_runtime.tracing.pipeline import Pipeline
-    from lockgate_runtime.tracing.sink import Sink
     from lockgate_runtime.tracing.stream import EventStream
 
 EXAMPLES = """
@@ -55,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--follow", action="store_true", help="go on with what happens, until Ctrl-C"
     )
     parser.add_argument(
-        "--count", type=_count, metavar="N", help="end after N events were printed"
+        "--count", type=count, metavar="N", help="end after N events were printed"
     )
     parser.add_argument(
         "--ancestors",
@@ -92,29 +93,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     written.add_argument(
         "--rotate-size",
-        type=_count,
+        type=count,
         default=0,
         metavar="BYTES",
         help="begin a new file past this size; FILE.1 is the one before",
     )
     written.add_argument(
-        "--keep", type=_count, default=5, metavar="N", help="old files (default: 5)"
+        "--keep", type=count, default=5, metavar="N", help="old files (default: 5)"
     )
     written.add_argument(
         "--rate",
-        type=_count,
+        type=count,
         metavar="N",
         help="at most N events a minute; others are counted, and told in rate_limit_info",
     )
     written.add_argument(
         "--aggregate",
-        type=_seconds,
+        type=seconds,
         metavar="SECONDS",
         help="tell events that differ in nothing but their time once in so long, with a count",
     )
     written.add_argument(
         "--cgroup-rate",
-        type=_rate,
+        type=rate,
         metavar="N,INTERVAL",
         help="at most N beginnings and ends of processes of a cgroup in an interval (1000,1s);"
         " process_throttle tells where others are held back",
@@ -152,22 +153,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--allow-requests",
         action="append",
         default=[],
-        type=_host,
+        type=host,
         metavar="HOST",
         help="let GetUrl and DnsLookup of policies ask for this host, or with *.DOMAIN for those "
         "below it; default: nobody is asked, and events say so",
     )
     parser.set_defaults(is_stream=True)
     add_place(parser)
-
-
-def _host(text: str) -> str:
-    """Read a host, an address, or *.DOMAIN: what is none would allow nothing, silently."""
-    if re.fullmatch(r"(\*\.)?[\w-]+(\.[\w-]+)*\.?|[0-9a-fA-F:]+", text):
-        return text
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is no host: write ebpf.io, *.example.org or an address, without http:// and port"
-    )
 
 
 @faults_to_exit_codes
@@ -181,10 +173,10 @@ def run(arguments: argparse.Namespace) -> int:
     kinds = read_kinds(arguments.ancestors)
     pipeline, needed = read_pipeline(arguments, kinds)
     with (
-        _open_sink(arguments) as sink,
+        open_sink(arguments) as sink,
         _stoppable(is_patient=not arguments.recording) as is_stopped,
     ):
-        writer = _Writer(pipeline, sink, arguments)
+        writer = EventWriter(pipeline, sink, arguments)
         try:
             if arguments.recording:
                 _run_recording(arguments, writer, is_stopped)
@@ -194,21 +186,6 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stderr.close()
             return 0
     return writer.report()
-
-
-def _open_sink(arguments: argparse.Namespace) -> Sink:
-    from lockgate_runtime.tracing.sink import RotatingFile, Sink
-
-    if not arguments.out:
-        return Sink()
-    try:
-        return RotatingFile(arguments.out, arguments.rotate_size, arguments.keep)
-    except OSError as error:
-        raise NodeError(
-            "E5101",
-            f"cannot write {arguments.out}: {error.strerror}",
-            "name another file",
-        ) from None
 
 
 @contextmanager
@@ -235,82 +212,8 @@ def _stoppable(*, is_patient: bool) -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-class _Writer:
-    """What happens to batches of lines until they are written, and what is counted by the way."""
-
-    def __init__(
-        self, pipeline: Pipeline, sink: Sink, arguments: argparse.Namespace
-    ) -> None:
-        from lockgate_runtime.tracing.aggregation import Aggregator
-        from lockgate_runtime.tracing.sink import RateLimit
-
-        self._pipeline, self._sink = pipeline, sink
-        self._limit = RateLimit(arguments.rate) if arguments.rate else None
-        seconds = arguments.aggregate
-        self._aggregator = Aggregator(seconds) if seconds else None
-        self._left: int | None = arguments.count
-        self._node = node_name(arguments)
-        self._unwritten = 0
-
-    def write(self, batch: list[str]) -> bool:
-        """Write what is wanted of a batch; whether more is."""
-        return self._put(self._aggregator.add(batch) if self._aggregator else batch)
-
-    def finish(self) -> None:
-        """Write what waits."""
-        if self._aggregator and self._left != 0:
-            self._put(self._aggregator.flush())
-        self._tell(at_end=True)
-
-    def report(self) -> int:
-        """Say what was held back or found no room; return the exit code."""
-        if self._limit and self._limit.withheld:
-            print(f"{self._limit.withheld} events were over the rate", file=sys.stderr)
-        if self._sink.fault:
-            count, fault = self._sink.unwritten, self._sink.fault
-            print(f"{count} lines could not be written: {fault}", file=sys.stderr)
-            return 2
-        return 0
-
-    def _put(self, batch: list[str]) -> bool:
-        lines = self._pipeline.run(batch)
-        if self._limit:
-            lines = self._limit.admit(lines)
-        if self._left is not None:
-            lines = lines[: self._left]
-            self._left -= len(lines)
-        self._sink.write(lines)
-        self._tell(at_end=False)
-        return self._left != 0
-
-    def _tell(self, *, at_end: bool) -> None:
-        """Tell, besides, what the rate held back and what found no room since the last time."""
-        import time
-
-        from lockgate_runtime.tracing.render import losses_line
-
-        lost = {"over_rate": self._limit.tell(at_end=at_end) if self._limit else 0}
-        lost["unwritten"] = self._sink.unwritten - self._unwritten
-        if any(lost.values()):
-            line = losses_line(self._node, time.time_ns(), lost)
-            before = self._sink.unwritten
-            self._sink.write(self._pipeline.run([line]))
-            if self._sink.unwritten == before:
-                self._unwritten = before
-            else:
-                self._sink.unwritten = before  # it tells of lines and is none of them
-
-
-def node_name(arguments: argparse.Namespace) -> str:
-    """Return what events say of where they are."""
-    import socket
-
-    name: str = arguments.node_name or socket.gethostname()
-    return name
-
-
 def _run_recording(
-    arguments: argparse.Namespace, writer: _Writer, is_stopped: Callable[[], bool]
+    arguments: argparse.Namespace, writer: EventWriter, is_stopped: Callable[[], bool]
 ) -> None:
     from lockgate_runtime.tracing.recording import Recording
 
@@ -333,7 +236,7 @@ def _run_recording(
 
 def _run_node(
     arguments: argparse.Namespace,
-    writer: _Writer,
+    writer: EventWriter,
     ancestry: frozenset[str],
     is_stopped: Callable[[], bool],
 ) -> None:
@@ -374,7 +277,7 @@ def _run_node(
 
 def _read_node(
     stream: EventStream,
-    writer: _Writer,
+    writer: EventWriter,
     arguments: argparse.Namespace,
     is_stopped: Callable[[], bool],
 ) -> None:
@@ -385,28 +288,3 @@ def _read_node(
         stream.confirm()
         if not is_wanted or (stream.is_drained and not arguments.follow):
             return
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
-
-
-def _rate(text: str) -> tuple[int, int]:
-    """Read ``1000,1s``: how many, and in how many nanoseconds."""
-    count, _, interval = text.partition(",")
-    number = interval.rstrip("ms")
-    units = {"": 10**9, "s": 10**9, "ms": 10**6, "m": 60 * 10**9}
-    unit = units.get(interval[len(number) :], 0)
-    if not unit or int(number) < 1:
-        raise argparse.ArgumentTypeError("an interval is like 1s, 500ms or 1m")
-    return _count(count), int(number) * unit
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError("must be more than 0 seconds")
-    return number

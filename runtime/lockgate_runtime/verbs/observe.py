@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.verbs import add_output, add_place, faults_to_exit_codes
+from lockgate_runtime.verbs import add_output, add_place, count, faults_to_exit_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("which flows")
     what.add_argument(
         "--last",
-        type=_count,
+        type=count,
         metavar="N",
         help="the last N that happened while nobody read them, and no more",
     )
@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--follow", action="store_true", help="after --last go on with what happens"
     )
     parser.set_defaults(is_stream=True)
-    what.add_argument("--count", type=_count, metavar="N", help="end after N flows")
+    what.add_argument("--count", type=count, metavar="N", help="end after N flows")
     what.add_argument(
         "--from",
         type=Path,
@@ -197,13 +197,6 @@ def _print(flows: Iterable[Flow], output: str) -> None:
     for flow in flows:
         line = flow.to_json() if output == "json" else print_flow(flow, colour=colour)
         print(line, flush=True)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
 
 
 def _port(text: str) -> int:
