@@ -56,6 +56,13 @@ spec:
       - namespace: Pid
         operator: NotIn
         values: ["host_ns"]
+      matchNamespaceChanges:
+      - operator: In
+        values: ["Mnt"]
+      matchCapabilityChanges:
+      - type: Effective
+        operator: NotIn
+        values: ["CAP_KILL"]
       matchActions:
       - action: Sigkill
     - matchArgs:
@@ -152,6 +159,10 @@ def test_deeds(tmp_path: Path) -> None:
     assert kill["namespaces"] == [
         {"namespace": "Pid", "inodes": [], "is_host": True, "is_negated": True}
     ]
+    assert kill["namespace_changes"] == [{"namespaces": ["Mnt"], "is_negated": False}]
+    (changed,) = kill["capability_changes"]
+    assert (changed["set"], changed["is_negated"]) == ("Effective", True)
+    assert not deny["namespace_changes"]
     assert deny["action"] == "deny its calls to"
     assert deny["functions"] == ["security_task_kill"]
     assert deny["values"][0]["ranges"] == [[9, 9]]

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from lockgate.ir.cluster import Cluster
     from lockgate.ir.tracing import Hook, TracingPolicy
     from lockgate.ir.tracing_actions import Action
-    from lockgate.ir.tracing_selectors import BinaryMatch, HookSelector, ValueMatch
+    from lockgate.ir.tracing_selectors import (
+        BinaryMatch,
+        CapabilityMatch,
+        HookSelector,
+        ValueMatch,
+    )
 
 _KILL = 9
 
@@ -50,10 +55,7 @@ def describe_deeds(
                         "functions": list(_functions(policy, hook)),
                         "file": _file(hook),
                         "spared_nodes": _spared(policy, cluster),
-                        "is_narrowed": not _reaches_host(policy, selector)
-                        or bool(
-                            selector.namespace_changes or selector.capability_changes
-                        ),
+                        "is_narrowed": not _reaches_host(policy, selector),
                         "values": [
                             _value(value)
                             for value in (
@@ -150,13 +152,22 @@ def _whom(selector: HookSelector) -> dict[str, Any]:
             }
             for one in selector.namespaces
         ],
-        "capabilities": [
+        "capabilities": list(map(_capability, selector.capabilities)),
+        "namespace_changes": [
             {
-                "set": one.set.value,
-                "capabilities": one.capabilities,
+                "namespaces": [namespace.value for namespace in one.namespaces],
                 "is_negated": one.is_negated,
-                "is_namespaced": one.is_namespaced,
             }
-            for one in selector.capabilities
+            for one in selector.namespace_changes
         ],
+        "capability_changes": list(map(_capability, selector.capability_changes)),
+    }
+
+
+def _capability(match: CapabilityMatch) -> dict[str, Any]:
+    return {
+        "set": match.set.value,
+        "capabilities": match.capabilities,
+        "is_negated": match.is_negated,
+        "is_namespaced": match.is_namespaced,
     }

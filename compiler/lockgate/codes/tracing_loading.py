@@ -60,14 +60,19 @@ EXPLANATIONS = (
         "E5145",
         "would-hit-protected-process",
         "an enforcing selector would hit a process that the node needs",
-        cause="Every process filter of a selector that kills, signals or denies holds for init, "
-        "sshd, the kubelet, a container runtime (running, or installed), or the process that "
-        "applies it, and no filter of values spares it. Small numbers and usual sizes at functions "
-        "that everybody calls spare nobody, nor do expressions there (CelExpr), libraries that "
-        "everybody maps, files that everybody reads (/etc/passwd, /dev/null), half of the "
-        "Internet, or what a filter excludes.",
-        cure="Narrow the selector (matchBinaries, matchPIDs, matchWorkloads, matchArgs), try it "
-        "in monitor mode, or apply with --unguarded.",
+        cause="Every process filter of a selector that kills, signals or denies holds for one of "
+        "these, and no filter of values spares it: init, sshd and other doors, the kubelet, a "
+        "container runtime, D-Bus and logind (running, or installed), the process that applies it, "
+        "a login shell, or sudo, su and what checks their passwords. Small numbers and usual sizes "
+        "at functions that everybody calls spare nobody, nor do expressions there (CelExpr), "
+        "libraries that everybody maps, files that everybody reads (/etc/passwd, /dev/null) or "
+        "that one of them cannot do without (/etc/shadow, /etc/sudoers, the kubelet's "
+        "configuration), programs that it executes (a login shell, runc), addresses and ports of a "
+        "connection that it has or of the API server, half of the Internet, or what a filter "
+        "excludes.",
+        cure="Spare those that the message names (matchBinaries with NotIn), narrow the selector "
+        "(matchPIDs, matchWorkloads, matchArgs), try it in monitor mode, or apply with "
+        "--unguarded.",
     ),
     Explanation(
         "E5146",

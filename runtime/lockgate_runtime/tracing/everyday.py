@@ -10,14 +10,18 @@ but for networks: who lets nothing out but to some means it.
 from __future__ import annotations
 
 import platform
-import pwd
 import re
 from ipaddress import IPv4Network, collapse_addresses, ip_network
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lockgate_runtime.tracing.roles import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from ipaddress import IPv6Network
+
+    from lockgate_runtime.tracing.connections import Address, Connection
+    from lockgate_runtime.tracing.roles import Role
 
 _PREFIX = re.compile(
     r"^_*((x64|ia32|arm64)_)?(compat_)?(k?sys_|security_|bpf_lsm_|do_|vfs_|filp_)*"
@@ -40,6 +44,8 @@ _READS = re.compile(
 _ALL_CALLS = re.compile(r"(enter|exit)$")
 
 _EXECUTES = re.compile(r"exec|bprm|\*")
+IPV4 = 4
+
 _NUMBERS = (-100, *range(41), 1000, 4096, 1 << 16, 1 << 20)
 """Numbers that everybody uses: AT_FDCWD, descriptors, small flags, capabilities and system calls,
 somebody who logs in; bytes: a page, a pipe, a large read."""
@@ -56,10 +62,6 @@ _FILES = frozenset(
     )
 )
 """What everybody opens to read, and cannot go on without."""
-_FILES_OF = {
-    "ssh": ("/etc/ssh/sshd_config", "/root/.ssh/authorized_keys", "/dev/ptmx"),
-}
-"""Besides, what programs open whose names begin so."""
 _TEXTS = frozenset(
     (
         *("AF_INET", "AF_INET6", "AF_UNIX", "AF_LOCAL", "AF_NETLINK"),
@@ -70,7 +72,11 @@ _TEXTS = frozenset(
 )
 _PORTS = (22, 6443, 10250)
 """sshd, the API server, the kubelet."""
-_SHELLS = ("/bin/sh", "/bin/bash")
+_READING = (4, 0x24)
+"""MAY_READ, alone and with MAY_OPEN (include/linux/fs.h): what hooks of permissions are told."""
+_OF_CONNECTIONS = frozenset(
+    ("SAddr", "DAddr", "SPort", "SPortPriv", "DPort", "DPortPriv", "Family", "Protocol")
+)
 
 _COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
     "Equal": lambda path, text: path == text,
@@ -81,42 +87,100 @@ _COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
+class Subject(Protocol):
+    """A process that values may spare."""
+
+    @property
+    def role(self) -> Role: ...  # noqa: D102  # what it does beside what all do
+    @property
+    def files(self) -> Collection[str]: ...  # noqa: D102  # what it has mapped
+    @property
+    def executes(self) -> Collection[str]: ...  # noqa: D102  # what it must be able to begin
+    @property
+    def connections(self) -> Iterable[Connection]: ...  # noqa: D102  # what it has now
+
+
 def is_everyday(function: str) -> bool:
     """Whether every process calls a function, many times a day."""
     return bool(_EVERYDAY.match(_PREFIX.sub("", function) or function))
 
 
-def is_narrow(deed: Mapping[str, Any], files: Iterable[str], name: str = "") -> bool:
-    """Whether a filter on values spares a program called ``name`` that lives on these files."""
+def is_narrow(deed: Mapping[str, Any], process: Subject) -> bool:
+    """Whether functions and values of a selector spare a process that does as it always does."""
     functions = deed.get("functions", ())
     values = deed.get("values", ())
+    bare = [_PREFIX.sub("", function) or function for function in functions]
     # A probe in a program has no name of a function here: who runs the program comes by.
     everyday = not functions or any(map(is_everyday, functions))
-    paths, numbers = set(files), set(_NUMBERS)
+    if not calls(process.role, bare, are_everyday=everyday):
+        return True
+    values = _but_connections(values, functions, process.connections)
+    paths, numbers = set(process.files), set(_NUMBERS)
     if any(_EXECUTES.search(function) for function in functions):
-        paths |= login_shells()
-    bare = [_PREFIX.sub("", function) or function for function in functions]
-    # Who asks for more than a path may mean writing: files that all read say nothing of that.
-    if len(values) == 1 and any(map(_READS.match, bare)):
-        paths |= everyday_files(name)
+        paths |= set(process.executes)
+    if any(map(_READS.match, bare)) and _may_be_reading(values):
+        paths |= _FILES | set(process.role.reads)
+        numbers |= set(_READING)
     if any(map(_ALL_CALLS.match, bare)):
         numbers |= set(_CALL_NUMBERS.get(platform.machine(), ()))
     return any(_narrows(value, paths, numbers, everyday=everyday) for value in values)
 
 
-def everyday_files(name: str) -> set[str]:
-    """Return what a program of this name opens to read wherever it runs."""
-    own = (files for begin, files in _FILES_OF.items() if name.startswith(begin))
-    return {*_FILES, *(file for files in own for file in files)}
+def _may_be_reading(values: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether who opens a file to read can be meant.
+
+    Who asks for more than a path may mean writing: files that all read say nothing of that.
+    """
+    more = [value for value in values if not _is_about_paths(value)]
+    return not more or (
+        len(more) == 1
+        and more[0]["comparison"] in ("Equal", "Mask", "InRange")
+        and any(
+            _holds(more[0], mode) != bool(more[0]["is_negated"]) for mode in _READING
+        )
+    )
 
 
-def login_shells() -> set[str]:
-    """Return the shells without which no administrator logs in, as the kernel names them."""
-    try:
-        shells = {pwd.getpwuid(0).pw_shell or _SHELLS[0]}
-    except KeyError:
-        shells = set(_SHELLS)
-    return shells | {str(Path(shell).resolve()) for shell in shells}
+def _but_connections(
+    values: Iterable[Mapping[str, Any]],
+    functions: Iterable[str],
+    connections: Iterable[Connection],
+) -> list[Mapping[str, Any]]:
+    """Leave out filters on addresses and ports that hold for a connection of the process."""
+    asked = [value for value in values if value["comparison"] in _OF_CONNECTIONS]
+    is_beginning = any(name.endswith("connect") for name in functions)
+    for one in connections:
+        if (one.is_outgoing or not is_beginning) and all(
+            _holds_connection(value, one) for value in asked
+        ):
+            return [value for value in values if value not in asked]
+    return list(values)
+
+
+def _holds_connection(value: Mapping[str, Any], one: Connection) -> bool:
+    """Whether a filter holds for a connection; the source may be either end.
+
+    What is told of a socket begins here; an address that is connected to is a source, too.
+    """
+    comparison = value["comparison"]
+    is_source = comparison.startswith("S")
+    if comparison.endswith("Addr"):
+        ends = (one.local, one.remote) if is_source else (one.remote,)
+        networks = list(map(ip_network, value["networks"]))
+        found = [any(_is_within(end, n) for n in networks) for end in ends]
+    elif comparison.endswith(("Port", "PortPriv")):
+        ports = (one.local_port, one.remote_port) if is_source else (one.remote_port,)
+        found = [_has(value["ranges"], port) for port in ports]
+    elif comparison == "Family":
+        family = "AF_INET" if one.remote.version == IPV4 else "AF_INET6"
+        found = [family in value["texts"]]
+    else:
+        found = [bool({"IPPROTO_TCP", "TCP"} & set(value["texts"]))]
+    return any(held != bool(value["is_negated"]) for held in found)
+
+
+def _is_within(address: Address, network: IPv4Network | IPv6Network) -> bool:
+    return address.version == network.version and address in network
 
 
 def _narrows(
@@ -156,12 +220,20 @@ def _is_internet(networks: Iterable[str]) -> bool:
 
 
 def _holds(value: Mapping[str, Any], number: int) -> bool:
+    if not value["ranges"]:
+        return False
     first, last = value["ranges"][0]
+    if value["comparison"] == "Mask":
+        return any(number & low for low, _ in value["ranges"])
     if value["comparison"] == "GreaterThan":
         return bool(number > last)
     if value["comparison"] == "LessThan":
         return bool(number < first)
     return _has(value["ranges"], number)
+
+
+def _is_about_paths(value: Mapping[str, Any]) -> bool:
+    return _judged_paths(value["comparison"], value["texts"], set()) is not None
 
 
 def _judged_paths(

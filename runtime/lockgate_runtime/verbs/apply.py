@@ -93,7 +93,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unguarded",
         action="store_true",
-        help="apply tracing policies even if they would hit init, sshd, the kubelet or us",
+        help="apply tracing policies even if they would hit init, sshd, the kubelet, sudo or us",
     )
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="print each step before it is made"

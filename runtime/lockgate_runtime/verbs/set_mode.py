@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unguarded",
         action="store_true",
-        help="let it enforce even if it would hit init, sshd, the kubelet or us",
+        help="let it enforce even if it would hit init, sshd, the kubelet, sudo or us",
     )
     configure_change(parser)
 

@@ -11,14 +11,21 @@ from lockgate_runtime.errors import NodeError
 from lockgate_runtime.tracing.guard import (
     check_processes,
     on_node,
-    protected_processes,
 )
 from lockgate_runtime.tracing.plane import TargetFacts, choose_target
+from lockgate_runtime.tracing.protected import protected, running_processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SSHD, INIT = 812, 1
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4712
+   1: 0100000A:0016 076433C6:D431 01 00000000:00000000 00:00000000 00000000     0        0 4711
+   2: 0100000A:9C40 2A7100CB:01BB 01 00000000:00000000 00:00000000 00000000     0        0 9999
+"""
+"""Who listens at the door, an administrator at 198.51.100.7, and somebody else's connection."""
 EVERYBODY: dict[str, Any] = {
     "policy": "TracingPolicy/harsh",
     "mode": "enforce",
@@ -65,8 +72,33 @@ def proc(tmp_path: Path) -> Path:
             f"Name:\tx\nPPid:\t{parent}\nCapEff:\t{0x21:016x}\nNSpid:\t{pid}\n"
         )
     (tmp_path / "self").mkdir()
-    (tmp_path / "1/root/usr/local/bin").mkdir(parents=True)
-    (tmp_path / "1/root/usr/local/bin/kubelet").touch()
+    root = tmp_path / "1/root"
+    for name in ("local/bin/kubelet", "lib/cargo/bin/sudo", "bin/su", "bin/bash"):
+        (root / "usr" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "usr" / name).touch()
+    (root / "bin").symlink_to("usr/bin")
+    for name in ("sbin/sshd", "sbin/unix_chkpwd", "bin/runc", "bin/dash"):
+        (root / "usr" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "usr" / name).touch()
+    (root / "usr/bin/sh").symlink_to("dash")
+    (root / "usr/bin/sudo").symlink_to("/etc/alternatives/sudo")
+    (root / "etc/alternatives").mkdir(parents=True)
+    (root / "etc/alternatives/sudo").symlink_to("/usr/lib/cargo/bin/sudo")
+    (root / "etc/passwd").write_text(
+        "root:x:0:0:root:/root:/bin/bash\n"
+        "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+        "ann:x:1000:1000:Ann:/home/ann:/bin/sh\n"
+    )
+    kubernetes = root / "etc/kubernetes"
+    kubernetes.mkdir()
+    (kubernetes / "kubelet.conf").write_text(
+        "clusters:\n- cluster:\n    server: https://203.0.113.9:443\n"
+    )
+    (tmp_path / str(SSHD) / "fd").mkdir()
+    (tmp_path / str(SSHD) / "fd" / "3").symlink_to("socket:[4711]")
+    (tmp_path / str(SSHD) / "fd" / "4").symlink_to("socket:[4712]")
+    (tmp_path / str(SSHD) / "net").mkdir()
+    (tmp_path / str(SSHD) / "net" / "tcp").write_text(TCP)
     return tmp_path
 
 
@@ -102,6 +134,11 @@ def value(
     }
 
 
+def values(*rows: dict[str, Any]) -> dict[str, Any]:
+    """Return several filters on values."""
+    return {"values": [one for row in rows for one in row["values"]]}
+
+
 def at(*functions: str) -> dict[str, Any]:
     """Let a hook stand somewhere else than where files are opened."""
     return {"functions": functions}
@@ -116,6 +153,22 @@ def pid_namespace(*, is_negated: bool) -> dict[str, Any]:
         "is_negated": is_negated,
     }
 
+
+NOT_SSHD = {
+    "binaries": [
+        binary("Equal", "/usr/sbin/sshd", "/usr/sbin/sshd-session", is_negated=True)
+    ]
+}
+NOT_WHO_ASKS = {
+    "binaries": [
+        binary(
+            "Equal",
+            *("/usr/sbin/sshd", "/usr/sbin/sshd-session", "/usr/sbin/unix_chkpwd"),
+            *("/usr/lib/cargo/bin/sudo", "/usr/bin/su"),
+            is_negated=True,
+        )
+    ]
+}
 
 HITS: dict[str, dict[str, Any]] = {
     "everybody": {},
@@ -191,10 +244,91 @@ HITS: dict[str, dict[str, Any]] = {
     | value("Equal", ranges=[(231, 231)]),
     "our own calls": at("bpf") | value("Equal", ranges=[(7, 7)]),
     "a capability of theirs": at("capable") | value("Equal", ranges=[(21, 21)]),
+    "passwords": value("Equal", "/etc/shadow"),
+    "passwords, permission to read": at("security_file_permission")
+    | values(value("Prefix", "/etc/shadow"), value("Equal", ranges=[(4, 4)])),
+    "passwords, for all but sshd": value("Equal", "/etc/shadow") | NOT_SSHD,
+    "sudo's rules": value("Prefix", "/etc/sudoers") | NOT_SSHD,
+    "sudo": {"binaries": [binary("Equal", "/usr/lib/cargo/bin/sudo")]},
+    "su": {"binaries": [binary("Postfix", "/su")]},
+    "who checks passwords": {"binaries": [binary("Equal", "/usr/sbin/unix_chkpwd")]},
+    "the kubelet's configuration": value("Prefix", "/var/lib/kubelet"),
+    "executing sudo": at("bprm_check_security")
+    | value("Equal", "/usr/lib/cargo/bin/sudo"),
+    "executing su, by a link": at("sys_execve") | value("Equal", "/bin/su"),
+    "executing runc": at("bprm_check_security") | value("Postfix", "/runc"),
+    "executing by shells": at("sched_process_exec")
+    | {"binaries": [binary("Equal", "/usr/bin/bash")]},
+    "a user's shell": at("bprm_check_security") | value("Equal", "/usr/bin/dash"),
+    "those without a capability": at("security_file_open")
+    | {
+        "binaries": [binary("Prefix", "/usr/bin/")],
+        "capabilities": [{"set": "Effective", "capabilities": 1, "is_negated": True}],
+    },
+    "children of shells": {"parents": [binary("Equal", "/usr/bin/dash")]},
+    "who becomes another": at("__x64_sys_setuid")
+    | {"binaries": [binary("Postfix", "/su")]},
+    "who gains capabilities": at("commit_creds")
+    | {"capability_changes": [{"set": "Effective", "is_negated": False}]},
+    "who leaves a namespace": at("__x64_sys_unshare")
+    | {"namespace_changes": [{"namespaces": ["Mnt"], "is_negated": False}]},
+    "a function of shells": {"functions": [], "file": "/usr/bin/bash"},
+    "the administrator's address": at("tcp_sendmsg")
+    | value("DAddr", networks=["198.51.100.0/24"]),
+    "the administrator's address and the door": at("tcp_close")
+    | values(
+        value("DAddr", networks=["198.51.100.7/32"]),
+        value("SPort", ranges=[(22, 22)]),
+        value("Family", "AF_INET"),
+        value("Protocol", "IPPROTO_TCP"),
+    ),
+    "all but a network in which nobody is": at("tcp_sendmsg")
+    | value("DAddr", networks=["10.0.0.0/8"], is_negated=True),
+    "the API server": at("tcp_connect") | value("DAddr", networks=["203.0.113.9/32"]),
+    "the API server, by a socket's address": at("security_socket_connect")
+    | values(
+        value("SAddr", networks=["203.0.113.0/24"]),
+        value("SPort", ranges=[(443, 443)]),
+    ),
 }
 MISSES: dict[str, dict[str, Any]] = {
     "a pod": {"is_narrowed": True},
-    "a file of others": value("Equal", "/etc/shadow"),
+    "a file of others": value("Equal", "/var/lib/secret"),
+    "passwords, by others": value("Equal", "/etc/shadow") | NOT_WHO_ASKS,
+    "passwords, by one": value("Equal", "/etc/shadow")
+    | {"binaries": [binary("Equal", "/usr/sbin/nginx")]},
+    "passwords, permission to write": at("security_file_permission")
+    | values(value("Equal", "/etc/shadow"), value("Equal", ranges=[(2, 2)])),
+    "a shell by nginx": at("bprm_check_security")
+    | value("Postfix", "sh")
+    | {"binaries": [binary("Equal", "/usr/sbin/nginx")]},
+    "a shell begun by nginx": at("sched_process_exec")
+    | {"parents": [binary("Equal", "/usr/sbin/nginx")]},
+    "sudo by nginx": at("bprm_check_security")
+    | value("Postfix", "/sudo")
+    | {"binaries": [binary("Equal", "/usr/sbin/nginx")]},
+    "shells that talk": at("tcp_connect")
+    | {"binaries": [binary("Equal", "/usr/bin/bash", "/usr/bin/dash")]},
+    "shells that trace": at("sys_ptrace") | {"binaries": [binary("Postfix", "/bash")]},
+    "unprivileged namespaces": at("create_user_ns")
+    | {
+        "capabilities": [{"set": "Effective", "capabilities": 1, "is_negated": True}],
+        "binaries": [binary("Prefix", "/usr/bin/")],
+    },
+    "a namespace left by another": at("__x64_sys_unshare")
+    | {
+        "namespace_changes": [{"namespaces": ["Mnt"], "is_negated": False}],
+        "binaries": [binary("Equal", "/usr/sbin/sshd")],
+    },
+    "the administrator's address, from here": at("tcp_connect")
+    | value("DAddr", networks=["198.51.100.0/24"]),
+    "a connection of another's": at("tcp_sendmsg")
+    | value("DAddr", networks=["203.0.113.42/32"]),
+    "the API server, at another port": at("tcp_connect")
+    | values(
+        value("DAddr", networks=["203.0.113.9/32"]),
+        value("DPort", ranges=[(8443, 8443)]),
+    ),
     "a folder of others": value("Prefix", "/var/lib/secrets"),
     "all but everything": value("Prefix", "/", is_negated=True),
     "a program": at("bprm_check_security") | value("Equal", "/usr/bin/wget"),
@@ -204,7 +338,7 @@ MISSES: dict[str, dict[str, Any]] = {
     "a library that is removed": at("security_path_unlink") | value("Equal", LIBRARY),
     "a network": at("tcp_connect") | value("DAddr", networks=["192.0.2.0/24"]),
     "all but our networks": at("tcp_connect")
-    | value("DAddr", networks=["10.0.0.0/8"], is_negated=True),
+    | value("DAddr", networks=["203.0.113.0/24"], is_negated=True),
     "another port": at("tcp_close") | value("SPort", ranges=[(8080, 8080)]),
     "writing what all look up": at("security_file_permission")
     | {
@@ -252,10 +386,34 @@ def test_misses(name: str, proc: Path) -> None:
 
 def test_who_is_protected(proc: Path) -> None:
     """Init, sshd, and ourselves with our ancestors; nobody else."""
-    found = {(one.pid, one.why) for one in protected_processes(proc)}
+    found = {(one.pid, one.why) for one in running_processes(proc)}
     assert found == {(INIT, "init"), (SSHD, "sshd"), (814, "sshd-session")}
-    ours = [one for one in protected_processes(Path("/proc")) if "applies" in one.why]
+    ours = [one for one in running_processes(Path("/proc")) if "applies" in one.why]
     assert ours
+
+
+def test_who_may_begin(proc: Path) -> None:
+    """What is installed would begin behind the door: shells in it, sudo and su in these."""
+    lines = {
+        tuple(Path(one.binary).name for one in who.line)
+        for who in protected(proc)
+        if not who.pid
+    }
+    assert ("kubelet", "systemd") in lines
+    assert ("bash", "sshd", "systemd") in lines
+    assert ("sudo", "dash", "sshd", "systemd") in lines
+    assert ("unix_chkpwd", "su", "bash", "sshd", "systemd") in lines
+    assert not {line[0] for line in lines} & {"sshd", "nologin", "nginx"}
+
+
+def test_all_are_named(proc: Path) -> None:
+    """Who writes NotIn for one of them would else meet the next."""
+    with pytest.raises(NodeError) as caught:
+        check_processes([EVERYBODY | value("Equal", "/etc/shadow") | NOT_SSHD], proc)
+    assert "would kill sudo, once it runs" in caught.value.message
+    assert ", su, once it runs" in caught.value.message
+    assert "/usr/bin/su, /usr/lib/cargo/bin/sudo" in caught.value.cure
+    assert "add them to those that matchBinaries excludes" in caught.value.cure
 
 
 def test_choice_of_a_target() -> None:
