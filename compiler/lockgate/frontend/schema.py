@@ -229,6 +229,11 @@ class Fields:
         entry = self._entries.get(name)
         return None if entry is None or entry.value.is_null else entry.value
 
+    def is_empty(self, name: str) -> bool:
+        """Whether a list is absent or empty; what is no list is told where it is read."""
+        node = self.get(name)
+        return node is None or (isinstance(node, Sequence) and not node.items)
+
     def key_span(self, name: str) -> Span:
         """Where the field's name stands; the mapping itself where it is absent."""
         entry = self._entries.get(name)

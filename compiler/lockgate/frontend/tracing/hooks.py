@@ -210,7 +210,7 @@ def _parse_user_function(
     offsets = _parse_numbers(fields, "offsets", diagnostics)
     addresses = _parse_numbers(fields, "addrs", diagnostics)
     counters = _parse_numbers(fields, "refCtrOffsets", diagnostics)
-    named = [n for n in ("symbols", "offsets", "addrs") if fields.items(n)]
+    named = [n for n in ("symbols", "offsets", "addrs") if not fields.is_empty(n)]
     if len(named) != 1:
         message = "a uprobe needs one of 'symbols', 'offsets' and 'addrs'"
         span = fields.key_span(named[1]) if named else fields.node.span

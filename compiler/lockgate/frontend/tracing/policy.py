@@ -139,7 +139,7 @@ def _parse_hooks(
 
 def _names_hooks(spec: Fields) -> bool:
     """Whether there are hooks that were mistaken, which is reported already."""
-    return any(spec.items(name) for name in _LISTS) or any(
+    return not all(map(spec.is_empty, _LISTS)) or any(
         name not in _SPEC_FIELDS for name, _ in spec.entries()
     )
 
@@ -203,10 +203,10 @@ def _check_list(
     fields: Fields, kind: ListKind, pattern: str | None, diagnostics: Diagnostics
 ) -> None:
     is_generated = kind in (ListKind.EVERY_SYSCALL, ListKind.MATCHING_FUNCTIONS)
-    if is_generated and fields.items("values"):
+    if is_generated and not fields.is_empty("values"):
         message = f"a list of type {kind.value} is generated, and has no values"
         diagnostics.error("E1112", message, fields.key_span("values"))
-    if not is_generated and not fields.items("values"):
+    if not is_generated and fields.is_empty("values"):
         message = "this list is empty"
         diagnostics.error("E1112", message, fields.node.span, help="add 'values'")
     if (kind is ListKind.MATCHING_FUNCTIONS) != bool(pattern):

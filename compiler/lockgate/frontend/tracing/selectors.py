@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lockgate.frontend.tracing.arguments import Reading
     from lockgate.ir.tracing_arguments import Argument
     from lockgate.ir.tracing_selectors import ValueMatch
+    from lockgate.source import Span
 
 _T = TypeVar("_T")
 
@@ -150,7 +151,7 @@ def _parse_filters(
         "matchWorkloads", "WorkloadsSelector", known=WORKLOAD_FIELDS
     )
     for name in ("matchReturnArgs", "matchReturnActions"):
-        if fields.items(name) and around.returned is None:
+        if not fields.is_empty(name) and around.returned is None:
             message = (
                 f"'{name}' needs the returned value, which this hook does not read"
             )
@@ -241,13 +242,14 @@ def _parse_binary(node: Node, diagnostics: Diagnostics) -> BinaryMatch | None:
     if word is None or not values:
         return None
     comparison, is_negated = _BINARY_OPERATORS[word]
-    for path, span in fields.strings("values"):
+    for path, span in values:
         if word in ("In", "NotIn", "Prefix", "NotPrefix") and path[:1] != "/":
             message = f"{quote(path)} is no absolute path, so no binary has it"
             cure = "write the whole path, or use Postfix for the end of one"
             diagnostics.error("E1102", message, span, help=cure)
     follows = bool(fields.boolean("followChildren"))
-    return BinaryMatch(comparison, values, fields.node.span, is_negated, follows)
+    paths = tuple(dict.fromkeys(path for path, _ in values))
+    return BinaryMatch(comparison, paths, fields.node.span, is_negated, follows)
 
 
 def _parse_pids(node: Node, diagnostics: Diagnostics) -> PidMatch | None:
@@ -255,7 +257,7 @@ def _parse_pids(node: Node, diagnostics: Diagnostics) -> PidMatch | None:
     fields = Fields(node, "PIDSelector", diagnostics, known=known)
     word = fields.string("operator", enum=_IN, required=True)
     items = fields.items("values")
-    if not items:
+    if fields.is_empty("values"):
         _needs_values("matchPIDs", fields, diagnostics)
     pids = [
         read_integer(item, "a pid", diagnostics, minimum=0, maximum=_MOST_PID)
@@ -279,7 +281,7 @@ def _parse_namespace(node: Node, diagnostics: Diagnostics) -> NamespaceMatch | N
     word = fields.string("operator", enum=_IN, required=True)
     values = _read_values(fields, diagnostics)
     inodes = []
-    for text, span in fields.strings("values"):
+    for text, span in values:
         if text == _HOST_NAMESPACE:
             continue
         if not _NUMBER.fullmatch(text) or int(text) >= 1 << 32:
@@ -295,7 +297,7 @@ def _parse_namespace(node: Node, diagnostics: Diagnostics) -> NamespaceMatch | N
     return NamespaceMatch(
         _NAMESPACES[name],
         tuple(dict.fromkeys(inodes)),
-        _HOST_NAMESPACE in values,
+        any(text == _HOST_NAMESPACE for text, _ in values),
         fields.node.span,
         word == "NotIn",
     )
@@ -312,7 +314,7 @@ def _parse_namespace_change(
         read_string(item, "a namespace", diagnostics, enum=_NAMESPACES)
         for item in fields.items("values")
     ]
-    if not values:
+    if fields.is_empty("values"):
         _needs_values("matchNamespaceChanges", fields, diagnostics)
     if word is None or not values or None in values:
         return None
@@ -326,7 +328,8 @@ def _parse_capabilities(node: Node, diagnostics: Diagnostics) -> CapabilityMatch
     kind = fields.string("type", enum=_SETS)
     word = fields.string("operator", enum=_IN, required=True)
     mask = 0
-    for text, span in fields.strings("values"):
+    values = _read_values(fields, diagnostics)
+    for text, span in values:
         number = capability(text.strip())
         if number is None:
             message = f"{quote(text)} is no capability"
@@ -334,7 +337,7 @@ def _parse_capabilities(node: Node, diagnostics: Diagnostics) -> CapabilityMatch
             diagnostics.error("E1102", message, span, help=cure)
             return None
         mask |= 1 << number
-    if not _read_values(fields, diagnostics) or word is None:
+    if not values or word is None:
         return None
     return CapabilityMatch(
         _SETS[kind] if kind else CapabilitySet.EFFECTIVE,
@@ -345,11 +348,13 @@ def _parse_capabilities(node: Node, diagnostics: Diagnostics) -> CapabilityMatch
     )
 
 
-def _read_values(fields: Fields, diagnostics: Diagnostics) -> tuple[str, ...]:
-    values = tuple(dict.fromkeys(text for text, _ in fields.strings("values")))
-    if not fields.items("values"):
+def _read_values(
+    fields: Fields, diagnostics: Diagnostics
+) -> tuple[tuple[str, Span], ...]:
+    """Return the values with their places; read once, so that a mistake is told once."""
+    if fields.is_empty("values"):
         _needs_values(fields.what, fields, diagnostics)
-    return values
+    return fields.strings("values")
 
 
 def _needs_values(what: str, fields: Fields, diagnostics: Diagnostics) -> None:

@@ -196,7 +196,7 @@ def _parse_values(
             return None
         return Values()
     if not written:
-        if not fields.items("values"):
+        if fields.is_empty("values"):
             message = f"{word} needs values: without them it matches nothing"
             diagnostics.error("E1102", message, fields.node.span)
         return None
