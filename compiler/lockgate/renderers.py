@@ -118,12 +118,13 @@ def _quote(
 
 
 def render_json(diagnostics: Diagnostics) -> str:
-    """Render as one JSON object: version, results in order, counts."""
+    """Render as one JSON object: version, results in order, counts (``lockgate.results``)."""
     return _dump(
         {
             "version": FORMAT_VERSION,
             "results": [describe(d) for d in diagnostics.found],
             "summary": {s.value + "s": diagnostics.count(s) for s in Severity},
+            "diagnostics": [],
         }
     )
 

@@ -106,7 +106,7 @@ def test_json_has_all_of_it(
 ) -> None:
     """Outcome, subject, chain, rules and losers, for each direction."""
     out, _ = explain(capsys, "a/client", "a/web", "80/TCP", "-o", "json", *files)
-    row = json.loads(out)
+    (row,) = json.loads(out)["results"]
     assert row["verdict"] == "allow"
     ingress = row["ingress"]
     assert [(s["tier"], s["step"]) for s in ingress["chain"]] == [

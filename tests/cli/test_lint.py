@@ -83,7 +83,7 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The envelope that all verbs share, and the fields of a finding."""
     assert _lint("-o", "json") == 0
     value = json.loads(capsys.readouterr().out)
-    assert list(value) == ["version", "results", "summary"]
+    assert list(value) == ["version", "results", "summary", "diagnostics"]
     assert value["summary"] == {
         "errors": 0, "warnings": 1, "notes": 1, "unsupported": 0, "known": 0, "ignored": 0,
     }  # fmt: skip

@@ -19,6 +19,7 @@ from lockgate.cli import kernel_trials, verify
 from lockgate.cli.main import main
 from lockgate.diagnostics import Diagnostics
 from lockgate.driver import Settings, compile_policies
+from lockgate.results import placeless
 from lockgate.toolchain.clang import compile_c
 from lockgate.vm import SERIES, Kernel, KernelError, MachineError, missing
 from lockgate_runtime.bundle import Bundle
@@ -187,7 +188,7 @@ def test_what_cannot_be_judged(
     assert f"[{code}]" in captured.out + captured.err
     assert main(["verify", *words, "-o", "json"]) == exit_code
     answer = json.loads(capsys.readouterr().out)
-    error = answer["error"] if "error" in answer else answer["results"][0]["error"]
+    (error,) = answer["diagnostics"] or [answer["results"][0]["error"]]
     assert error["code"] == code
     assert error["help"]
     assert not list(Path().glob("*.json"))
@@ -237,7 +238,7 @@ def test_a_guest_that_says_nothing() -> None:
     """No answer is no acceptance; a fault in the guest is one here."""
     with pytest.raises(MachineError, match="gave no answer\nTraceback"):
         kernel_trials._read_results("", "Traceback")
-    fault = {"error": {"code": "E5004", "message": "no libbpf", "help": "install it"}}
+    fault = {"diagnostics": [placeless("E5004", "no libbpf", "install it")]}
     with pytest.raises(Exception, match="no libbpf"):
         kernel_trials._read_results(json.dumps(fault), "")
 

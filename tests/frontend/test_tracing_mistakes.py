@@ -48,9 +48,7 @@ SPEC: dict[str, Any] = {
 }
 
 
-def _places(
-    value: object, way: tuple[str | int, ...] = ()
-) -> Iterator[tuple[Any, ...]]:
+def _lists(value: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _lists(inner, (*way, key))

@@ -384,6 +384,11 @@ def test_workloads() -> None:
         ("macros: [none]", ["E1103 none"]),
         ("matchActions: [{action: FollowFD}]", ["E1106 FollowFD"]),
         ("matchActions: [{action: Override, argError: 1}]", ["E1105 1"]),
+        ("matchActions: [{action: Override, argError: 0}]", ["W1105 0"]),
+        (
+            "matchActions: [{action: Override}]",
+            ["W1105 {action: Override}"],
+        ),
         ("matchActions: [{action: Signal}]", ["E1006 {action: Signal}"]),
         ("matchReturnActions: [{action: Post}]", ["E1108 matchReturnActions"]),
         (

@@ -130,7 +130,9 @@ def test_verify_prints_json(elf: bytes, tmp_path: Path) -> None:
         sys.executable, "-m", "lockgate_runtime", "verify", str(file), "-o", "json"
     )
     assert done.returncode == 1
-    assert not json.loads(done.stdout)["is_accepted"]
+    answer = json.loads(done.stdout)
+    assert answer["summary"] == {"accepted": 0, "refused": 1}
+    assert answer["results"][0]["outcome"] == "refused"
     assert done.stderr == ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -155,7 +154,10 @@ def _explain_flow(
     explainer = Explainer(simulation, judged.middle)
     sides = explainer.explain(answer)
     if arguments.output == "json":
-        print(json.dumps(_row(answer, sides), ensure_ascii=False, indent=2))
+        from lockgate.results import print_results
+
+        row = _row(answer, sides)
+        print(print_results([row], {"verdict": row["verdict"]}), end="")
     else:
         print(_text(answer, sides, explainer))
     return 0

@@ -136,8 +136,7 @@ def _read_results(text: str, errors: str) -> list[dict[str, Any]]:
             f"the guest's verifier gave no answer\n{errors}",
             "the lines above are what it said instead",
         ) from None
-    if "error" in answer:
-        error = answer["error"]
+    for error in answer["diagnostics"]:
         raise Fault(error["code"], error["message"], error["help"])
     results: list[dict[str, Any]] = answer["results"]
     for result in results:

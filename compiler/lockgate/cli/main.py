@@ -79,6 +79,10 @@ VERBS = {
 }
 
 
+STREAMS = ("simulate", "observe", "events")
+"""Verbs whose JSON is one result a line."""
+
+
 class VerbModule(Protocol):
     """What a verb's module has; see the package's docstring."""
 
@@ -193,7 +197,20 @@ def _run(words: list[str]) -> int:
     except SystemExit as end:  # argparse has said why
         sys.stdout.flush()
         return end.code if isinstance(end.code, int) else USAGE
-    return _load(arguments.verb).run(arguments)
+    try:
+        return _load(arguments.verb).run(arguments)
+    except (Fault, NodeError) as fault:
+        if getattr(arguments, "output", "") == "json" and arguments.verb not in STREAMS:
+            _print_fault(fault)
+        raise
+
+
+def _print_fault(fault: Fault | NodeError) -> None:
+    """Tell a machine, too, what kept a verb from its answer."""
+    from lockgate.cli.messages import diagnose
+    from lockgate.results import print_results
+
+    print(print_results([], {}, [diagnose(fault)]), end="")
 
 
 def _load(verb: str) -> VerbModule:

@@ -9,13 +9,15 @@ at all keeps each verb from it.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockgate.diagnostics import Severity
 from lockgate_runtime.terminal import has_colour
 
 if TYPE_CHECKING:
     from lockgate.diagnostics import Diagnostics
+    from lockgate.faults import Fault
+    from lockgate_runtime.errors import NodeError
 
 FORMATS = ("text", "json", "sarif")
 
@@ -35,6 +37,17 @@ def print_diagnostics(diagnostics: Diagnostics, form: str = "text") -> None:
         print(text, end="", file=sys.stderr)
     else:
         print((render_json if form == "json" else render_sarif)(diagnostics))
+
+
+def diagnose(fault: Fault | NodeError) -> dict[str, Any]:
+    """Return what kept a verb from its answer, as ``-o json`` has it."""
+    from lockgate.codes import CODES
+    from lockgate.faults import Fault
+    from lockgate.results import placeless
+
+    cure = fault.help if isinstance(fault, Fault) else fault.cure
+    name = CODES[fault.code].name if fault.code in CODES else ""
+    return placeless(fault.code, fault.message, cure, name=name)
 
 
 def exit_code(diagnostics: Diagnostics) -> int:

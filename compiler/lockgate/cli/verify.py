@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import Counter
@@ -84,6 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, print, attest; return the exit code."""
+    from lockgate.cli.messages import diagnose
     from lockgate.results import print_results
     from lockgate_runtime.errors import NodeError
     from lockgate_runtime.verbs import REFUSED, exit_code
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
             _show(arguments, result)
     except (Fault, NodeError) as error:
         if arguments.output == "json":
-            print(json.dumps({"error": error_fields(error)}, indent=2))
+            print(print_results([], {}, [diagnose(error)]), end="")
         print(error.render(), file=sys.stderr)
         is_refused = isinstance(error, NodeError) and exit_code(error) == REFUSED
         return 1 if is_refused else 2

@@ -105,11 +105,13 @@ EXPLANATIONS = (
     Explanation(
         "W1105",
         "override-without-error",
-        "an Override that returns 0",
-        "Without 'argError' an Override returns 0: the operation is not done, and its "
-        "caller believes that it was.  That is seldom meant.",
-        "Write 'argError: -1' to deny; 'argError: 0' says that 0 is meant.",
-        _action("{action: Override}"),
+        "an Override that denies nothing",
+        "Denials stand at LSM hooks and at security_* functions, where 0 says that there is no "
+        "objection: with 'argError: 0', or without 'argError', the operation goes on as if the "
+        "action were not there.  (The reference can skip a system call that returns 0 then, "
+        "where the kernel has error injection: its caller believes that it was done.)",
+        "Write 'argError: -1' to deny, or 'action: Post' to be told of it.",
+        _action("{action: Override, argError: 0}"),
     ),
     Explanation(
         "E1106",

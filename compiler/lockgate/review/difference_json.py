@@ -36,7 +36,8 @@ def print_json(comparison: Comparison, limit: int | None) -> Iterator[str]:
     if shown < count:
         note = f"{count - shown} of {count} results are left out: --limit 0 gives all"
         summary["notes"] = [*summary["notes"], note]
-    text = json.dumps({"summary": summary}, ensure_ascii=False, indent=2)
+    rest = {"summary": summary, "diagnostics": []}
+    text = json.dumps(rest, ensure_ascii=False, indent=2)
     yield text.removeprefix("{\n") + "\n"
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lockgate_runtime.tracing.compact_values import on_one_line, quoted, texts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -19,6 +21,15 @@ _COLOURS = {"event": "\033[34m", "node": "\033[32m", "binary": "\033[35m"}
 _COLOURS |= {"what": "\033[36m", "end": "\033[31m"}
 _SYSCALL_PREFIXES = ("__x64_", "__arm64_", "__ia32_")
 _MODES = {2: ("📝", "write"), 4: ("📚", "read")}
+_ACCESSES = ("security_file_permission", "security_mmap_file")
+"""What is told of a file, and in which way it is used."""
+_DEEDS = {
+    "KPROBE_ACTION_OVERRIDE": "denied",
+    "KPROBE_ACTION_SIGKILL": "killed",
+    "KPROBE_ACTION_SIGNAL": "signalled",
+    "KPROBE_ACTION_NOTIFYENFORCER": "handed to the enforcer",
+}
+"""Actions that stop somebody, in a word."""
 _CLONE_FLAGS = {
     0: "any",
     0x80: "time",
@@ -99,7 +110,7 @@ def _print(event: Mapping[str, Any], name: str, style: Style) -> str:
     head = f"{word:<7}"
     parts = [style.paint("event", f"{picture} {head}" if style.pictures else head)]
     if name != "process_throttle":
-        binary = _quoted(process.get("binary", f"pid {process.get('pid')}"))
+        binary = quoted(process.get("binary", f"pid {process.get('pid')}"))
         parts += [
             style.paint("node", _where(event, process)),
             style.paint("binary", binary),
@@ -107,6 +118,7 @@ def _print(event: Mapping[str, Any], name: str, style: Style) -> str:
     last = "end" if name == "process_exit" else "what"
     parts += [style.paint("what", text) for text in rest[:-1]]
     parts += [style.paint(last, text) for text in rest[-1:]]
+    parts.append(style.paint("end", _done(body)))
     line = " ".join(part for part in parts if part)
     if "CAP_SYS_ADMIN" in process.get("cap", {}).get("effective", ()):
         mark = "🛑 CAP_SYS_ADMIN" if style.pictures else "CAP_SYS_ADMIN"
@@ -114,12 +126,19 @@ def _print(event: Mapping[str, Any], name: str, style: Style) -> str:
     return line
 
 
+def _done(body: Mapping[str, Any]) -> str:
+    """Say what was done about it, or would have been in enforce mode."""
+    done = _DEEDS.get(body.get("action", ""), "")
+    withheld = _DEEDS.get(body.get("withheld_action", ""), "")
+    return done or (f"would be {withheld}" if withheld else "")
+
+
 def _where(event: Mapping[str, Any], process: Mapping[str, Any]) -> str:
     """Name the pod, or else the node."""
     pod = process.get("pod") or {}
     if pod.get("name"):
-        return _quoted(f"{pod.get('namespace', '')}/{pod['name']}")
-    return _quoted(pod.get("uid") or event.get("node_name", ""))
+        return quoted(f"{pod.get('namespace', '')}/{pod['name']}")
+    return quoted(pod.get("uid") or event.get("node_name", ""))
 
 
 def _stacks(body: Mapping[str, Any], style: Style) -> Iterator[str]:
@@ -130,9 +149,9 @@ def _stacks(body: Mapping[str, Any], style: Style) -> Iterator[str]:
         if entries:
             yield f"  {name.partition('_')[0]}:"
         for entry in entries:
-            where = _quoted(entry.get("symbol", "") or entry.get("address", "?"))
+            where = quoted(entry.get("symbol", "") or entry.get("address", "?"))
             offset = f"+0x{int(entry.get('offset', 0)):x}"
-            module = _quoted(entry.get("module", ""))
+            module = quoted(entry.get("module", ""))
             if name == "user_stack_trace":  # a place in the file, not in the function
                 yield f"    {where} ({module}{offset})"
             else:
@@ -141,7 +160,7 @@ def _stacks(body: Mapping[str, Any], style: Style) -> Iterator[str]:
 
 def _hashes(body: Mapping[str, Any], style: Style) -> Iterator[str]:
     if style.hashes and body.get("ima_hash"):
-        path = next(iter(_texts(list(body.get("args", ())))), "")
+        path = next(iter(texts(list(body.get("args", ())))), "")
         yield f"   {path} {body['ima_hash']}"
 
 
@@ -169,15 +188,17 @@ def _answer(answer: Mapping[str, Any]) -> str:
         or answer.get("status")
         or ", ".join(answer.get("addresses", ()))
     )
-    return f"request {answer.get('action', '')} {_quoted(what)}: {_line(str(came))}"
+    return (
+        f"request {answer.get('action', '')} {quoted(what)}: {on_one_line(str(came))}"
+    )
 
 
 def _exec(body: Mapping[str, Any]) -> tuple[str, ...]:
-    return "🚀", "process", _line(body["process"].get("arguments", ""))
+    return "🚀", "process", on_one_line(body["process"].get("arguments", ""))
 
 
 def _exit(body: Mapping[str, Any]) -> tuple[str, ...]:
-    arguments = _line(body["process"].get("arguments", ""))
+    arguments = on_one_line(body["process"].get("arguments", ""))
     return "💥", "exit", arguments, body.get("signal") or str(body.get("status", 0))
 
 
@@ -186,17 +207,14 @@ def _kprobe(body: Mapping[str, Any]) -> tuple[str, ...]:
     for prefix in _SYSCALL_PREFIXES:
         function = function.removeprefix(prefix)
     arguments = body.get("args", [])
-    if (
-        function in ("security_file_permission", "security_mmap_file")
-        and len(arguments) > 1
-    ):
+    if function in _ACCESSES and len(arguments) > 1:
         picture, word = _file_access(function, arguments[1])
-        return picture, word, *_texts(arguments[:1])
+        return picture, word, *texts(arguments[:1])
     if function in _FUNCTIONS:
         picture, word = _FUNCTIONS[function]
         tell = _TELL.get(function)
-        return picture, word, *(tell(arguments) if tell else _texts(arguments))
-    return "❓", "syscall", function
+        return picture, word, *(tell(arguments) if tell else texts(arguments))
+    return "❓", "syscall", function, *texts(arguments)
 
 
 def _file_access(function: str, argument: Mapping[str, Any]) -> tuple[str, str]:
@@ -210,7 +228,7 @@ def _file_access(function: str, argument: Mapping[str, Any]) -> tuple[str, str]:
 def _sent(arguments: list[Mapping[str, Any]]) -> tuple[str, ...]:
     count = arguments[1] if len(arguments) > 1 else {}
     size = count.get("int_arg", count.get("size_arg", 0))
-    return (*_texts(arguments[:1]), f"bytes {size}")
+    return (*texts(arguments[:1]), f"bytes {size}")
 
 
 def _namespace(arguments: list[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -226,7 +244,7 @@ _TELL: dict[str, Callable[[list[Mapping[str, Any]]], tuple[str, ...]]] = {
 
 def _throttle(body: Mapping[str, Any]) -> tuple[str, ...]:
     kind = str(body.get("type", "")).removeprefix("THROTTLE_")
-    return "🧬", "throttle", kind, _quoted(body.get("cgroup", ""))
+    return "🧬", "throttle", kind, quoted(body.get("cgroup", ""))
 
 
 def _tracepoint(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -246,20 +264,27 @@ def _system_calls(body: Mapping[str, Any]) -> Iterator[int]:
 
 
 def _lsm(body: Mapping[str, Any]) -> tuple[str, ...]:
-    return "🔒", "LSM", body.get("function_name", "")
+    """Tell more than the reference, which names the hook alone."""
+    hook, arguments = body.get("function_name", ""), body.get("args", [])
+    function = f"security_{hook}"
+    if function in _ACCESSES and len(arguments) > 1:
+        _, word = _file_access(function, arguments[1])
+        words = () if word == function else (word,)
+        return "🔒", "LSM", hook, *words, *texts(arguments[:1])
+    return "🔒", "LSM", hook, *texts(arguments)
 
 
 def _uprobe(body: Mapping[str, Any]) -> tuple[str, ...]:
-    return "🕵️", "uprobe", f"{_quoted(body.get('path', ''))} {body.get('symbol', '')}"
+    return "🕵️", "uprobe", f"{quoted(body.get('path', ''))} {body.get('symbol', '')}"
 
 
 def _usdt(body: Mapping[str, Any]) -> tuple[str, ...]:
     names = (body.get("path", ""), body.get("provider", ""), body.get("name", ""))
-    return "🕵️", "usdt", " ".join(map(_quoted, names))
+    return "🕵️", "usdt", " ".join(map(quoted, names))
 
 
 def _loader(body: Mapping[str, Any]) -> tuple[str, ...]:
-    return "🧬", "loader", _quoted(body.get("path", ""))
+    return "🧬", "loader", quoted(body.get("path", ""))
 
 
 _KINDS = {
@@ -273,46 +298,3 @@ _KINDS = {
     "process_loader": _loader,
     "process_throttle": _throttle,
 }
-
-
-def _texts(arguments: list[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(filter(None, map(_argument, arguments)))
-
-
-def _argument(argument: Mapping[str, Any]) -> str:
-    for name, value in argument.items():
-        if name in ("file_arg", "path_arg", "linux_binprm_arg"):
-            return _quoted(value.get("path", ""))
-        if name == "sock_arg":
-            ends = (("saddr", "sport"), ("daddr", "dport"))
-            first, second = (f"{value.get(a, '')}:{value.get(p, 0)}" for a, p in ends)
-            protocol = value.get("protocol", "").removeprefix("IPPROTO_").lower()
-            return f"{protocol} {first} -> {second}"
-        if name == "size_arg":
-            return f"{value} bytes"
-        if name in ("string_arg", "int_arg", "uint_arg", "long_arg"):
-            return _line(str(value))
-        if name == "bpf_map_arg":
-            numbers = ("KeySize", "key size"), ("ValueSize", "value size")
-            sizes = (*numbers, ("MaxEntries", "max entries"))
-            told = (f"{word} {value.get(field, 0)}" for field, word in sizes)
-            who = f"{value.get('MapType', '')} {value.get('MapName', '')}"
-            return _line(" ".join((who, *told)))
-        if name in ("bpf_attr_arg", "bpf_prog_arg"):
-            who = f"{value.get('ProgType', '')} {value.get('ProgName', '')}"
-            return _line(f"{who} instruction count {value.get('InsnCnt', 0)}")
-        if name == "perf_event_arg":
-            return _line(f"{value.get('Type', '')} {value.get('KprobeFunc', '')}")
-    return ""
-
-
-def _quoted(text: str) -> str:
-    """Quote what has spaces or characters that a terminal would obey."""
-    if text and text.isprintable() and " " not in text:
-        return text
-    return '"' + _line(text) + '"' if text else ""
-
-
-def _line(text: str) -> str:
-    """Keep what is printed on one line, and a terminal from obeying it."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -38,21 +38,20 @@ def print_text(metrics: Iterable[Metric]) -> str:
     return "\n".join(lines)
 
 
-def to_json(metrics: Iterable[Metric]) -> dict[str, Any]:
+def to_json(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
     """Return the same as JSON: metrics by name, each with its samples."""
-    return {
-        "metrics": {
-            metric.name: {
-                "type": metric.kind,
-                "help": metric.help,
-                "samples": [
-                    {"labels": dict(labels), "value": value}
-                    for labels, value in metric.samples
-                ],
-            }
-            for metric in metrics
+    return [
+        {
+            "name": metric.name,
+            "type": metric.kind,
+            "help": metric.help,
+            "samples": [
+                {"labels": dict(labels), "value": value}
+                for labels, value in metric.samples
+            ],
         }
-    }
+        for metric in metrics
+    ]
 
 
 def spell_labels(labels: Mapping[str, str]) -> str:

@@ -13,13 +13,15 @@ import functools
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lockgate_runtime.errors import NodeError
+from lockgate_runtime.results import WARNING, placeless, print_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lockgate_runtime.netlink import Netlink
     from lockgate_runtime.pins import Pins
@@ -128,17 +130,22 @@ def changing(
         yield Loaded(pins, state, netlink)
 
 
-def show_lines(
-    arguments: argparse.Namespace, value: dict[str, Any], *lines: str
-) -> None:
-    """Print an answer; as text, the warnings in it come first."""
-    warnings = [f"warning: {warning}" for warning in value.get("warnings", ())]
-    show(arguments, value, "\n".join([*warnings, *lines]))
+@dataclass(frozen=True)
+class Answer:
+    """What a verb found or did, as ``-o json`` prints it (:mod:`lockgate_runtime.results`)."""
+
+    results: Sequence[Mapping[str, Any]]
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
-def show(arguments: argparse.Namespace, value: dict[str, Any], text: str) -> None:
-    """Print an answer in the form that was asked for."""
-    print(json.dumps(value, indent=2) if arguments.output == "json" else text)
+def show(arguments: argparse.Namespace, answer: Answer, *lines: str) -> None:
+    """Print an answer in the form that was asked for; as text, its warnings come first."""
+    if arguments.output == "json":
+        told = [placeless(WARNING, one, None, "warning") for one in answer.warnings]
+        print(print_results(answer.results, answer.summary, told), end="")
+    else:
+        print("\n".join([*(f"warning: {one}" for one in answer.warnings), *lines]))
 
 
 def tell_waiting() -> None:
@@ -161,8 +168,11 @@ def faults_to_exit_codes(
         except NodeError as error:
             print(error.render(), file=sys.stderr)
             if arguments.output == "json":
-                indent = None if getattr(arguments, "is_stream", False) else 2
-                print(json.dumps({"error": error.to_json()}, indent=indent))
+                if getattr(arguments, "is_stream", False):
+                    print(json.dumps({"error": error.to_json()}))
+                else:
+                    told = placeless(error.code, error.message, error.cure)
+                    print(print_results([], {}, [told]), end="")
             return exit_code(error)
 
     return wrapped

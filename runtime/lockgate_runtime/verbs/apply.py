@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.verbs import (
+    Answer,
     add_lock,
     add_output,
     add_place,
@@ -147,7 +148,8 @@ def run(arguments: argparse.Namespace) -> int:
         is_unguarded=arguments.unguarded,
     )
     outcome = apply(request, _tell if arguments.verbose else _silent, tell_waiting)
-    show(arguments, _plain(outcome), _text(outcome))
+    answer = Answer([_plain(outcome)], _summary(outcome), outcome.warnings)
+    show(arguments, answer, *_lines(outcome))
     return 0
 
 
@@ -196,13 +198,23 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "detached": [place.name for place in outcome.detached],
         "tracing_policies": outcome.tracing_policies,
         "self_tests": outcome.self_tests,
-        "warnings": outcome.warnings,
         "seconds": outcome.seconds,
     }
 
 
-def _text(outcome: Outcome) -> str:
-    lines = [f"warning: {text}" for text in outcome.warnings]
+def _summary(outcome: Outcome) -> dict[str, int]:
+    return {
+        "endpoints": len(outcome.present),
+        "absent": len(outcome.absent),
+        "attached": len(outcome.attached),
+        "detached": len(outcome.detached),
+        "tracing_policies": len(outcome.tracing_policies),
+        "warnings": len(outcome.warnings),
+    }
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    lines: list[str] = []
     endpoints = f"{len(outcome.present)} endpoint{'s' * (len(outcome.present) != 1)}"
     if number := len(outcome.tracing_policies):
         endpoints += f", {number} tracing polic{'y' if number == 1 else 'ies'}"
@@ -225,7 +237,7 @@ def _text(outcome: Outcome) -> str:
             f"confirm it within {outcome.confirm_within:g} s (lockgate confirm), or the "
             "kernel goes back to the policy before"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _duration(text: str) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import (
+    Answer,
     changing,
     configure_change,
     faults_to_exit_codes,
-    show_lines,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     with changing(arguments, needs_generation=True) as loaded:
         number, warnings = confirm(*loaded)
-    answer = {"generation": number, "warnings": warnings}
-    show_lines(arguments, answer, f"generation {number} stays in force")
+    answer = Answer([{"generation": number}], warnings=warnings)
+    show(arguments, answer, f"generation {number} stays in force")
     return 0

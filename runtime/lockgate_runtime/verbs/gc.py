@@ -6,10 +6,11 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import (
+    Answer,
     changing,
     configure_change,
     faults_to_exit_codes,
-    show_lines,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             with contextlib.suppress(OSError):
                 loaded.pins.root.rmdir()  # made for the lock
-    show_lines(
+    rows = [{"removed": place.name} for place in removed]
+    show(
         arguments,
-        {"removed": [place.name for place in removed], "warnings": warnings},
+        Answer(rows, {"removed": len(rows)}, warnings),
         *(f"removed {place.name}" for place in removed),
         f"attachments of endpoints that are gone: {len(removed)}",
     )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.verbs import add_output, add_place, faults_to_exit_codes, show
+from lockgate_runtime.verbs import (
+    Answer,
+    add_output,
+    add_place,
+    faults_to_exit_codes,
+    show,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -12,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
   lockgate metrics
   lockgate metrics > /var/lib/node_exporter/lockgate.prom
-  lockgate metrics -o json | jq '.metrics.lockgate_tracing_lost_total'
+  lockgate metrics -o json | jq '.results[] | select(.name == "lockgate_tracing_lost_total")'
 
 where other tools of the field have a counter of the same meaning, it is called there
   lockgate_events_total{event,policy,action}    tetragon_events_total, as readers saw them
@@ -48,5 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     check_bpffs(arguments.root)
     state = State(arguments.root, arguments.state)
     metrics = all_metrics(Pins(arguments.root), state)
-    show(arguments, to_json(metrics), print_text(metrics))
+    rows = to_json(metrics)
+    show(arguments, Answer(rows, {"metrics": len(rows)}), print_text(metrics))
     return 0

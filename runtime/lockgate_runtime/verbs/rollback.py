@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import (
+    Answer,
     changing,
     configure_change,
     faults_to_exit_codes,
-    show_lines,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     with changing(arguments, needs_generation=True) as loaded:
         before, now, warnings = rollback(*loaded)
-    answer = {"generation": now, "before": before, "warnings": warnings}
-    show_lines(
-        arguments, answer, f"generation {now} is in force again instead of {before}"
-    )
+    answer = Answer([{"generation": now, "before": before}], warnings=warnings)
+    show(arguments, answer, f"generation {now} is in force again instead of {before}")
     return 0

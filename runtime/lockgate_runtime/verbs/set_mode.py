@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import (
+    Answer,
     changing,
     configure_change,
     faults_to_exit_codes,
-    show_lines,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -56,5 +57,5 @@ def run(arguments: argparse.Namespace) -> int:
         for key, before in changed
     ]
     lines = [f"{r['policy']}: {r['mode']} (it was: {r['before']})" for r in rows]
-    show_lines(arguments, {"changed": rows}, *lines)
+    show(arguments, Answer(rows, {"changed": len(rows)}), *lines)
     return 0

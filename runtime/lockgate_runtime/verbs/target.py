@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.verbs import add_output, faults_to_exit_codes, show
+from lockgate_runtime.verbs import Answer, add_output, faults_to_exit_codes, show
 
 if TYPE_CHECKING:
     import argparse
@@ -40,5 +40,5 @@ def run(arguments: argparse.Namespace) -> int:
         f"{arguments.directory}: Linux {target['release']} ({target['machine']}), {counts}\n"
         f"hooks that work: {', '.join(works) or 'none'}"
     )
-    show(arguments, target, text)
+    show(arguments, Answer([target], target["counts"]), text)
     return 0

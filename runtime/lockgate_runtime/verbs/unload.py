@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.verbs import (
+    Answer,
     changing,
     configure_change,
     faults_to_exit_codes,
-    show_lines,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -34,13 +35,18 @@ def run(arguments: argparse.Namespace) -> int:
         was_loaded = loaded.pins.exist
         removed = remove_everything(*loaded)
     end = f"nothing is loaded below {arguments.root}"
-    show_lines(
+    result = {
+        "was_loaded": was_loaded,
+        "detached": [place.name for place in removed.attachments],
+        "tracing_links": removed.links,
+    }
+    counts = {
+        "detached": len(removed.attachments),
+        "tracing_links": len(removed.links),
+    }
+    show(
         arguments,
-        {
-            "was_loaded": was_loaded,
-            "detached": [place.name for place in removed.attachments],
-            "tracing_links": removed.links,
-        },
+        Answer([result], counts),
         *(f"detached {place.name}" for place in removed.attachments),
         *([f"detached {_links(len(removed.links))}"] if removed.links else []),
         f"removed; {end} any more" if was_loaded else end,

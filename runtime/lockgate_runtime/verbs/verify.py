@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lockgate_runtime.verbs import REFUSED, add_output, faults_to_exit_codes, show
+from lockgate_runtime.verbs import (
+    REFUSED,
+    Answer,
+    add_output,
+    faults_to_exit_codes,
+    show,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -35,13 +42,18 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate_runtime.verify import is_fine, print_rows, verify_object
 
     check_verifying()
-    rows: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for path in arguments.paths:
+        rows: list[dict[str, Any]] = []
         for file in _objects(path):
             rows += verify_object(file.stem, file.read_bytes())
-    accepted = all(map(is_fine, rows))
-    show(arguments, {"is_accepted": accepted, "programs": rows}, print_rows(rows))
-    return 0 if accepted else REFUSED
+        outcome = "accepted" if all(map(is_fine, rows)) else "refused"
+        results.append({"path": str(path), "outcome": outcome, "programs": rows})
+    counts = Counter(result["outcome"] for result in results)
+    summary = {word: counts[word] for word in ("accepted", "refused")}
+    texts = (print_rows(result["programs"]) for result in results)
+    show(arguments, Answer(results, summary), *texts)
+    return REFUSED if counts["refused"] else 0
 
 
 def _objects(path: Path) -> list[Path]:

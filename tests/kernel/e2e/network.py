@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import json
 import os
 import shutil
 import socket
@@ -20,7 +21,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -260,6 +261,17 @@ class Network:
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
+
+    def answer(self, *arguments: str) -> dict[str, Any]:
+        """Run a verb, and return what it prints for machines."""
+        found: dict[str, Any] = json.loads(self.run(*arguments, "-o", "json").stdout)
+        return found
+
+    def told(self, *arguments: str) -> dict[str, Any]:
+        """Return the one result of a verb."""
+        (result,) = self.answer(*arguments)["results"]
+        assert isinstance(result, dict)
+        return result
 
     def apply(self, bundle: Path, *arguments: str) -> None:
         """Apply a bundle; it must succeed."""

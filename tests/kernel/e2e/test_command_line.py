@@ -100,7 +100,7 @@ def test_compile_apply_status_rollback_unload(network: Network, tmp_path: Path) 
         network, "apply", str(bundle), "--endpoints", str(here), *place, "-o", "json"
     )
     assert code == 0, errors
-    assert len(json.loads(output)["endpoints"]) == 3
+    assert len(json.loads(output)["results"][0]["endpoints"]) == 3
     for family in (0, 1):
         assert network.tcp("client", "web", WEB[family])
         assert network.denies_tcp("client", "web", WEB[family], 81)
@@ -154,11 +154,11 @@ def test_status_during_an_unload_is_no_half_truth(
     pins, state = Pins(network.root), State(network.root, network.state)
     with inside(network.host), Netlink() as netlink, pins.lock():
         detach(pins, attachments(pins)[0], netlink)
-        half = json.loads(network.run("status", "-o", "json").stdout)
+        half = network.told("status")
         assert (half["is_changing"], half["is_loaded"]) == (True, True)
         assert "another process is changing" in network.run("status").stdout
         pins.map("programs_tc").unlink()
         (pins.generation(1) / "maps" / "decisions").unlink()
         remove_everything(pins, state, netlink)
-    done = json.loads(network.run("status", "-o", "json").stdout)
+    done = network.told("status")
     assert (done["is_loaded"], done["is_changing"]) == (False, False)

@@ -242,7 +242,7 @@ def test_many_applies_at_once(
     running = [stage.start(*apply_of(bundle), "-o", "json") for bundle in bundles]
     ended = [one.wait() for one in running]
     assert [one.returncode for one in ended] == [0] * 4
-    numbers = [json.loads(one.stdout)["generation"] for one in ended]
+    numbers = [json.loads(one.stdout)["results"][0]["generation"] for one in ended]
     assert sorted(numbers) == [1, 2, 3, 4]
     last = bundles[numbers.index(4)]
     assert in_force(pods) == (OPEN if last == first else CLOSED)

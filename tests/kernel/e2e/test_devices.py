@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import struct
@@ -253,7 +252,7 @@ def _require_tunnels() -> None:
 
 
 def _drops(network: Network) -> dict[str, int]:
-    status = json.loads(network.run("status", "-o", "json").stdout)
+    status = network.told("status")
     return {row["reason"]: row["packets"] for row in status["drops"] if row["packets"]}
 
 

@@ -178,7 +178,7 @@ def test_an_endpoint_that_comes_and_goes(network: Network, bundle: Bundler) -> N
     )
     policy = bundle(*pods)
     network.apply(policy)
-    status = json.loads(network.run("status", "-o", "json").stdout)
+    status = network.told("status")
     assert [row["name"] for row in status["absent"]] == ["late"]
     for _ in range(2):
         network.add_pod("late", LATE)
@@ -187,7 +187,7 @@ def test_an_endpoint_that_comes_and_goes(network: Network, bundle: Bundler) -> N
         assert network.denies_tcp("other", "late", LATE)
         network.remove_pod("late")
         said = json.loads(network.run("gc", "-o", "json").stdout)
-        assert len(said["removed"]) == 2
+        assert len(said["results"]) == said["summary"]["removed"] == 2
         assert network.tcp("client", "other", OTHER)
     assert len(list(network.root.glob("v*/links/*-to_endpoint-*"))) == 2
 
@@ -382,14 +382,17 @@ def test_an_endpoint_that_is_not_found_stays_enforced_where_it_was(
     network.apply(bundle(late, client))
     ip(network.host, f"route del {LATE}/32 dev lg-late")
     closed = bundle(replace(late, ingress=()), client)
-    place = ("--node", "node-1", "-o", "json")
-    planned = json.loads(network.run("apply", str(closed), *place, "--dry-run").stdout)
+    place = ("--node", "node-1")
+    planned = network.told("apply", str(closed), *place, "--dry-run")
     assert [row["where"] for row in planned["kept"]] == ["lg-late"]
     for _ in range(2):
-        said = json.loads(network.run("apply", str(closed), *place).stdout)
+        answer = network.answer("apply", str(closed), *place)
+        (said,) = answer["results"]
         assert [row["name"] for row in said["kept"]] == ["late"]
         assert [row["name"] for row in said["absent"]] == []
-        assert "default/late is enforced at lg-late as before" in said["warnings"][0]
+        (warning,) = answer["diagnostics"]
+        assert (warning["code"], warning["severity"]) == ("W5001", "warning")
+        assert "default/late is enforced at lg-late as before" in warning["message"]
         assert not [name for name in said["detached"] if name in said["attached"]]
         shutil.rmtree(network.state)  # it decides nothing
     network.apply(closed)
@@ -398,15 +401,15 @@ def test_an_endpoint_that_is_not_found_stays_enforced_where_it_was(
     ip(network.host, f"route add {LATE}/32 dev lg-late")
     assert network.denies_tcp("client", "late", LATE)
     # Found again, elsewhere addressed, or gone with its device: nothing is kept.
-    assert not json.loads(network.run("apply", str(closed), *place).stdout)["kept"]
+    assert not network.told("apply", str(closed), *place)["kept"]
     ip(network.host, f"route del {LATE}/32 dev lg-late")
     moved = bundle(replace(late, addresses=("10.0.0.44",), ingress=()))
-    said = json.loads(network.run("apply", str(moved), *place).stdout)
+    said = network.told("apply", str(moved), *place)
     assert ([row["name"] for row in said["absent"]], said["kept"]) == (["late"], [])
     ip(network.host, f"route add {LATE}/32 dev lg-late")
     network.apply(closed)
     network.remove_pod("late")
-    said = json.loads(network.run("apply", str(closed), *place).stdout)
+    said = network.told("apply", str(closed), *place)
     assert ([row["name"] for row in said["absent"]], said["kept"]) == (["late"], [])
     assert len(said["detached"]) == 2
 
@@ -416,6 +419,6 @@ def test_a_pod_that_is_elsewhere_is_not_looked_for_on_the_uplink(
 ) -> None:
     """The way to a pod that is not here yet is the default route: nothing is attached there."""
     network.apply(bundle(Pod("away", ("203.0.113.9",), ingress=())))
-    status = json.loads(network.run("status", "-o", "json").stdout)
+    status = network.told("status")
     assert status["attachments"] == []
     assert UPLINK in status["absent"][0]["why"]

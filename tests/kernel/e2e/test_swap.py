@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,7 @@ PODS = (Pod("web", (WEB,)), Pod("client", (CLIENT,)))
 
 def status(network: Network) -> dict[str, Any]:
     """Return what ``status`` says."""
-    found: dict[str, Any] = json.loads(network.run("status", "-o", "json").stdout)
-    return found
+    return network.told("status")
 
 
 @pytest.fixture
@@ -200,11 +198,7 @@ def test_after_a_reboot_it_is_applied_anew(pods: Network, closed: Path) -> None:
 
 def test_a_dry_run_changes_nothing(pods: Network, opened: Path, closed: Path) -> None:
     """It says what would be attached, before the first apply and after."""
-    said = json.loads(
-        pods.run(
-            *("apply", str(closed), "--node", "node-1", "--dry-run", "-o", "json")
-        ).stdout
-    )
+    said = pods.told("apply", str(closed), "--node", "node-1", "--dry-run")
     assert len(said["attached"]) == 4
     assert not pods.root.exists()
     assert not pods.state.exists()

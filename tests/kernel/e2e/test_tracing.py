@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import subprocess
@@ -173,7 +172,7 @@ def test_status(network: Network, first: Path) -> None:
     said = network.run("status").stdout
     assert "      1  TracingPolicy/count" in said
     assert "  links: 1, events: " in said
-    tracing = json.loads(network.run("status", "-o", "json").stdout)["tracing"]
+    tracing = network.told("status")["tracing"]
     assert tracing["has_sensor"]
     assert tracing["sites"] == [
         {
@@ -196,10 +195,9 @@ def test_status(network: Network, first: Path) -> None:
 @the_same_everywhere
 def test_verify(network: Network, first: Path, tmp_path: Path) -> None:
     """The verifier is asked about tracing programs, too, and for this kernel."""
-    done = network.run("verify", str(first), "-o", "json")
     rows = {
         (row["object"], row["program"]): row["is_accepted"]
-        for row in json.loads(done.stdout)["programs"]
+        for row in network.told("verify", str(first))["programs"]
     }
     for wanted in (("site_0", "site_0"), ("classify", "classify_all")):
         assert rows[wanted]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import subprocess
 import threading
@@ -45,7 +44,7 @@ def stage(built: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def in_force(network: Network) -> int:
     """Return the generation that acts, without calling anything that is counted."""
-    status = json.loads(network.run("status", "-o", "json").stdout)
+    status = network.told("status")
     return int(status["generation"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from dataclasses import replace
@@ -36,8 +35,8 @@ def test_denials(network: Network, tmp_path: Path, trace: Trace) -> None:
     """An operation of our own is denied; apply said that it tried."""
     require(trace.stand)
     denying = traced_bundle(tmp_path / "denying", trace)
-    done = network.run("apply", str(denying), "--node", "node-1", "-o", "json")
-    assert json.loads(done.stdout)["self_tests"] == [trace.stand]
+    said = network.told("apply", str(denying), "--node", "node-1")
+    assert said["self_tests"] == [trace.stand]
     with pytest.raises(PermissionError):
         os.getsid(os.getpid())
     assert hits_of(network.root, 1)[HITS] == 1
@@ -58,11 +57,14 @@ def test_set_mode(network: Network, first: Path) -> None:
     assert "E5034" in nothing.stderr
     network.apply(first)
     for name, mode in (("count", "enforce"), (KEY, "monitor")):
-        done = network.run("set-mode", name, mode, "-o", "json")
         before = "monitor" if mode == "enforce" else "enforce"
-        changed = {"policy": KEY, "mode": mode, "before": before}
-        assert json.loads(done.stdout) == {"changed": [changed]}
-        status = json.loads(network.run("status", "-o", "json").stdout)
+        assert network.answer("set-mode", name, mode) == {
+            "version": 1,
+            "results": [{"policy": KEY, "mode": mode, "before": before}],
+            "summary": {"changed": 1},
+            "diagnostics": [],
+        }
+        status = network.told("status")
         assert status["tracing"]["policies"][0]["mode"] == mode
     refused = network.run("set-mode", "cont", "enforce", check=False)
     assert refused.returncode == 2
@@ -73,16 +75,14 @@ def test_set_mode(network: Network, first: Path) -> None:
 @the_same_everywhere
 def test_metrics(network: Network, first: Path) -> None:
     """They say what is in force, as Prometheus and as JSON do; also when nothing is."""
-    none = json.loads(network.run("metrics", "-o", "json").stdout)["metrics"]
+    none = {row["name"]: row for row in network.answer("metrics")["results"]}
     assert none["lockgate_loaded"]["samples"] == [{"labels": {}, "value": 0}]
     network.apply(first)
     text = network.run("metrics").stdout
     assert "# TYPE lockgate_tracing_lost_total counter" in text
     samples = {
-        f"{name}{spell_labels(sample['labels'])} {sample['value']}"
-        for name, metric in json.loads(network.run("metrics", "-o", "json").stdout)[
-            "metrics"
-        ].items()
+        f"{metric['name']}{spell_labels(sample['labels'])} {sample['value']}"
+        for metric in network.answer("metrics")["results"]
         for sample in metric["samples"]
     }
     in_force = f'lockgate_tracing_policy{{policy="{KEY}",mode="observe"}} 1'
@@ -101,7 +101,7 @@ def test_who_is_locked_out_waits(network: Network, tmp_path: Path) -> None:
         os.getsid(os.getpid())
     time.sleep(within)
     os.getsid(os.getpid())
-    status = json.loads(network.run("status", "-o", "json").stdout)
+    status = network.told("status")
     assert status["has_fallen_back"]
     assert status["generation"] == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -35,7 +34,7 @@ pytestmark = pytest.mark.kernel
 
 def drops(network: Network) -> dict[str, int]:
     """Return dropped packets by reason."""
-    status = json.loads(network.run("status", "-o", "json").stdout)
+    status = network.told("status")
     return {row["reason"]: row["packets"] for row in status["drops"]}
 
 
@@ -159,7 +158,7 @@ def test_audit_passes_and_counts(network: Network, bundle: Bundler) -> None:
     pods = (web, Pod("client", CLIENT), Pod("other", OTHER))
     network.apply(bundle(*pods))
     assert network.tcp("other", "web", WEB[0])
-    status = json.loads(network.run("status", "-o", "json").stdout)
+    status = network.told("status")
     counted = {row["name"]: row["packets"] for row in status["rules"]}
     assert counted["default-deny/ingress#web"] >= 1
 

@@ -27,6 +27,29 @@ DENIALS = (
         ends=1,
         shows="/lg/denied/lsm",
     ),
+    # W1105 says so: 0 is no objection, neither to an LSM hook nor to fmod_ret.
+    Case(
+        "deny-by-0",
+        "hook: file_open\n    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/one/by-0]}]\n"
+        "      matchActions: [{action: Override, argError: 0}]",
+        "read('/lg/one/by-0')",
+        "read('/lg/one/x')",
+        list="lsmhooks",
+        ends=0,
+        shows="/lg/one/by-0",
+    ),
+    Case(
+        "deny-fmod-ret-by-0",
+        "call: security_file_open\n    syscall: false\n"
+        "    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/one/fmod-by-0]}]\n"
+        "      matchActions: [{action: Override, argError: 0}]",
+        "read('/lg/one/fmod-by-0')",
+        "read('/lg/one/x')",
+        ends=0,
+        shows="/lg/one/fmod-by-0",
+    ),
     Case(
         "monitor-deny",
         "hook: file_open\n    args: [{index: 0, type: file}]",

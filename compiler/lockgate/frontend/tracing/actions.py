@@ -173,15 +173,16 @@ def _read_signal(fields: Fields, word: str) -> int:
 def _read_error(fields: Fields, kind: ActionKind, diagnostics: Diagnostics) -> int:
     """Return the error number; it must be one that a hook may return."""
     number = fields.integer("argError")
+    is_said = fields.has("argError")
+    if kind is ActionKind.OVERRIDE and (number == 0 or not is_said):
+        what = "with 'argError: 0'" if is_said else "without 'argError'"
+        message = f"an Override {what} denies nothing: the operation goes on"
+        cure: str | None = (
+            "write 'argError: -1' (EPERM) to deny, or 'Post' to tell of it"
+        )
+        span = fields.span("argError") if is_said else fields.node.span
+        diagnostics.warning("W1105", message, span, help=cure)
     if number is None:
-        if kind is ActionKind.OVERRIDE and not fields.has("argError"):
-            message = (
-                "an Override without 'argError' returns 0: the operation seems to work"
-            )
-            cure: str | None = (
-                "write 'argError: -1' (EPERM) to deny, or 'argError: 0' to say so"
-            )
-            diagnostics.warning("W1105", message, fields.node.span, help=cure)
         return 0
     if not LEAST_ERROR <= number <= 0:
         message = f"an error number is from {LEAST_ERROR} to 0, not {number}"
