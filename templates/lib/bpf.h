@@ -21,6 +21,7 @@ typedef _Bool bool;
 #define SEC(name) __attribute__((section(name), used))
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline __attribute__((noinline))
+#define __maybe_unused __attribute__((unused))
 
 /*
  * A function that is not static is verified once by itself, whoever calls it, which keeps the

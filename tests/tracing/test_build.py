@@ -160,5 +160,5 @@ def test_hooks_are_found_in_a_table_where_there_are_many(target: Target) -> None
     texts = [policy(f"p{number:02}", files(f"/{number}")) for number in range(9)]
     text = made(target, *texts).sources["site_0.c"]
     numbers = ", ".join(map(str, [*range(9), *[8] * 7]))
-    assert f"hook_of[16] = {{ {numbers} }}" in text
+    assert f"hook_of[16] = {{\n\t{numbers},\n}};" in text
     assert "hook_of" not in made(target, *texts[:8]).sources["site_0.c"]

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What selectors that match do.  Deeds are gathered first and done together: a denial outweighs
- * a signal, and a severe signal a lighter one.  A policy in monitor mode does nothing, and its event says
- * what it would have done.
+ * a signal, and a severe signal a lighter one.  A policy in monitor mode does nothing, and its
+ * event says what it would have done.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ static __always_inline bool enforces(u32 policy)
 	return mode && *mode && (!config.self || bpf_get_current_pid_tgid() >> 32 != config.self);
 }
 
-static __always_inline __attribute__((unused)) void note(struct deeds *deeds, const u8 action)
+static __always_inline void note(struct deeds *deeds, const u8 action)
 {
 	if (deeds->action < action)
 		deeds->action = action;
@@ -56,7 +56,7 @@ static __always_inline bool weigh(struct deeds *deeds, u32 policy, const u8 acti
 	return true;
 }
 
-static __always_inline __attribute__((unused)) bool
+static __always_inline bool
 send(struct deeds *deeds, u32 policy, const u32 signal, const u16 severity)
 {
 	const u8 action = signal == SIGKILL ? TRACING_ACTION_KILL : TRACING_ACTION_SIGNAL;
@@ -76,7 +76,7 @@ send(struct deeds *deeds, u32 policy, const u32 signal, const u16 severity)
 }
 
 /* A signal that ends the process, where its operation can be stopped as well. */
-static __always_inline __attribute__((unused)) void
+static __always_inline void
 stop(struct deeds *deeds, u32 policy, const u32 signal, const u16 severity)
 {
 	if (send(deeds, policy, signal, severity) && !deeds->error)

@@ -61,7 +61,7 @@ static __always_inline bool end_call(void *context)
 	return true;
 }
 
-static __always_inline __attribute__((unused)) u64 value_of_call(void *context, const u32 number)
+static __always_inline u64 value_of_call(void *context, const u32 number)
 {
 	struct call_key key = { bpf_get_current_pid_tgid(), REGISTER(context, sp) };
 	const struct call *call = bpf_map_lookup_elem(&calls, &key);

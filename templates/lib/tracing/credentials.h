@@ -5,8 +5,7 @@
 #include "event.h"
 #include "kernel.h"
 
-static __noinline __attribute__((unused)) int read_credentials(struct credentials_value *value,
-							       u64 at)
+static __noinline __maybe_unused int read_credentials(struct credentials_value *value, u64 at)
 {
 	const struct cred *cred = (void *)at;
 	const struct user_namespace *space;
@@ -34,8 +33,7 @@ static __noinline __attribute__((unused)) int read_credentials(struct credential
 	return 0;
 }
 
-static __always_inline __attribute__((unused)) void add_credentials(struct event_room *event, u16 place,
-								    u64 cred)
+static __always_inline void add_credentials(struct event_room *event, u16 place, u64 cred)
 {
 	struct credentials_value *bytes = open_value(event, TRACING_TYPE_CREDENTIALS, place);
 
@@ -45,8 +43,7 @@ static __always_inline __attribute__((unused)) void add_credentials(struct event
 	close_value(event, sizeof(*bytes), cred ? 0 : VALUE_IS_UNREADABLE);
 }
 
-static __always_inline __attribute__((unused)) void add_user_namespace(struct event_room *event,
-								       u16 place, u64 at)
+static __always_inline void add_user_namespace(struct event_room *event, u16 place, u64 at)
 {
 	const struct user_namespace *space = (void *)at;
 	struct user_namespace_value *bytes = open_value(event, TRACING_TYPE_USER_NAMESPACE, place);

@@ -5,7 +5,7 @@
 #include "walk.h"
 
 /* The path of an open file; of none where nothing is open, and then it cannot be read. */
-static __always_inline __attribute__((unused)) const struct path *path_of_descriptor(s32 number)
+static __always_inline const struct path *path_of_descriptor(s32 number)
 {
 	const struct files_struct *files = bpf_get_current_task_btf()->files;
 	const struct fdtable *table = PROBE(files->fdt);

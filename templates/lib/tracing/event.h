@@ -157,16 +157,15 @@ static __always_inline void add_number(struct event_room *event, u8 type, u16 pl
 }
 
 /* A value that is nowhere, or in memory that is gone. */
-static __always_inline __attribute__((unused)) void add_unreadable(struct event_room *event,
-								    u8 type, u16 place)
+static __always_inline void add_unreadable(struct event_room *event, u8 type, u16 place)
 {
 	if (open_value(event, type, place))
 		close_value(event, 0, VALUE_IS_UNREADABLE);
 }
 
 /* Numbers of 64 bits as one value; there are few of them. */
-static __always_inline __attribute__((unused)) void add_words(struct event_room *event, u16 place,
-							       const u64 *words, const u32 count)
+static __always_inline void add_words(struct event_room *event, u16 place, const u64 *words,
+				      const u32 count)
 {
 	u64 *bytes = open_value(event, TRACING_TYPE_BYTES, place);
 

@@ -44,7 +44,7 @@ static long hash_word(u32 index, void *context)
 }
 
 /* The values of an event as one number; what stands behind a value's end is zero there. */
-static __noinline __attribute__((unused)) u64 hash_values(const struct event_room *event)
+static __noinline __maybe_unused u64 hash_values(const struct event_room *event)
 {
 	struct hashing hashing = { .event = event };
 
@@ -55,8 +55,7 @@ static __noinline __attribute__((unused)) u64 hash_values(const struct event_roo
 }
 
 /* Whether this was told of less than so many seconds ago; if not, it is told of now. */
-static __noinline __attribute__((unused)) bool is_repeated(u64 values, u32 rule, u32 whose,
-							    u32 seconds)
+static __noinline __maybe_unused bool is_repeated(u64 values, u32 rule, u32 whose, u32 seconds)
 {
 	struct limit key = { .values = values, .rule = rule, .whose = whose };
 	u64 now = bpf_ktime_get_boot_ns(), *last = bpf_map_lookup_elem(&limits, &key);

@@ -37,7 +37,7 @@ static __always_inline bool is_empty(const struct mask *mask)
 }
 
 /* 1 where a number is not 0; without a branch, each of which is a way of its own to the verifier. */
-static __always_inline __attribute__((unused)) u64 is_any(u64 number)
+static __always_inline u64 is_any(u64 number)
 {
 	u64 negative = -number;
 
@@ -45,7 +45,7 @@ static __always_inline __attribute__((unused)) u64 is_any(u64 number)
 	return (number | negative) >> 63;
 }
 
-/* Keep who goes on; false when nobody does. */
+/* Keep those in ROW; false when none is left. */
 static __always_inline bool keep(struct mask *mask, const volatile struct mask *row)
 {
 	for_each_word(i)
@@ -59,7 +59,7 @@ static __always_inline void add(struct mask *mask, const volatile struct mask *r
 		mask->word[i] |= row->word[i];
 }
 
-/* Keep those of whom MATCHED is as they ask, and those who do not ASK. */
+/* Keep those that MATCHED, or did not if they are NEGATED, and those that are not ASKING. */
 static __always_inline bool judge(struct mask *mask, const struct mask *matched,
 				  const struct mask *negated, const struct mask *asking)
 {
@@ -104,7 +104,7 @@ static __always_inline void keep_first(struct mask *mask, const struct mask *the
 }
 
 /* The number of the first selector in a mask that has one. */
-static __always_inline __attribute__((unused)) u32 first_of(const struct mask *mask)
+static __always_inline u32 first_of(const struct mask *mask)
 {
 	for_each_word(i)
 		if (mask->word[i])

@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the names of a path say of it: a tree of the names that values have, and the ends of
- * last names.  The compiler makes both (name_tree.py) and says of each place who may go on; of
- * a few the string must be asked, too.
+ * What the names of a path tell before it is a string: a tree of the directories that selectors
+ * ask for, and the ends of last names.  The compiler makes both (name_tree.py), and says at each
+ * place which selectors can still match; for some of them the string must be read, too.
  */
 #pragma once
 
 #include "mask.h"
 #include "name_walk.h"
 
-/* Of those who MAY go on, the string must be asked for those in OPEN. */
+/* Selectors that can still match, and those of them that only the whole string decides. */
 struct judgement {
 	struct mask may;
 	struct mask open;
 };
 
-/* A directory of the tree, or a file: where a path goes on below with no child's name, or ends. */
+/* A directory of the tree, or a file. */
 struct name_node {
 	u64 children; /* a bit for each child, by its key */
 	u64 name; /* of the first child */
 	u64 first; /* its number */
-	u64 parts; /* whether values end with a part of a name here: then name_part is asked */
-	struct judgement passes;
-	struct judgement ends;
+	u64 parts; /* whether some selectors ask for the beginning of a name in it: see name_part */
+	struct judgement passes; /* for a path that goes on below with a name of no child */
+	struct judgement ends; /* for a path that ends here */
 };
 
-/* The first two. */
+/* The first two nodes: "/", and the path that is empty. */
 enum { NODE_ROOT, NODE_EMPTY };
 
+/* A child of a directory. */
 struct name_edge {
 	u64 name;
 	u64 directory;
@@ -46,22 +47,24 @@ struct path_tail {
 	u32 bytes[2];
 };
 
-/* How names were followed from the root: the number of a node, above it how it is left. */
+/*
+ * How the names of a path leave the tree: at their end, by a name that is no child's, or by one
+ * whose beginning must be looked up.  The low bits of a number whose high bits are the node.
+ */
 enum follow { FOLLOW_ENDS, FOLLOW_PASSES, FOLLOW_PART };
 
 #define FOLLOW_BITS 2
 
-/* Keep who may go on, and who asks the string; false when nobody goes on. */
-static __always_inline __attribute__((unused)) bool heed(struct mask *mask, struct mask *asked,
-					      const struct judgement *row)
+/* Keep the selectors that can still match, and in ASKED those that need the string; false if none. */
+static __always_inline bool narrow(struct mask *mask, struct mask *asked,
+				   const struct judgement *row)
 {
 	keep(asked, &row->open);
 	return keep(mask, &row->may);
 }
 
 /* Whether a path ends with the name of its dentry: what is a root has another, or none. */
-static __always_inline __attribute__((unused)) bool is_leaf(struct place place, const bool is_typed,
-						 const bool has_mount)
+static __always_inline bool is_leaf(struct place place, const bool is_typed, const bool has_mount)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 
@@ -75,8 +78,8 @@ static __always_inline __attribute__((unused)) bool is_leaf(struct place place, 
  * The last bytes of a path, backwards, up to the slash before the last name; false where the
  * path does not end with the name of its dentry.
  */
-static __always_inline __attribute__((unused)) bool find_tail(struct place place, const bool is_typed,
-						   const bool has_mount, struct path_tail *tail)
+static __always_inline bool find_tail(struct place place, const bool is_typed, const bool has_mount,
+				      struct path_tail *tail)
 {
 	u64 length = LOAD(is_typed, place.dentry->d_name.len), word = 0;
 	const u8 *name = LOAD(is_typed, place.dentry->d_name.name);

@@ -36,7 +36,7 @@ static __always_inline struct mount *real_mount(const struct vfsmount *mount)
 	return (void *)mount - kernel_offset(mount, mnt);
 }
 
-static __always_inline __attribute__((unused)) struct place place_of(const struct path *path, const bool is_typed)
+static __always_inline struct place place_of(const struct path *path, const bool is_typed)
 {
 	struct {
 		const struct vfsmount *mount;
@@ -52,10 +52,8 @@ static __always_inline __attribute__((unused)) struct place place_of(const struc
 }
 
 /* Find the first names of a path in one mount, where the verifier knows the types. */
-static __always_inline __attribute__((unused)) enum way find_top(struct place place,
-						      const bool has_mount,
-						      const struct dentry **first,
-						      const struct dentry **second)
+static __always_inline enum way find_top(struct place place, const bool has_mount,
+					 const struct dentry **first, const struct dentry **second)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 	const struct dentry *root = task->fs->root.dentry, *edge = NULL, *parent;
@@ -168,9 +166,8 @@ __verified_alone int collect_others(struct names *names)
 }
 
 /* Collect the names of a path, those in the file's mount as keys where its type is known. */
-static __always_inline __attribute__((unused)) enum way collect_names(struct names *names, struct place place,
-							   const bool is_typed,
-							   const bool has_mount)
+static __always_inline enum way collect_names(struct names *names, struct place place,
+					      const bool is_typed, const bool has_mount)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 	const struct dentry *root = task->fs->root.dentry, *edge = NULL, *parent;

@@ -38,7 +38,7 @@ static __always_inline struct notified this_thread(const u32 policy)
 }
 
 /* Of several notifications the most severe stands. */
-static __always_inline __attribute__((unused)) void
+static __always_inline void
 notify(struct deeds *deeds, const u32 policy, const u32 signal, const u32 severity)
 {
 	const struct notification one = { signal, severity }, *before;
@@ -56,7 +56,7 @@ notify(struct deeds *deeds, const u32 policy, const u32 signal, const u32 severi
 		bpf_map_update_elem(&notifications, &key, &one, BPF_ANY);
 }
 
-static __always_inline __attribute__((unused)) void
+static __always_inline void
 forget_notification(struct deeds *deeds, const u32 policy)
 {
 	struct notified key = this_thread(policy);
@@ -65,7 +65,7 @@ forget_notification(struct deeds *deeds, const u32 policy)
 	note(deeds, TRACING_ACTION_CLEANUP_ENFORCER);
 }
 
-static __always_inline __attribute__((unused)) void enforce(const u32 policy)
+static __always_inline void enforce(const u32 policy)
 {
 	struct notified key = this_thread(policy);
 	const struct notification *found = bpf_map_lookup_elem(&notifications, &key);

@@ -22,7 +22,7 @@ static __always_inline u64 rules_of_number(u64 number)
 	return rules ? *rules : 0;
 }
 
-static __always_inline __attribute__((unused)) u64 rules_of_numbers(const struct process *process)
+static __always_inline u64 rules_of_numbers(const struct process *process)
 {
 	u64 rules = rules_of_number(process->tgid);
 
@@ -32,7 +32,7 @@ static __always_inline __attribute__((unused)) u64 rules_of_numbers(const struct
 }
 
 /* The rules of a process without a record: by its own numbers, and with its parent. */
-static __noinline __attribute__((unused)) u64 rules_on_the_spot(u32 tgid)
+static __noinline __maybe_unused u64 rules_on_the_spot(u32 tgid)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 	const struct process *parent;

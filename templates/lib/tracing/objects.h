@@ -104,7 +104,7 @@ struct module_value {
 	char name[MODULE_NAME_SIZE];
 };
 
-static __noinline __attribute__((unused)) int add_bpf_attr(struct event_room *event, u16 place, u64 at)
+static __noinline __maybe_unused int add_bpf_attr(struct event_room *event, u16 place, u64 at)
 {
 	const union bpf_attr *attr = (void *)at;
 	struct program_value *bytes = event ? open_value(event, TRACING_TYPE_BPF_ATTR, place) : NULL;
@@ -125,7 +125,7 @@ static __noinline __attribute__((unused)) int add_bpf_attr(struct event_room *ev
 	return 0;
 }
 
-static __noinline __attribute__((unused)) int add_bpf_prog(struct event_room *event, u16 place, u64 at)
+static __noinline __maybe_unused int add_bpf_prog(struct event_room *event, u16 place, u64 at)
 {
 	const struct bpf_prog *program = (void *)at;
 	struct program_value *bytes =
@@ -140,7 +140,7 @@ static __noinline __attribute__((unused)) int add_bpf_prog(struct event_room *ev
 	return 0;
 }
 
-static __noinline __attribute__((unused)) int add_bpf_map(struct event_room *event, u16 place, u64 at)
+static __noinline __maybe_unused int add_bpf_map(struct event_room *event, u16 place, u64 at)
 {
 	const struct bpf_map *map = (void *)at;
 	struct map_value *bytes = event ? open_value(event, TRACING_TYPE_BPF_MAP, place) : NULL;
@@ -156,7 +156,7 @@ static __noinline __attribute__((unused)) int add_bpf_map(struct event_room *eve
 	return 0;
 }
 
-static __noinline __attribute__((unused)) int add_perf_event(struct event_room *event, u16 place, u64 at)
+static __noinline __maybe_unused int add_perf_event(struct event_room *event, u16 place, u64 at)
 {
 	const struct perf_event *perf = (void *)at;
 	struct perf_event_value *bytes =
@@ -180,7 +180,7 @@ static __noinline __attribute__((unused)) int add_perf_event(struct event_room *
 	return 0;
 }
 
-static __noinline __attribute__((unused)) int add_module(struct event_room *event, u16 place, u64 at)
+static __noinline __maybe_unused int add_module(struct event_room *event, u16 place, u64 at)
 {
 	const struct module *module = (void *)at;
 	struct module_value *bytes = event ? open_value(event, TRACING_TYPE_MODULE, place) : NULL;
@@ -195,7 +195,7 @@ static __noinline __attribute__((unused)) int add_module(struct event_room *even
 }
 
 /* A module while it is loaded: its name is known when its ELF headers have been looked at. */
-static __noinline __attribute__((unused)) int add_load_info(struct event_room *event, u16 place, u64 at)
+static __noinline __maybe_unused int add_load_info(struct event_room *event, u16 place, u64 at)
 {
 	const struct load_info *info = (void *)at;
 	struct module_value *bytes = event ? open_value(event, TRACING_TYPE_MODULE, place) : NULL;

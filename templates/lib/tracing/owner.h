@@ -53,13 +53,12 @@ static __always_inline void find_owner(struct owner *owner, u64 sock)
 	}
 }
 
-static __always_inline __attribute__((unused)) u32 owner_namespace(const struct owner *owner,
-								   const u32 which)
+static __always_inline u32 owner_namespace(const struct owner *owner, const u32 which)
 {
 	return owner->process ? owner->process->namespaces[which] : 0;
 }
 
-static __always_inline __attribute__((unused)) u32 owner_workload(const struct owner *owner)
+static __always_inline u32 owner_workload(const struct owner *owner)
 {
 	const struct cgroup_class *found = NULL;
 
@@ -85,8 +84,7 @@ static __always_inline void set_owner(struct event_room *event, const struct own
 }
 
 /* An interrupt in the idle task is nobody's deed. */
-static __always_inline __attribute__((unused)) void track_socket(struct deeds *deeds, u64 sock,
-								  const struct owner *owner)
+static __always_inline void track_socket(struct deeds *deeds, u64 sock, const struct owner *owner)
 {
 	const struct socket_owner kept = { owner->start, owner->tgid, owner->tid };
 
@@ -97,14 +95,14 @@ static __always_inline __attribute__((unused)) void track_socket(struct deeds *d
 	note(deeds, TRACING_ACTION_TRACK_SOCK);
 }
 
-static __always_inline __attribute__((unused)) void untrack_socket(struct deeds *deeds, u64 sock)
+static __always_inline void untrack_socket(struct deeds *deeds, u64 sock)
 {
 	bpf_map_delete_elem(&sockets, &sock);
 	note(deeds, TRACING_ACTION_UNTRACK_SOCK);
 }
 
 /* The sock of a socket. */
-static __always_inline __attribute__((unused)) u64 sock_of(u64 socket)
+static __always_inline u64 sock_of(u64 socket)
 {
 	return socket ? (u64)PROBE(((const struct socket *)socket)->sk) : 0;
 }

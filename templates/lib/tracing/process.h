@@ -113,8 +113,7 @@ static __always_inline void read_parent(struct process *process, u32 tgid,
 }
 
 /* Begin an event around a blank record. */
-static __always_inline struct process_event *start_process_event(struct event_room *event,
-								 u32 size)
+static __always_inline struct process_event *start_process_event(struct event_room *event, u32 size)
 {
 	struct process_event *begun = (struct process_event *)event;
 

@@ -11,7 +11,7 @@
 #define STATE_START 1
 
 /* A string of this size at an address of the kernel or, on its lower half, of the program. */
-static __noinline __attribute__((unused)) bool read_string(struct text *text, u64 address)
+static __noinline __maybe_unused bool read_string(struct text *text, u64 address)
 {
 	long length;
 
@@ -32,7 +32,7 @@ static __noinline __attribute__((unused)) bool read_string(struct text *text, u6
 }
 
 /* Bytes of a known number; those that have no room are cut. */
-static __noinline __attribute__((unused)) bool read_bytes(struct text *text, u64 address, u64 size)
+static __noinline __maybe_unused bool read_bytes(struct text *text, u64 address, u64 size)
 {
 	long result;
 

@@ -91,7 +91,7 @@ struct network_v6 {
 	u32 address[4];
 };
 
-static __noinline __attribute__((unused)) int read_sock(struct socket_value *value, u64 at)
+static __noinline __maybe_unused int read_sock(struct socket_value *value, u64 at)
 {
 	const struct sock *sock = (void *)at;
 	u64 cookie;
@@ -128,7 +128,7 @@ static __always_inline void read_socket(struct socket_value *value, u64 at)
 }
 
 /* A packet's own addresses; of IPv6 the next header alone tells the protocol. */
-static __noinline __attribute__((unused)) int read_skb(struct socket_value *value, u64 at)
+static __noinline __maybe_unused int read_skb(struct socket_value *value, u64 at)
 {
 	const struct sk_buff *skb = (void *)at;
 	u16 ports[2] = {};
@@ -174,7 +174,7 @@ static __noinline __attribute__((unused)) int read_skb(struct socket_value *valu
 			 bpf_probe_read_user_str(TO, SIZE, (void *)(AT)))
 
 /* A struct sockaddr: its address stands for the source's. */
-static __noinline __attribute__((unused)) int read_sockaddr(struct socket_value *value, u64 at)
+static __noinline __maybe_unused int read_sockaddr(struct socket_value *value, u64 at)
 {
 	u16 words[2] = {};
 
@@ -198,7 +198,7 @@ static __noinline __attribute__((unused)) int read_sockaddr(struct socket_value 
  * The path of a unix socket's address, or its abstract name behind a '@'.  Bytes behind LENGTH
  * are no part of it; where it is 0 nobody knows, and the name ends with the first zero.
  */
-static __noinline __attribute__((unused)) bool read_unix_path(struct text *text, u64 at, u64 length)
+static __noinline __maybe_unused bool read_unix_path(struct text *text, u64 at, u64 length)
 {
 	u16 family = 0;
 	u8 first = 0;
@@ -241,8 +241,8 @@ static __noinline __attribute__((unused)) bool read_unix_path(struct text *text,
 	return result > 0;
 }
 
-static __always_inline void add_unix_address(struct event_room *event, u16 place,
-					     struct text *text, u64 at)
+static __always_inline void add_unix_address(struct event_room *event, u16 place, struct text *text,
+					     u64 at)
 {
 	struct {
 		struct address_value address;

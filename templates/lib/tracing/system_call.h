@@ -28,7 +28,7 @@ struct task_struct___of_calls {
 	struct thread_info thread_info;
 } __of_kernel;
 
-static __always_inline __attribute__((unused)) u64 table_of_call(void)
+static __always_inline u64 table_of_call(void)
 {
 	const struct task_struct___of_calls *task = (const void *)bpf_get_current_task_btf();
 

@@ -58,7 +58,7 @@ static __always_inline u32 host_namespace(const u32 which)
  * Which of the namespaces in ASKED are others than the process began with: bits in the order of
  * their places.  What the record does not know has not changed.
  */
-__verified_alone __attribute__((unused)) int changed_namespaces(const struct process *process,
+__verified_alone int changed_namespaces(const struct process *process,
 								 u32 asked)
 {
 	u32 changed = 0;

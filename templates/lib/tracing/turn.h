@@ -113,7 +113,7 @@ static __always_inline void forget_decision(u64 frame)
 }
 
 /* The return is ours, since we decided at the entry: let the program that runs second know. */
-static __noinline __attribute__((unused)) bool keep_turn(const void *context)
+static __noinline __maybe_unused bool keep_turn(const void *context)
 {
 	struct turn turn = { bpf_get_current_task(), (u64)context, config.way };
 	u32 zero = 0, place = config.place;
@@ -130,8 +130,8 @@ static __noinline __attribute__((unused)) bool keep_turn(const void *context)
 	return true;
 }
 
-static __noinline __attribute__((unused)) bool has_uncommon_turn_at_return(const void *context,
-									    u64 word, u64 frame)
+static __noinline __maybe_unused bool has_uncommon_turn_at_return(const void *context, u64 word,
+								  u64 frame)
 {
 	struct turn turn = { bpf_get_current_task(), frame, WAY_DECIDED };
 	const u32 *place = bpf_map_lookup_elem(&turns, &turn);

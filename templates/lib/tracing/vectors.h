@@ -134,7 +134,7 @@ static __always_inline bool read_pieces(struct text *text, const struct gather *
 }
 
 /* At most SIZE bytes of COUNT structures of type iovec, of the kernel or of a program. */
-static __noinline __attribute__((unused)) bool read_vector(struct text *text, u64 at, u64 count, u64 size)
+static __noinline __maybe_unused bool read_vector(struct text *text, u64 at, u64 count, u64 size)
 {
 	struct gather gather = { .vector = at, .pieces = count, .wanted = size };
 
@@ -142,7 +142,7 @@ static __noinline __attribute__((unused)) bool read_vector(struct text *text, u6
 }
 
 /* What an iterator still has before it; of pages, folios and pipes nothing. */
-static __noinline __attribute__((unused)) bool read_iterator(struct text *text, u64 at)
+static __noinline __maybe_unused bool read_iterator(struct text *text, u64 at)
 {
 	const struct iov_iter *iterator = (void *)at;
 	struct gather gather = {};

@@ -16,7 +16,7 @@
 #define PATH_IS_CUT (1 << 1)
 
 /* What of a file's mode says its type. */
-static __always_inline __attribute__((unused)) u64 file_type(const struct dentry *dentry)
+static __always_inline u64 file_type(const struct dentry *dentry)
 {
 	const struct inode *inode = PROBE(dentry->d_inode);
 
@@ -89,8 +89,11 @@ static long climb_once(u32 index, void *context)
 	return 0;
 }
 
-/* Build the path of a file, without a mount within its file system; false (and VALUE_IS_UNREADABLE) where it cannot be known whole. */
-static __noinline __attribute__((unused)) bool read_path(struct text *text, u64 dentry, u64 mount)
+/*
+ * Build the path of a file, or without a mount that of a dentry within its file system; false
+ * (and VALUE_IS_CUT) where its beginning is not known.
+ */
+static __noinline __maybe_unused bool read_path(struct text *text, u64 dentry, u64 mount)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 	struct climb climb = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.codegen.tracing.c_function import spell_function
 from lockgate.codegen.tracing.operands import read_operand
 from lockgate.ir.placement import Stand
 from lockgate.ir.site import Origin
@@ -56,15 +57,21 @@ def call_word(site: Site, *, is_syscall: bool) -> str:
     return "NARROW_SYSCALL" if is_narrow else "SYSCALL"
 
 
-def keep_lines(site: Site, *, is_syscall: bool) -> list[list[str]]:
-    """Return for each kept value the lines that read it at the entry."""
+def keep_functions(site: Site, *, is_syscall: bool) -> list[str]:
+    """Return for each kept value the function that reads it at the entry."""
     what = call_word(site, is_syscall=is_syscall)
-    return [
+    bodies = [
         *(list(read_operand(operand)) for operand in _operands(site)),
         *(
             [f"u64 at = {what}_OF_REGISTERS(context, {index});"]
             for index in _arguments(site)
         ),
+    ]
+    return [
+        spell_function(
+            f"static __always_inline u64 kept_{number}(void *context)", lines, "at"
+        )
+        for number, lines in enumerate(bodies)
     ]
 
 

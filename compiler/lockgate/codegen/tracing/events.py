@@ -59,7 +59,7 @@ class ShownValues:
     """A list of values that the events of some hooks show."""
 
     number: int
-    title: str
+    names: list[str]
     lines: list[str]
     hooks: list[ShownHook]
 
@@ -77,7 +77,7 @@ def shown_values(
     return [
         ShownValues(
             number,
-            ", ".join(hook.policy.key for hook in hooks[:3]),
+            _names(hooks),
             [
                 line
                 for place, value in places
@@ -108,6 +108,12 @@ def hook_table(site: Site, events: Sequence[ShownValues]) -> list[ShownHook]:
     assert numbers == sorted(numbers)  # noqa: S101  # as sites number them
     room = 1 << (len(rows) - 1).bit_length()
     return rows + rows[-1:] * (room - len(rows))
+
+
+def _names(hooks: Sequence[SiteHook]) -> list[str]:
+    """Return whose hooks they are for a comment, the first few of many."""
+    names = list(dict.fromkeys(hook.policy.key for hook in hooks))
+    return names if len(names) <= 4 else [*names[:3], f"and {len(names) - 3} others"]
 
 
 def _places(hook: SiteHook) -> tuple[tuple[int, int], ...]:
@@ -151,19 +157,13 @@ def _lines(
     read = read_call(site, number, reader, text)
     if read is None:
         return []
-    lines = []
-    if room == JUDGED_TEXTS:
-        lines = [f"if (texts)\n\t\t{read};"]
-    else:
-        lines = [f"if (texts && !texts->at[{room}].is_read)\n\t\t{read};"]
     if value.type in PATHS:
         shown = f"add_path(event, {place}, {text}, {reader.dentry})"
-        return [*lines, f"if (texts)\n\t\t{shown};"]
-    if value.type is ArgumentType.SOCKADDR_UN:
+    elif value.type is ArgumentType.SOCKADDR_UN:
         shown = f"add_unix_address(event, {place}, {text}, value_{number}(context))"
-        return [*lines, f"if (texts)\n\t\t{shown};"]
-    kind = text_type(value.type)
-    return [
-        *lines,
-        f"if (texts)\n\t\tadd_text(event, TRACING_TYPE_{kind}, {place}, {text});",
-    ]
+    else:
+        kind = text_type(value.type)
+        shown = f"add_text(event, TRACING_TYPE_{kind}, {place}, {text})"
+    is_judged = f" && !texts->at[{room}].is_read" if room != JUDGED_TEXTS else ""
+    read = read.replace("\n", "\n\t\t\t  ")
+    return [f"if (texts{is_judged})", f"\t{read};", "if (texts)", f"\t{shown};"]

@@ -25,7 +25,7 @@ WORD = 8
 """Bytes of a name that are its key as they are."""
 
 NAME_WORDS = 4
-"""Words of a longer name that its hash is made of (walk.h)."""
+"""Words of a longer name that its hash is made of (name_key.h)."""
 
 TAIL = 8
 """Bytes at the end of a path by which Postfix is decided."""

@@ -45,9 +45,11 @@ def _set_value(hook: SiteHook, action: Action) -> int | None:
 def _set_function(site: Site, number: int) -> str:
     operand = site.values[number].reading.operand
     assert operand is not None  # noqa: S101  # refused otherwise
+    head = f"static __always_inline void set_{number}("
+    indent = "\t" * (len(head) // 8) + " " * (len(head) % 8)
     return (
-        f"static __always_inline void set_{number}(void *context, struct deeds *deeds, u32 policy,"
-        f" s64 number)\n{{\n\tu64 at = {_sum(operand)};\n\n"
+        f"{head}void *context, struct deeds *deeds, u32 policy,\n{indent}s64 number)\n"
+        f"{{\n\tu64 at = {_sum(operand)};\n\n"
         f"\tif (weigh(deeds, policy, TRACING_ACTION_SET))\n"
         f"\t\tbpf_probe_write_user((void *)at, &number, {operand.size});\n}}\n"
     )
@@ -59,7 +61,6 @@ def read_operand(operand: Operand) -> Iterator[str]:
     kind = f"{'s' if operand.is_signed else 'u'}{8 * operand.size}"
     if operand.is_memory:
         yield f"{kind} operand = 0;"
-        yield ""
         yield "bpf_probe_read_user(&operand, sizeof(operand), (void *)at);"
         yield "at = operand;"
         return

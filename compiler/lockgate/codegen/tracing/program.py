@@ -10,7 +10,7 @@ from lockgate.codegen.tracing.calls import (
     ENTRIES,
     RETURNS,
     denial_function,
-    keep_lines,
+    keep_functions,
 )
 from lockgate.codegen.tracing.events import hook_table, shown_values
 from lockgate.codegen.tracing.masks import everyone, mask_of, spell
@@ -222,9 +222,9 @@ def render_site(
         hook_table=hook_table(site, events),
         shows_texts=any("texts" in line for g in events for line in g.lines),
         has_function=len(site.functions) > 1,
-        flags="EVENT_IS_RETURN" if site.stand in RETURNS else "0",
+        is_return=site.stand in RETURNS,
         is_program=site.stand in PROGRAMS,
-        kept=keep_lines(site, is_syscall=is_syscall),
+        kept=keep_functions(site, is_syscall=is_syscall),
         call_section=_section(ENTRIES.get(site.stand, site.stand), site),
         setters=set_functions(site),
     )
@@ -240,10 +240,10 @@ def _ordered(
     for dimension, found in zip(site.dimensions, shaped, strict=True):
         if dimension.facet is Facet.PATH:
             if (found.has_names or found.has_tails) and names_fit(site):
-                found = replace(found, has_top=True)
-                top = replace(found, kind="top")
-                before.append(top)
-                declared.append(top)
+                found = replace(found, is_judged_by_names=True)
+                names = replace(found, kind="names")
+                before.append(names)
+                declared.append(names)
             declared.append(found)
             after.append(found)
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lockgate.codegen.tracing.c_function import spell_function
 from lockgate.codegen.tracing.calls import call_word, kept_argument, start_operand
 from lockgate.codegen.tracing.operands import PROGRAMS
 from lockgate.ir.placement import Stand, Step
@@ -66,11 +67,8 @@ def render_readers(site: Site, *, is_syscall: bool) -> list[Reader]:
         reader = _reader(site, number, value, is_syscall=is_syscall)
         if value.size_index is not None or value.is_copied_at_return:
             lines = _size_lines(site, value, is_syscall=is_syscall)
-            body = "".join(f"\t{line}\n" for line in lines)
-            text = (
-                f"static __always_inline u64 size_{number}(void *context)\n"
-                f"{{\n{body}\treturn at;\n}}\n"
-            )
+            head = f"static __always_inline u64 size_{number}(void *context)"
+            text = spell_function(head, lines, "at")
             reader = replace(reader, text=f"{reader.text}\n{text}")
         readers.append(reader)
     return readers
@@ -93,7 +91,7 @@ def _size_lines(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
 def _returned(site: Site) -> list[str]:
     if site.stand in _BY_REGISTERS or site.stand is Stand.URETPROBE:
         return ["u64 at = ARGUMENT_OF_REGISTERS(context, RETURN);"]
-    return ["u64 at = 0;", "", "bpf_get_func_ret(context, &at);"]
+    return ["u64 at = 0;", "bpf_get_func_ret(context, &at);"]
 
 
 def declare_structures(values: Iterable[Value]) -> list[str]:
@@ -150,12 +148,8 @@ def _number_reader(number: int, value: Value, lines: list[str], memory: str) -> 
             lines += ["at |= table_of_call();"]
     elif value.reading.steps and value.reading.is_pointer:
         lines = [*lines, f"bpf_probe_read_{memory}(&at, sizeof(at), (void *)at);"]
-    body = "".join(f"\t{line}\n" for line in lines)
-    text = (
-        f"static __always_inline u64 value_{number}(void *context)\n"
-        f"{{\n{body}\treturn at;\n}}\n"
-    )
-    return Reader(number, text + sought, False)
+    head = f"static __always_inline u64 value_{number}(void *context)"
+    return Reader(number, spell_function(head, lines, "at") + sought, False)
 
 
 def _start(site: Site, value: Value, *, is_syscall: bool) -> list[str]:
@@ -223,15 +217,14 @@ def _number(value: Value, memory: str) -> list[str]:
         kind = f"{'s' if reading.is_signed else 'u'}{8 * reading.size}"
         return [] if reading.size == 8 else [f"at = ({kind})at;"]
     declaration, call, number = _at_the_end(value, memory)
-    return [declaration, "", f"{call};", f"at = {number};"]
+    return [declaration, f"{call};", f"at = {number};"]
 
 
 def _is_there(number: int, value: Value, lines: Iterable[str], memory: str) -> str:
     """Return the function that says whether a number behind pointers is there."""
     declaration, call, _ = _at_the_end(value, memory)
-    body = "".join(f"\t{line}\n" for line in (*lines, declaration, ""))
     head = f"static __always_inline bool is_there_{number}(void *context)"
-    return f"\n{head}\n{{\n{body}\treturn !{call};\n}}\n"
+    return "\n" + spell_function(head, [*lines, declaration], f"!{call}")
 
 
 def _at_the_end(value: Value, memory: str) -> tuple[str, str, str]:
@@ -259,18 +252,15 @@ def _at_the_end(value: Value, memory: str) -> tuple[str, str, str]:
 
 def _path(number: int, value: Value, lines: list[str], *, is_typed: bool) -> str:
     structure, members = _TO_PATH[value.type]
-    body = "".join(f"\t{line}\n" for line in lines)
     if value.reading.steps and value.reading.is_pointer:
-        body += "\tbpf_probe_read_kernel(&at, sizeof(at), (void *)at);\n"
+        lines = [*lines, "bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
     way = f"((const struct {structure} *)at)"
     for member in members[:-1]:
         way = f"LOAD({str(is_typed).lower()}, {way}->{member})"
     if members:
         way = f"&{way}->{members[-1]}"
-    return (
-        f"static __always_inline const struct path *path_{number}(void *context)\n"
-        f"{{\n{body}\treturn {way};\n}}\n"
-    )
+    head = f"static __always_inline const struct path *path_{number}(void *context)"
+    return spell_function(head, lines, way)
 
 
 def _path_reader(number: int, text: str, *, is_typed: bool) -> Reader:
@@ -285,16 +275,10 @@ def _path_reader(number: int, text: str, *, is_typed: bool) -> Reader:
 
 
 def _dentry(number: int, lines: list[str]) -> str:
-    body = "".join(f"\t{line}\n" for line in lines)
-    return (
-        f"static __always_inline const struct dentry *dentry_{number}(void *context)\n"
-        f"{{\n{body}\treturn (const struct dentry *)at;\n}}\n"
-    )
+    head = f"static __always_inline const struct dentry *dentry_{number}(void *context)"
+    return spell_function(head, lines, "(const struct dentry *)at")
 
 
 def _descriptor(number: int, lines: list[str]) -> str:
-    body = "".join(f"\t{line}\n" for line in lines)
-    return (
-        f"static __always_inline const struct path *path_{number}(void *context)\n"
-        f"{{\n{body}\treturn path_of_descriptor((s32)at);\n}}\n"
-    )
+    head = f"static __always_inline const struct path *path_{number}(void *context)"
+    return spell_function(head, lines, "path_of_descriptor((s32)at)")

@@ -132,7 +132,7 @@ class ShapedDimension:
     is_costly: bool = False
     is_anchored: bool = False
     is_typed: str = "false"
-    has_top: bool = False
+    is_judged_by_names: bool = False
     has_names: bool = False
     has_parts: bool = False
     has_tails: bool = False

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _READ_AS_STRING = frozenset({ArgumentType.STRING, ArgumentType.DATA_LOC})
 _READ_BY = {
     ArgumentType.FILENAME: "PROBE(((const struct filename *){at})->name)",
-    ArgumentType.NET_DEVICE: "(u64)((const struct net_device *){at})->name",
-    ArgumentType.MODULE: "(u64)((const struct module *){at})->name",
+    ArgumentType.NET_DEVICE: "((const struct net_device *){at})->name",
+    ArgumentType.MODULE: "((const struct module *){at})->name",
     ArgumentType.LOAD_INFO: "PROBE(((const struct load_info *){at})->name)",
 }
 _READ_AS_BYTES = frozenset({ArgumentType.CHAR_BUF, ArgumentType.CONST_BUF})
@@ -30,11 +30,14 @@ def text_type(kind: ArgumentType) -> str:
 
 
 def read_call(site: Site, number: int, reader: Reader, text: str) -> str | None:
-    """Return the call that reads a value into ``text``; None for what is no string."""
+    """Return the call that reads a value into ``text``; None for what is no string.
+
+    A second line of arguments is indented by whoever knows where the call stands.
+    """
     value = site.values[number]
     at = f"value_{number}(context)"
     if value.type in PATHS:
-        return f"read_path({text}, (u64){reader.dentry},\n\t\t\t  (u64){reader.mount})"
+        return f"read_path({text}, (u64){reader.dentry},\n(u64){reader.mount})"
     if value.type in _READ_AS_STRING:
         return f"read_string({text}, {at})"
     if value.type in _READ_BY:
