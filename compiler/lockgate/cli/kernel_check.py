@@ -33,7 +33,7 @@ _SHOWN = 20
 
 
 def check_on_this_kernel(path: Path, packets: int) -> dict[str, Any]:
-    """Return what the kernel says of a bundle or an object; see :func:`judge_here`."""
+    """Return what the kernel says of a bundle or an object; see :func:`judge_packets`, too."""
     if is_object(path):
         programs = list(verify_object(path.stem, path.read_bytes()))
         return _result(programs, None)

@@ -34,7 +34,7 @@ class Feature:
 class Shape:
     """The features, always all of them and in one order.
 
-    ``has_cgroups`` is for whole programs: they are there or not.
+    ``cgroups`` is for whole programs: they are there or not.
     """
 
     features: tuple[Feature, ...]

@@ -138,7 +138,7 @@ class _Groups:
 class Matrix:
     """The rules of all statements against all atoms.
 
-    ``peer_marks`` and ``traffic_marks`` are what whoever compares tells atoms apart by.
+    ``peer_mark`` and ``traffic_mark`` say by what whoever compares tells atoms apart.
     """
 
     def __init__(
