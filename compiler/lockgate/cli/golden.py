@@ -44,7 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     results: list[dict[str, Any]] = []
     for folder in arguments.folders:
         if not folder.is_dir():
-            raise Fault("E6510", f"there is no folder {folder}", "make it first")
+            cure = (
+                "make it; a .lockgate-golden.yaml in it says of which policies it tells"
+            )
+            raise Fault("E6510", f"there is no folder {folder}", cure)
         golden = _make(folder, arguments)
         if golden is None:
             return TROUBLE
