@@ -171,7 +171,8 @@ def accept(host: str, port: int) -> None:
 
 def send(host: str, port: int, own_port: int = 0) -> None:
     """Send a packet over UDP."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
         if own_port:
             one.bind(("", own_port))
         one.sendto(b"x", (host, port))

@@ -59,6 +59,7 @@ def send_by_child(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         if is_untracked:
             ours.getsockname()
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 0)
         child = os.fork()
         if not child:
             if space:

@@ -156,6 +156,9 @@ def test_case(series: str, group: str, case: Case, seen: Seen) -> None:
         actions = TRACING_ENUMERATIONS["tracing_action"]
         told = {actions[event["head"]["action"]] for event in fires["events"]}
         assert told == {case.does}
+    for event in fires["events"]:
+        line = json.dumps(event["event"])
+        assert [text for text in case.told if text not in line] == [], line
     assert silent["ends"] == 0
     assert silent["events"] == [], "it fired where it must not"
 

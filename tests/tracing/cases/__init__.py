@@ -29,7 +29,7 @@ from tests.tracing.cases.signals import CALLS, ENFORCED, SIGNALS, SIGNALS_BY_PRO
 from tests.tracing.cases.sockets import SOCKETS
 from tests.tracing.cases.stacks import STACKS
 from tests.tracing.cases.tasks import TASKS
-from tests.tracing.cases.tracking import TRACKED, TRACKED_BY_PROBES
+from tests.tracing.cases.tracking import TRACKED, TRACKED_BY_ACTIONS, TRACKED_BY_PROBES
 from tests.tracing.cases.values import VALUES
 from tests.tracing.cases.ways import WAYS
 from tests.tracing.cases.workloads import PROBES as WORKLOAD_PROBES
@@ -62,6 +62,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "signals-by-probes": SIGNALS_BY_PROBES,
     "tracked": TRACKED,
     "tracked-by-probes": TRACKED_BY_PROBES,
+    "tracked-by-actions": TRACKED_BY_ACTIONS,
     "returns-by-hooks": RETURNS_BY_HOOKS,
     "returns-by-probes": RETURNS_BY_PROBES,
     "stacks": STACKS,

@@ -77,6 +77,16 @@ BUFFERS = (
         shows="spreadout",
     ),
     Case(
+        "cut-buffer",
+        "call: sys_write\n    syscall: true\n"
+        "    args: [{index: 1, type: char_buf, sizeArgIndex: 3}]",
+        "matchArgs: [{index: 1, operator: Prefix, values: [cut-buffer]}]",
+        "put(b'cut-buffer' + b'x' * 5000)",
+        "put(b'cut-butter' + b'x' * 5000)",
+        shows="cut-bufferxxx",
+        told=('"orig_size": "5010"', '"truncated_bytes_arg"'),
+    ),
+    Case(
         "tracepoint-size",
         "subsystem: syscalls\n    event: sys_enter_write\n"
         "    args: [{index: 6, type: char_buf, sizeArgIndex: 8}]",

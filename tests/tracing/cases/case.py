@@ -20,7 +20,8 @@ class Case:
     ``kernels`` are those that can do it; ``many`` is how many events there are, 0 for any
     number but none.  ``rest`` goes on with ``spec``; ``namespace`` makes the policy one of it.
     ``supplements`` are types of values that an event has besides, ``symbols`` functions in its
-    stacks, ``digest`` what its hash begins with; ``does`` is the action that all events tell of.
+    stacks, ``digest`` what its hash begins with; ``does`` is the action that all events tell of,
+    ``told`` what stands in the JSON of each.
     ``text`` is a whole policy of that name, in place of hook and selector.
     """
 
@@ -36,6 +37,7 @@ class Case:
     kernels: tuple[str, ...] = ("6.1", "6.12")
     rest: str = ""
     does: str = ""
+    told: tuple[str, ...] = ()
     supplements: tuple[str, ...] = ()
     namespace: str = ""
     annotations: str = "{}"

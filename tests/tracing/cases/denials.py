@@ -15,6 +15,10 @@ DENIALS = (
         "read('/lg/one/x')",
         ends=13,
         shows="/lg/denied/x",
+        told=(
+            '"function_name": "security_file_permission"',
+            '"action": "KPROBE_ACTION_OVERRIDE"',
+        ),
     ),
     Case(
         "deny-lsm",
@@ -26,6 +30,7 @@ DENIALS = (
         list="lsmhooks",
         ends=1,
         shows="/lg/denied/lsm",
+        told=('"process_lsm"', '"function_name": "file_open"'),
     ),
     # W1105 says so: 0 is no objection, neither to an LSM hook nor to fmod_ret.
     Case(

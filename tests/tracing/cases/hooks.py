@@ -32,6 +32,7 @@ HOOKS = (
         "matchArgs: [{index: 1, operator: Postfix, values: [.lockgate]}]",
         "getxattr('/tmp', 'user.a.lockgate')",
         "getxattr('/tmp', 'user.a.lockgat')",
+        told=('"process_kprobe"', '"function_name": "security_inode_getxattr"'),
         shows="user.a.lockgate",
     ),
     Case(
@@ -41,6 +42,7 @@ HOOKS = (
         "matchArgs: [{index: 1, operator: Prefix, values: [buffered]}]",
         "put(b'buffered\\0bytes')",
         "put(b'bufferee')",
+        told=('"function_name": "__x64_sys_write"',),
         shows="buffered\0bytes",
     ),
     Case(

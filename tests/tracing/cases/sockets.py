@@ -169,6 +169,15 @@ SOCKETS = (
         "connect('127.0.0.1', 4446)",
     ),
     Case(
+        "sock-of-udp-6",
+        "call: udpv6_sendmsg\n    syscall: false\n    args: [{index: 0, type: sock}]",
+        "matchArgs: [{index: 0, operator: SPort, values: ['4449']}\n"
+        "      , {index: 0, operator: Family, values: [AF_INET6]}]",
+        "send('::1', 4450, 4449)",
+        "send('::1', 4449, 4450)",
+        told=('"function_name": "udpv6_sendmsg"', '"family": "AF_INET6"'),
+    ),
+    Case(
         "skb-dport",
         "call: __dev_queue_xmit\n    syscall: false\n    args: [{index: 0, type: skb}]",
         "matchArgs: [{index: 0, operator: DPort, values: ['4447']}\n"

@@ -77,5 +77,35 @@ TRACKED = (
         ends=9,
     ),
 )
+_CREATED = (
+    "  - call: security_socket_post_create\n    syscall: false\n"
+    "    args: [{index: 1, type: int}, {index: 0, type: socket}]\n"
+    "    selectors:\n    - matchArgs: [{index: 1, operator: Equal, values: ['2']}]\n"
+    "      matchActions: [{action: TrackSock, argSock: 1}, {action: NoPost}]\n"
+)
+_SET = (
+    "  - call: security_socket_setsockopt\n    syscall: false\n"
+    "    args: [{index: 2, type: int}, {index: 0, type: socket}]\n"
+    "    selectors:\n    - matchArgs: [{index: 2, operator: Equal, values: ['12']}]\n"
+    "      matchActions: [{action: UntrackSock, argSock: 1}, {action: NoPost}]\n"
+)
+
+# By actions, where the socket is not the first argument of the list.
+TRACKED_BY_ACTIONS = (
+    _case(
+        "track-by-action",
+        _ADMIN + _MATCH % 5091,
+        "send_by_child(5091)",
+        "send_by_child(5091, is_own=True)",
+        _CREATED,
+    ),
+    _case(
+        "untrack-by-action",
+        _ADMIN + _MATCH % 5092,
+        "send_by_child(5092)",
+        "send_by_child(5092, is_untracked=True)",
+        _SET,
+    ),
+)
 
 TRACKED_BY_PROBES = tuple(replace(case, name=f"probe-{case.name}") for case in TRACKED)
