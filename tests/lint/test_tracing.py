@@ -52,6 +52,13 @@ def shell(rest: str = "", more: str = "") -> str:
     )
 
 
+def hooks(*names: str) -> str:
+    """Return a policy that watches hooks."""
+    listed = ", ".join(f"{{hook: {name}}}" for name in names)
+    return policy(f"lsmhooks: [{listed}]", "watching")
+
+
+RENAMES = ("path_link", "path_rename", "sb_mount", "move_mount")
 DENY, KILL = "action: Override, argError: -1", "action: Sigkill"
 HOT = "kprobes: [{{call: {}, syscall: false, args: [{{index: 0, type: file}}]{}}}]"
 LIMITED = ", selectors: [{matchActions: [{action: Post, rateLimit: 1m}]}]"
@@ -122,6 +129,28 @@ CASES = {
         opened(path("NotEqual", "/a"), path("NotEqual", "/b")),
         opened(path("Equal", "/a"), path("Equal", "/b")),
     ),
+    "N6048": (opened(path("Prefix", "/srv/", DENY)), opened(path("Prefix", "/srv/"))),
+    "N6048 but for some": (
+        opened(path("Equal", "/srv/a", KILL)),
+        opened(path("NotEqual", "/srv/a", KILL)),
+    ),
+    "N6048 of who stands there": (
+        f"{opened(path('Equal', '/srv/a', DENY))}---\n{hooks(*RENAMES[1:])}",
+        f"{opened(path('Equal', '/srv/a', DENY))}---\n{hooks(*RENAMES)}",
+    ),
+    "N6049": (
+        policy(HOT.format("security_path_truncate", "")),
+        policy(HOT.format("security_path_rename", "")),
+    ),
+    "N6049 of who stands there": (
+        hooks("file_permission"),
+        hooks("file_permission", "mmap_file"),
+    ),
+    "N6049 of programs": (shell(), shell().replace(KILL, "action: Post")),
+    "N6049 of calls": (
+        policy("kprobes: [{call: sys_unlinkat}]"),
+        policy("kprobes: [{call: sys_unlinkat}], lsmhooks: [{hook: path_unlink}]"),
+    ),
     "W1114": (
         opened(path("Equal", "/a"), f"{{matchActions: [{{{KILL}}}]}}"),
         opened(path("Equal", "/a", KILL)),
@@ -140,8 +169,9 @@ def test_fires_and_misses(name: str) -> None:
 
 @pytest.mark.parametrize("page", EXPLANATIONS, ids=lambda page: page.code)
 def test_example_yields_its_code(page: Explanation) -> None:
-    """What a page shows is found, and no other warning."""
-    found = [f for f in lint(page.example).findings if f.severity is Level.WARNING]
+    """What a page shows is found, and nothing else of its severity."""
+    level = Level.NOTE if page.code.startswith("N") else Level.WARNING
+    found = [f for f in lint(page.example).findings if f.severity is level]
     assert [f.code for f in found] == [page.code]
     assert found[0].name == page.name
 

@@ -1,4 +1,4 @@
-"""6040-6046: what ``lockgate lint`` finds in tracing policies."""
+"""6040-6049: what ``lockgate lint`` finds in tracing policies."""
 
 from __future__ import annotations
 
@@ -115,5 +115,37 @@ EXPLANATIONS = (
         "another text never matches, and a policy that denies by it denies nothing.",
         "Write the path as `readlink -f` does; Prefix may end with a slash.",
         _open(_path("Equal", "/etc/ssh/")),
+    ),
+    Explanation(
+        "N6048",
+        "tracing-other-names",
+        "a file that is denied by one of its names",
+        "A path is the name by which a file was opened.  A hard link is another name of the same "
+        "file, a folder above it that is renamed gives all below it others, and so does a bind "
+        "mount: none of these has the path that the policy denies.  At file_open a file that "
+        "O_CREAT makes is there, and empty, when the denial comes.  (On an overlay of Linux 6.5 "
+        "and later the file below it is seen, too, by the name that it had first.)",
+        "Stand at what gives a file another name as well: path_link, path_rename, sb_mount, "
+        "move_mount; at inode_create for what must not be made.  Or see to it that who is denied "
+        "cannot write to the folder.",
+        _open(
+            "{matchArgs: [{index: 0, operator: Equal, values: [/etc/shadow]}], "
+            "matchActions: [{action: Override, argError: -13}]}"
+        ),
+    ),
+    Explanation(
+        "N6049",
+        "tracing-sees-part",
+        "a hook that sees one way of several to do the same",
+        "The kernel has several ways to the same end, and some hooks stand at one of them: "
+        "path_truncate is not asked of ftruncate and O_TRUNC (since Linux 6.2), file_permission "
+        "not of mapped files, socket_connect not of what is sent without a connection, sys_openat "
+        "not of openat2.",
+        "Stand at the hook that the note names as well, or instead.",
+        _policy(
+            "example",
+            "kprobes: [{call: security_path_truncate, syscall: false, "
+            "args: [{index: 0, type: path}]}]",
+        ),
     ),
 )

@@ -30,6 +30,7 @@ from tests.tracing.cases.sockets import SOCKETS
 from tests.tracing.cases.stacks import STACKS
 from tests.tracing.cases.tasks import TASKS
 from tests.tracing.cases.tracking import TRACKED, TRACKED_BY_ACTIONS, TRACKED_BY_PROBES
+from tests.tracing.cases.unseen import UNSEEN
 from tests.tracing.cases.values import VALUES
 from tests.tracing.cases.ways import WAYS
 from tests.tracing.cases.workloads import PROBES as WORKLOAD_PROBES
@@ -76,6 +77,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "buffers": BUFFERS,
     "values": VALUES,
     "ways": WAYS,
+    "unseen": UNSEEN,
 }
 """Cases whose policies are one generation together, so that they are merged at their hooks."""
 

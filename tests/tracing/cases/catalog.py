@@ -19,8 +19,45 @@ _DEEDS = {
     ),
 }
 
-CATALOG = tuple(
-    Case(name, "", "", *_DEEDS[name], text=text)
-    for name, text in sorted(policies().items())
-    if name in _DEEDS
+_DEEDS_TO_FILES = {
+    "cut": (
+        "os.truncate('/etc/lg-written', 0)",
+        "os.truncate('/lg/one/lg-written', 0)",
+    ),
+    "opened-so": (
+        "open('/etc/lg-written', 'w').close()",
+        "open('/lg/one/lg-written', 'w').close()",
+    ),
+    "linked": (
+        "os.link('/etc/lg-written', '/etc/lg-linked')",
+        "os.link('/lg/one/lg-written', '/lg/one/lg-linked')",
+    ),
+    "replaced": (
+        "os.mknod('/lg/one/lg-new'); os.rename('/lg/one/lg-new', '/etc/lg-linked')",
+        "os.mknod('/lg/one/lg-new'); os.rename('/lg/one/lg-new', '/lg/one/lg-newer')",
+    ),
+    "removed": ("os.unlink('/etc/lg-linked')", "os.unlink('/lg/one/lg-linked')"),
+    "removed-below": (
+        "os.makedirs('/etc/lg'); os.mknod('/etc/lg/x'); os.unlink('/etc/lg/x')",
+        "os.mknod('/lg/one/lg-x'); os.unlink('/lg/one/lg-x')",
+    ),
+}
+"""What else is done to files, in an order in which each finds what it needs."""
+
+CATALOG = (
+    *(
+        Case(name, "", "", *_DEEDS[name], text=text)
+        for name, text in sorted(policies().items())
+        if name in _DEEDS
+    ),
+    *(
+        Case(
+            f"files-{word}",
+            "",
+            "",
+            *deeds,
+            text=policies()["files"].replace("name: files", f"name: files-{word}"),
+        )
+        for word, deeds in _DEEDS_TO_FILES.items()
+    ),
 )

@@ -21,6 +21,7 @@ from lockgate.lint.checks import (
     tracing_excludes_nobody,
     tracing_floods,
     tracing_kills_shells,
+    tracing_passed_by,
     tracing_paths,
     world_by_label,
 )
@@ -45,6 +46,8 @@ CHECKS = (
     tracing_excludes_nobody.CHECK,
     tracing_floods.CHECK,
     tracing_kills_shells.CHECK,
+    tracing_passed_by.NAMES,
+    tracing_passed_by.PARTS,
     tracing_paths.PREFIXES,
     tracing_paths.LINKS,
     tracing_paths.POSTFIXES,
