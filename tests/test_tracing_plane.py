@@ -163,7 +163,7 @@ def test_deeds(tmp_path: Path) -> None:
     (changed,) = kill["capability_changes"]
     assert (changed["set"], changed["is_negated"]) == ("Effective", True)
     assert not deny["namespace_changes"]
-    assert deny["action"] == "deny its calls to"
+    assert deny["action"] == "deny calls of"
     assert deny["functions"] == ["security_task_kill"]
     assert deny["values"][0]["ranges"] == [[9, 9]]
     assert kill["source"].endswith("watch.yaml:13:7")

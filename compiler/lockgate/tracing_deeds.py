@@ -80,7 +80,7 @@ def _deed(action: Action) -> str | None:
         is_deadly = action.signal == _KILL
         return "kill" if is_deadly else f"send signal {action.signal} to"
     if action.kind in (ActionKind.OVERRIDE, ActionKind.NOTIFY_ENFORCER):
-        return "deny its calls to"
+        return "deny calls of"
     return None
 
 

@@ -77,6 +77,10 @@ CASES = {
         f"{opened(path('Equal', '/srv/a'), name='b')}",
     ),
     "W6041": (shell(), shell(BY)),
+    "W6041 of who becomes root": (
+        shell().replace("/usr/bin/bash", "/usr/bin/sudo"),
+        shell().replace("/usr/bin/bash", "/usr/bin/wget"),
+    ),
     "W6041 for pods": (
         shell(more=", hostSelector: {}"),
         shell(more=", podSelector: {}"),

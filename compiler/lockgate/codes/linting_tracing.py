@@ -46,10 +46,11 @@ EXPLANATIONS = (
     Explanation(
         "W6041",
         "tracing-kills-shells",
-        "whoever starts a shell is stopped, the administrator included",
+        "whoever starts a shell, or becomes root, is stopped, the administrator included",
         "A policy without a filter on the process, and for the host, takes shells from "
-        "logins, ssh, probes of the kubelet and every script.",
-        "Say by whom shells may not be started: matchBinaries, matchParentBinaries, pods.",
+        "logins, ssh, probes of the kubelet and every script; one about sudo or su keeps the "
+        "administrator from becoming root.  `lockgate apply` refuses it (E5145).",
+        "Say by whom they may not be started: matchBinaries, matchParentBinaries, pods.",
         _policy(
             "example",
             "lsmhooks: [{hook: bprm_check_security, args: [{index: 0, type: linux_binprm}], "

@@ -72,9 +72,16 @@ class Host:
 
     proc: Path
 
-    @property
+    @cached_property
     def root(self) -> Path:
-        """Its root file system."""
+        """Its root file system: init's, or else ours.
+
+        Not every host lets root see init's (/proc/1/root asks for the right to trace it).
+        """
+        try:
+            (self.proc / "1/root/.").stat()
+        except OSError:
+            return Path("/")
         return self.proc / "1/root"
 
     @cached_property
@@ -103,12 +110,11 @@ class Host:
     def names_of(self, file: str) -> set[str]:
         """Return the paths by which one executes a file: by those above /usr, too."""
         short = file.removeprefix("/usr")
-        has_links = short != file and (self.root / short.split("/")[1]).is_symlink()
+        has_links = short != file and _is_link(self.root / short.split("/")[1])
         return {file, short} if has_links else {file}
 
     def resolve(self, path: str) -> str:
         """Return which file of the host a path is, without links; empty if it is none."""
-        # Not every host lets root see it (/proc/1/root asks for the right to trace init).
         with suppress(OSError):
             for _ in range(_MOST_LINKS):
                 folder, _, name = path.rpartition("/")
@@ -120,12 +126,21 @@ class Host:
                     return path if (self.root / path[1:]).is_file() else ""
         return ""
 
-    def executed_by(self, role: Role) -> set[str]:
+    def executed_by(self, role: Role) -> frozenset[str]:
         """Return what a program of a role executes, by all its paths."""
+        if role not in self._executed:
+            self._executed[role] = frozenset(self._find_executed(role))
+        return self._executed[role]
+
+    @cached_property
+    def _executed(self) -> dict[Role, frozenset[str]]:
+        return {}
+
+    def _find_executed(self, role: Role) -> Iterator[str]:
         files = {self.programs[n] for n in role.executes if n in self.programs}
         if SHELL in role.executes:
             files |= {*self.shells, *_SHELLS}
-        return set(chain.from_iterable(map(self.names_of, sorted(files))))
+        return chain.from_iterable(map(self.names_of, sorted(files)))
 
 
 @dataclass(frozen=True)
@@ -176,9 +191,9 @@ class Process:
         return frozenset({f for f in found if f.startswith("/")} | {self.binary})
 
     @property
-    def executes(self) -> set[str]:
+    def executes(self) -> frozenset[str]:
         """What it must be able to execute."""
-        return self.host.executed_by(self.role) if self.host else set()
+        return self.host.executed_by(self.role) if self.host else frozenset()
 
     @cached_property
     def connections(self) -> tuple[Connection, ...]:
@@ -242,7 +257,7 @@ class Imagined:
         return self._init.files - {self._init.binary} | {self.binary}
 
     @property
-    def executes(self) -> set[str]:
+    def executes(self) -> frozenset[str]:
         """What it must be able to execute."""
         return self.host.executed_by(self.role)
 
@@ -263,9 +278,9 @@ class Imagined:
 
 def protected(proc: Path) -> Iterator[Process | Imagined]:
     """Yield everybody who must not be hit: who runs first."""
-    host = Host(proc)
     running = list(running_processes(proc))
     yield from running
+    host = next((one.host for one in running if one.host), Host(proc))
     yield from _imagined(host, {process.binary for process in running})
 
 
@@ -315,6 +330,12 @@ def _helpers(host: Host, parent: Imagined | Process) -> Iterator[Imagined]:
 
 def _logs_in(user: str) -> bool:
     return user.isdecimal() and (int(user) == 0 or _FIRST_USER <= int(user) < _NOBODY)
+
+
+def _is_link(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_symlink()
+    return False
 
 
 def _target(root: Path, path: str) -> str:

@@ -85,6 +85,7 @@ _WAY = Role(
 )
 _ROLES: dict[str, Role] = {
     **dict.fromkeys(DOORS, _DOOR),
+    "agetty": Role(("login", SHELL), changes_capabilities=True),
     **dict.fromkeys(("sshd", "sshd-session", "sshd-auth", "dropbear"), _SSHD),
     **dict.fromkeys(
         KUBELETS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +18,6 @@ from tests.kernel.e2e.traced import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.kernel.e2e.conftest import Bundler
     from tests.kernel.e2e.network import Network
 
@@ -95,6 +94,32 @@ def test_guard(network: Network, tmp_path: Path) -> None:
     nginx = {"comparison": "Equal", "values": ["/usr/sbin/nginx"], "is_negated": False}
     one = traced_bundle(tmp_path / "one", Trace(deeds=(DEED | {"binaries": [nginx]},)))
     network.apply(one)
+
+
+@the_same_everywhere
+@pytest.mark.skipif(not Path("/usr/bin/su").exists(), reason="needs su (util-linux)")
+def test_guard_of_the_way_to_become_root(network: Network, tmp_path: Path) -> None:
+    """Nobody is denied su but by name: who executes it, and it itself, are told."""
+    path = {"comparison": "Equal", "texts": ["/usr/bin/su"], "is_negated": False}
+    rest = {"ranges": [], "networks": [], "has_lists": False}
+    deed = {
+        **DEED,
+        "action": "deny calls of",
+        "functions": ["bprm_check_security"],
+        "values": [path | rest],
+    }
+    denied = traced_bundle(tmp_path / "denied", Trace(deeds=(deed,)))
+    refused = network.run("apply", str(denied), "--node", "node-1", check=False)
+    assert refused.returncode == 1
+    assert "E5145" in refused.stderr
+    assert "the shell of a user who logs in" in refused.stderr
+    assert "su, once it runs" in refused.stderr
+    assert "operator: NotIn, values: [" in refused.stderr
+    nginx = {"comparison": "Equal", "values": ["/usr/sbin/nginx"], "is_negated": False}
+    spared = traced_bundle(
+        tmp_path / "spared", Trace(deeds=(deed | {"binaries": [nginx]},))
+    )
+    network.apply(spared)
 
 
 @the_same_everywhere

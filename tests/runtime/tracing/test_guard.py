@@ -13,7 +13,7 @@ from lockgate_runtime.tracing.guard import (
     on_node,
 )
 from lockgate_runtime.tracing.plane import TargetFacts, choose_target
-from lockgate_runtime.tracing.protected import protected, running_processes
+from lockgate_runtime.tracing.protected import Host, protected, running_processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -404,6 +404,22 @@ def test_who_may_begin(proc: Path) -> None:
     assert ("sudo", "dash", "sshd", "systemd") in lines
     assert ("unix_chkpwd", "su", "bash", "sshd", "systemd") in lines
     assert not {line[0] for line in lines} & {"sshd", "nologin", "nginx"}
+
+
+def test_a_host_that_hides_its_root(
+    proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where init may not be traced nobody sees its root: ours is asked, and nothing breaks."""
+
+    def refuse(_path: Path, *_words: object, **_more: object) -> bool:
+        raise PermissionError
+
+    with monkeypatch.context() as hidden:
+        hidden.setattr(Path, "stat", refuse)
+        assert Host(proc).root == Path("/")
+    with monkeypatch.context() as hidden:
+        hidden.setattr(Path, "is_symlink", refuse)
+        check_processes([EVERYBODY | MISSES["a program"]], proc)
 
 
 def test_all_are_named(proc: Path) -> None:

@@ -1,4 +1,4 @@
-"""``tracing-kills-shells``: nobody can start a shell any more, neither the administrator."""
+"""``tracing-kills-shells``: nobody starts a shell, or becomes root, neither the administrator."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lockgate.lint.tracing import Placed
 
 SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"})
+WAYS = frozenset({"doas", "login", "pkexec", "sshd", "su", "sudo", "unix_chkpwd"})
+"""How an administrator comes, and becomes root."""
 _STARTS = frozenset(
     {
         "bprm_check",
@@ -38,14 +40,20 @@ def _find(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 "W6041",
                 Level.WARNING,
-                f"whoever starts {shell} is stopped: logins, ssh, kubectl exec and scripts, too",
+                f"whoever starts {shell} is stopped: {_whom(shell)}",
                 placed.selector.span,
                 "say by whom: add 'matchBinaries' or 'matchParentBinaries', or select pods",
             )
 
 
+def _whom(text: str) -> str:
+    if text.rpartition("/")[2] in SHELLS:
+        return "logins, ssh, kubectl exec and scripts, too"
+    return "the administrator, too"
+
+
 def _shell(placed: Placed) -> str | None:
-    """Return the shell that everybody on the host is denied."""
+    """Return the shell, or way to become root, that everybody on the host is denied."""
     policy, hook, selector = placed
     if not placed.decision or policy.mode is not Mode.ENFORCE:
         return None
@@ -66,7 +74,7 @@ def _shell(placed: Placed) -> str | None:
         return None
     for match in selector.arguments:
         for text in () if match.is_negated else match.texts:
-            if text.rpartition("/")[2] in SHELLS:
+            if text.rpartition("/")[2] in SHELLS | WAYS:
                 return text
     return None
 
