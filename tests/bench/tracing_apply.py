@@ -103,5 +103,7 @@ def timed(arguments: tuple[str, ...]) -> dict[str, float]:
     wall = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    inside = json.loads(printed)["seconds"] if arguments[0] == "apply" else 0.0
+    inside = 0.0
+    if arguments[0] == "apply":
+        inside = json.loads(printed)["results"][0]["seconds"]
     return {"wall": wall, "cpu": cpu, "inside": inside}
