@@ -121,6 +121,8 @@ def is_narrow(deed: Mapping[str, Any], process: Subject) -> bool:
     if any(map(_READS.match, bare)) and _may_be_reading(values):
         paths |= _FILES | set(process.role.reads)
         numbers |= set(_READING)
+    if any(map(_begins, functions)):
+        paths |= set(process.role.connects)
     if any(map(_ALL_CALLS.match, bare)):
         numbers |= set(_CALL_NUMBERS.get(platform.machine(), ()))
     return any(_narrows(value, paths, numbers, everyday=everyday) for value in values)
@@ -141,6 +143,11 @@ def _may_be_reading(values: Iterable[Mapping[str, Any]]) -> bool:
     )
 
 
+def _begins(function: str) -> bool:
+    """Whether a function begins a connection."""
+    return function.endswith("connect")
+
+
 def _but_connections(
     values: Iterable[Mapping[str, Any]],
     functions: Iterable[str],
@@ -148,7 +155,7 @@ def _but_connections(
 ) -> list[Mapping[str, Any]]:
     """Leave out filters on addresses and ports that hold for a connection of the process."""
     asked = [value for value in values if value["comparison"] in _OF_CONNECTIONS]
-    is_beginning = any(name.endswith("connect") for name in functions)
+    is_beginning = any(map(_begins, functions))
     for one in connections:
         if (one.is_outgoing or not is_beginning) and all(
             _holds_connection(value, one) for value in asked

@@ -48,13 +48,15 @@ class Role:
     """What programs of one kind do, beside what every process does every day.
 
     ``executes`` are names of programs (:data:`SHELL` stands for login shells), ``reads`` files
-    without which they fail.  ``calls``: functions that they call beside those of every day;
-    ``never``: those of every day that they do without.  Who ``calls_anything`` is taken to call
-    every function, since nobody knows all that a daemon does.
+    without which they fail, ``connects`` sockets of the file system.  ``calls``:
+    functions that they call beside those of every day; ``never``: those of every day that they
+    do without.  Who ``calls_anything`` is taken to call every function, since nobody knows all
+    that a daemon does.
     """
 
     executes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    connects: tuple[str, ...] = ()
     calls: re.Pattern[str] | None = None
     never: re.Pattern[str] | None = None
     calls_anything: bool = True
@@ -92,6 +94,10 @@ _ROLES: dict[str, Role] = {
         Role(
             executes=(*RUNTIMES, *SHIMS, *STARTERS),
             reads=("/var/lib/kubelet/config.yaml", "/etc/kubernetes/kubelet.conf"),
+            connects=(
+                *("/run/containerd/containerd.sock", "/run/crio/crio.sock"),
+                "/run/cri-dockerd.sock",
+            ),
         ),
     ),
     **dict.fromkeys(RUNTIMES, Role((*SHIMS, *STARTERS), changes_namespaces=True)),
@@ -124,8 +130,8 @@ _ROLES: dict[str, Role] = {
 }
 
 INIT = _ROLES["systemd"]
-ANYBODY = Role((SHELL,))
-"""Who applies a bundle, whatever it runs on: it goes on by a shell."""
+ANYBODY = Role((SHELL,), reads=("/run/lockgate/lockgate", "/sys/fs/bpf/lockgate/v1"))
+"""Who applies a bundle, whatever it runs on: it goes on by a shell, and by our pins and state."""
 
 DAEMONS = frozenset(
     (*DOORS, *KUBELETS, *SHIMS, *STARTERS, *RUNTIMES, *SYSTEM),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ def proc(tmp_path: Path) -> Path:
         (SSHD, 1, "/usr/sbin/sshd", 100),
         (814, SSHD, "/usr/sbin/sshd-session (deleted)", 100),
         (900, 1, "/usr/sbin/nginx", 200),
+        (os.getpid(), SSHD, "/usr/bin/python3.13", 100),
     ):
         folder = tmp_path / str(pid)
         (folder / "ns").mkdir(parents=True)
@@ -284,6 +286,9 @@ HITS: dict[str, dict[str, Any]] = {
     ),
     "all but a network in which nobody is": at("tcp_sendmsg")
     | value("DAddr", networks=["10.0.0.0/8"], is_negated=True),
+    "the container runtime's socket": at("security_socket_connect")
+    | value("Equal", "/run/containerd/containerd.sock"),
+    "our own pins": value("Prefix", "/sys/fs/bpf/"),
     "the API server": at("tcp_connect") | value("DAddr", networks=["203.0.113.9/32"]),
     "the API server, by a socket's address": at("security_socket_connect")
     | values(
@@ -324,6 +329,8 @@ MISSES: dict[str, dict[str, Any]] = {
     | value("DAddr", networks=["198.51.100.0/24"]),
     "a connection of another's": at("tcp_sendmsg")
     | value("DAddr", networks=["203.0.113.42/32"]),
+    "another's socket": at("security_socket_connect")
+    | value("Equal", "/run/mysqld/mysqld.sock"),
     "the API server, at another port": at("tcp_connect")
     | values(
         value("DAddr", networks=["203.0.113.9/32"]),
@@ -387,7 +394,10 @@ def test_misses(name: str, proc: Path) -> None:
 def test_who_is_protected(proc: Path) -> None:
     """Init, sshd, and ourselves with our ancestors; nobody else."""
     found = {(one.pid, one.why) for one in running_processes(proc)}
-    assert found == {(INIT, "init"), (SSHD, "sshd"), (814, "sshd-session")}
+    assert found == {
+        *((INIT, "init"), (SSHD, "sshd"), (814, "sshd-session")),
+        (os.getpid(), "who applies it"),
+    }
     ours = [one for one in running_processes(Path("/proc")) if "applies" in one.why]
     assert ours
 
