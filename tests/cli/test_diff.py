@@ -75,6 +75,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     """The envelope, and a difference as it was promised."""
     assert _diff("old", "new", *SNAPSHOT, "-o", "json") == 1
     found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["version", "results", "summary", "diagnostics"]
     assert found["version"] == 1
     gained, lost = found["results"]
     assert {k: gained[k] for k in gained if k != "because"} == {
