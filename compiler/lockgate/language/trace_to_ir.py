@@ -16,8 +16,9 @@ from lockgate.ir.labels import NAMESPACE, Operator
 from lockgate.language.ast import Everything, Subject
 from lockgate.language.ast_traces import TracedHost, TracedPods
 from lockgate.language.trace_actions import read_action
+from lockgate.language.trace_filters import Filter, Place
 from lockgate.language.trace_nodes import Plain, make_node
-from lockgate.language.trace_predicates import Filter, Place, PredicateReader
+from lockgate.language.trace_predicates import PredicateReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -20,7 +20,7 @@ from lockgate.ir.tracing_meaning import (
     meaning_of_selector,
 )
 from lockgate.ir.tracing_selectors import HookSelector
-from lockgate.language.trace_printer import (
+from lockgate.language.trace_phrases import (
     phrase_actions,
     phrase_hook,
     phrase_selector,
