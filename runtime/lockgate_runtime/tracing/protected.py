@@ -318,6 +318,7 @@ def _imagined(host: Host, running: set[str]) -> Iterator[Imagined]:
             if name in programs:
                 way = Imagined(programs[name], shell, host, role_of(name))
                 yield way
+                yield Imagined(file, way, host, role)
                 yield from _helpers(host, way)
     yield from _helpers(host, door)
 

@@ -79,7 +79,10 @@ _SSHD = Role(
 )
 _WAY = Role(
     executes=(SHELL, *HELPERS),
-    reads=(*_ACCOUNTS, "/etc/sudoers", "/etc/pam.d/sudo", "/etc/pam.d/su"),
+    reads=(
+        *(*_ACCOUNTS, "/etc/sudoers", "/etc/pam.d/sudo", "/etc/pam.d/su"),
+        *("/dev/tty", "/dev/pts/0"),
+    ),
     calls=_CREDENTIALS,
     never=_STREAMS,
     calls_anything=False,
@@ -126,7 +129,9 @@ _ROLES: dict[str, Role] = {
             changes_capabilities=True,
         ),
     ),
-    SHELL: Role(WAYS, never=_NETWORK, calls_anything=False),
+    SHELL: Role(
+        WAYS, reads=("/dev/tty", "/dev/pts/0"), never=_NETWORK, calls_anything=False
+    ),
 }
 
 INIT = _ROLES["systemd"]

@@ -267,6 +267,11 @@ HITS: dict[str, dict[str, Any]] = {
         "binaries": [binary("Prefix", "/usr/bin/")],
         "capabilities": [{"set": "Effective", "capabilities": 1, "is_negated": True}],
     },
+    "root's shells, begun by sudo": {
+        "parents": [binary("Postfix", "/sudo")],
+        "binaries": [binary("Postfix", "/dash")],
+    },
+    "terminals": value("Prefix", "/dev/pts/") | NOT_SSHD,
     "children of shells": {"parents": [binary("Equal", "/usr/bin/dash")]},
     "who becomes another": at("__x64_sys_setuid")
     | {"binaries": [binary("Postfix", "/su")]},
