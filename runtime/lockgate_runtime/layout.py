@@ -1,6 +1,6 @@
 """Every structure that the kernel programs share with Python, written once.
 
-From each :class:`Structure` come the packing here, the C header that the compiler renders
+From each :class:`Structure` come its packing, the C header that the compiler renders
 (``templates/lib/layout.h`` is generated text inside a bundle, never written by hand) and
 a ``_Static_assert`` of its size.  All are little-endian with natural alignment, and padding
 is written out as fields.  Addresses are 16 bytes in network order; IPv4 ones are mapped
@@ -12,75 +12,11 @@ A change of a structure that outlives a generation (flow, slot, event) raises ``
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from functools import cached_property
+
+from lockgate_runtime.structure import Field, Structure
 
 SCHEMA = 1
 """Version of all structures that outlive a generation; it is part of the pin path."""
-
-_CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
-_WIDTHS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
-
-
-@dataclass(frozen=True)
-class Field:
-    """One member: a C type (``u8`` ... ``u64``), how many of it, and what it means."""
-
-    name: str
-    type: str
-    meaning: str
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class Structure:
-    """A C structure and its packing."""
-
-    name: str
-    meaning: str
-    fields: tuple[Field, ...]
-
-    @cached_property
-    def _struct(self) -> struct.Struct:
-        def code(f: Field) -> str:
-            return _CODES[f.type] if f.count == 1 else f"{f.count * _WIDTHS[f.type]}s"
-
-        return struct.Struct("<" + "".join(map(code, self.fields)))
-
-    @property
-    def size(self) -> int:
-        """Size in bytes, as in C."""
-        return self._struct.size
-
-    def pack(self, /, **values: int | bytes) -> bytes:
-        """Pack by name; what is not given is zero.  Arrays are given as ``bytes``."""
-        unknown = values.keys() - {f.name for f in self.fields}
-        if unknown:
-            raise TypeError(f"struct {self.name} has no field {sorted(unknown)}")
-        flat: list[int | bytes] = []
-        for f in self.fields:
-            zero: int | bytes = 0 if f.count == 1 else b""
-            flat.append(values.get(f.name, zero))
-        return self._struct.pack(*flat)
-
-    def offset(self, name: str) -> int:
-        """Return where a member begins, in bytes."""
-        place = 0
-        for f in self.fields:
-            if f.name == name:
-                return place
-            place += _WIDTHS[f.type] * f.count
-        raise KeyError(name)
-
-    def unpack(self, data: bytes) -> dict[str, int | bytes]:
-        """Unpack to a dictionary; arrays are ``bytes``, padding is left out."""
-        values = self._struct.unpack(data[: self.size])
-        return {
-            f.name: value
-            for f, value in zip(self.fields, values, strict=True)
-            if not f.name.startswith("pad")
-        }
-
 
 ADDRESS_V4_PAGE = 256
 """Words in a page of the IPv4 table: one page per byte of the address, page 0 is the root."""

@@ -8,7 +8,7 @@ names that process for ever (the reference's ``exec_id``).
 
 from __future__ import annotations
 
-from lockgate_runtime.layout import Field, Structure
+from lockgate_runtime.structure import Field, Structure
 
 PATH_ROOM = 256
 """Bytes of a binary's path in a process record, with its terminating zero."""
