@@ -304,10 +304,11 @@ class _Application:
 
     def _load(self, number: int, found: Survey) -> None:
         is_enforced = found.rows.host.is_enforced
+        is_called = bool(found.wanted or attachments(self._pins))
 
         def passing(hook: str) -> Program | None:
-            is_network = hook in ("from_network", "to_network")
-            return passing_program(hook) if is_network and not is_enforced else None
+            is_idle = hook in ("from_network", "to_network") and not is_enforced
+            return passing_program(hook) if is_idle or not is_called else None
 
         config = self._config(found)
         self._loader.load_generation(number, found.tables, config, passing)

@@ -75,6 +75,8 @@ def find_endpoints(
     E5027 where an endpoint is behind a device of an unknown kind.
     ``enforced``: the devices at which endpoints with these addresses are enforced now.
     """
+    if not endpoints:
+        return [], []
     present: list[Present] = []
     absent: list[Absent] = []
     default = {device.index for device in netlink.default_devices()}

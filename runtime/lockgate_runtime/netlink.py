@@ -65,20 +65,13 @@ class Filter:
 
 
 class Netlink:
-    """A socket to the kernel's network configuration, as a context manager."""
+    """A socket to the kernel's network configuration, as a context manager.
+
+    It is opened when somebody first asks: what only traces asks nothing.
+    """
 
     def __enter__(self) -> Netlink:
-        try:
-            from pyroute2 import IPRoute
-            from pyroute2.netlink.exceptions import NetlinkError
-        except ImportError as error:
-            raise NodeError(
-                "E5004",
-                f"pyroute2 cannot be imported: {error}",
-                "install it: pip install pyroute2, or the package python3-pyroute2",
-            ) from None
-        self._error = NetlinkError
-        self._ip: Any = IPRoute()
+        self._opened: Any = None
         self._patience = _PATIENCE
         return self
 
@@ -88,7 +81,25 @@ class Netlink:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._ip.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _ip(self) -> Any:  # noqa: ANN401  # pyroute2 has no types
+        """The socket; E5004 without pyroute2."""
+        if self._opened is None:
+            try:
+                from pyroute2 import IPRoute
+                from pyroute2.netlink.exceptions import NetlinkError
+            except ImportError as error:
+                raise NodeError(
+                    "E5004",
+                    f"pyroute2 cannot be imported: {error}",
+                    "install it: pip install pyroute2, or the package python3-pyroute2",
+                ) from None
+            self._error = NetlinkError
+            self._opened = IPRoute()
+        return self._opened
 
     # ------------------------------------------------------------------ what there is
 

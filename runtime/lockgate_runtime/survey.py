@@ -102,7 +102,8 @@ def survey(bundle: Bundle, choice: Choice, netlink: Netlink) -> Survey:
     used = [rows.host.ingress_policy, rows.host.egress_policy]
     for one in present:
         used += [one.endpoint.ingress_policy, one.endpoint.egress_policy]
-    local = netlink.local_addresses()
+    is_judging = present or rows.host.is_enforced
+    local = netlink.local_addresses() if is_judging else []
     if choice.guard:
         guard.check(choice.guard, bundle, rows, present, local)
     tables = NodeTables(

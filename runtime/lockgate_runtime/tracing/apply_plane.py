@@ -6,6 +6,7 @@ beside the network's; :mod:`lockgate_runtime.tracing.generation` says when they 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.errors import NodeError
@@ -19,6 +20,8 @@ from lockgate_runtime.tracing.guard import (
     on_node,
     read_deeds,
 )
+from lockgate_runtime.tracing.kept import DIGESTS, choose_kept, digest_objects
+from lockgate_runtime.tracing.mode_map import MODES, has_room
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import (
@@ -35,12 +38,13 @@ from lockgate_runtime.tracing.workloads import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from lockgate_runtime.attach import Attachment
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
+    from lockgate_runtime.tracing.kept import Donor
     from lockgate_runtime.tracing.plane import TracingPlane
     from lockgate_runtime.tracing.sites import Sites
 
@@ -95,7 +99,10 @@ class PlaneApplication:
         unrecorded = start_sensor(self._pins, self._plane.sensor)
         self._step("load tracing")
         plane = self._plane
-        generation.load(self._pins, number, place, plane.sites, plane.folder)
+        digests = digest_objects(plane.sites, plane.folder, self._node)
+        donor = self._find_donor(number, place, digests)
+        generation.load(self._pins, number, place, plane.sites, plane.folder, donor)
+        self._state.keep(number, DIGESTS, json.dumps(digests).encode())
         warnings = []
         if unrecorded:
             warnings.append(
@@ -108,6 +115,29 @@ class PlaneApplication:
                 "that a process had at exec; rules judge those that it has"
             )
         return warnings
+
+    def _find_donor(
+        self, number: int, place: int, digests: Mapping[str, str]
+    ) -> Donor | None:
+        """Return what the generation in force has the same."""
+        sites, folder = self._plane.sites, generation.armed_in(self._pins, 1 - place)
+        if folder is None:
+            return None
+        in_force = int(folder.parent.name)
+        others = [
+            (other, generation.tracing_map(self._pins, other, MODES))
+            for other in self._pins.generation_numbers()
+        ]
+        modes = generation.tracing_map(self._pins, in_force, MODES)
+        if not has_room(modes, number, len(sites.policies), others):
+            return None
+        try:
+            known = json.loads(
+                (self._state.generation(in_force) / DIGESTS).read_bytes()
+            )
+        except (OSError, ValueError):
+            return None  # nothing is known of it: all is loaded anew
+        return choose_kept(folder, known, sites, digests)
 
     def arm(self, number: int, place: int) -> list[str]:
         """Try the ways to enforce, then attach everything; return the ways."""

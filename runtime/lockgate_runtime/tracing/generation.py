@@ -6,40 +6,48 @@
     generations/N/tracing/links/PROGRAM-I      what attaches them; there only while it is armed
     generations/N/tracing/whole/               there while all of it is attached
     generations/N/tracing/maps/NAME            maps that its objects share: ``modes``, ...
+    generations/N/tracing/services/OBJECT-I    whom the programs of a copy serve
 
 To load attaches nothing.  To arm attaches everything, and yet nothing acts before the slot names
 the generation's place; to disarm takes the links away and keeps the programs for a rollback.
 At most two generations are armed: the one in force, and until it is confirmed the one before.
+What both have the same is loaded and attached once (:mod:`lockgate_runtime.tracing.kept`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import struct
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Link, Map, Program
 from lockgate_runtime.errors import BpfError, NodeError
+from lockgate_runtime.generation import generation_in
 from lockgate_runtime.kernel_constants import AttachType
 from lockgate_runtime.pins import list_folder, remove_tree
-from lockgate_runtime.slot import PLACES
+from lockgate_runtime.slot import PLACES, read_slot
 from lockgate_runtime.tracing.attach import (
     attach_site,
     is_newest_first,
     uses_multi,
     way_number,
 )
+from lockgate_runtime.tracing.kept import keep_links, keep_objects, kept_maps
 from lockgate_runtime.tracing.layout import TRACING_CONFIG
+from lockgate_runtime.tracing.mode_map import MODES, write_modes
 from lockgate_runtime.tracing.objects import Pool, refusal
 from lockgate_runtime.tracing.sensor import stop_sensor
+from lockgate_runtime.tracing.service import SERVICE, serve, services
 from lockgate_runtime.tracing.trampolines import check_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from lockgate_runtime.bpf_object import Object
     from lockgate_runtime.pins import Pins
+    from lockgate_runtime.tracing.kept import Donor
     from lockgate_runtime.tracing.sites import Site, Sites
 
 CLASSIFY, CLASSIFY_FORK, CLASSIFY_ALL = "classify", "classify_fork", "classify_all"
@@ -74,22 +82,34 @@ def tracing_map(pins: Pins, number: int, name: str) -> Path:
 # ---------------------------------------------------------------- load
 
 
-def load(pins: Pins, number: int, place: int, sites: Sites, folder: Path) -> None:
+def load(
+    pins: Pins,
+    number: int,
+    place: int,
+    sites: Sites,
+    folder: Path,
+    donor: Donor | None = None,
+) -> None:
     """Load and pin the programs of ``folder`` (``tracing/TARGET`` of a bundle), filled.
 
-    E5020 where the verifier refuses one, E5021 without memory; nothing is attached.
+    What ``donor`` has the same is taken over from it.  E5020 where the verifier refuses a
+    program, E5021 without memory; nothing is attached.
     """
     target = tracing_folder(pins, number)
-    for name in ("programs", "links", "maps"):
+    for name in ("programs", "links", "maps", "services"):
         (target / name).mkdir(mode=0o700, parents=True)
-    pool = Pool(pins, sites.tables, folder)
-    config = {"generation": number, "place": place, "self": 0}
+    pool = Pool(pins, sites.tables, folder, kept_maps(donor) if donor else {})
     names = sorted({site.object for site in sites.sites})
+    if donor:
+        names = [name for name in names if name not in donor.objects]
+        keep_objects(donor, sites, target)
+        if donor.objects:
+            write_modes(pool.own["", MODES], number, sites.policies)
     if (folder / CLASSIFY_OBJECT).exists():
         names.insert(0, CLASSIFY_OBJECT)
     try:
         for name in names:
-            _load_object(pool, folder / name, sites, config, target / "programs")
+            _load_object(pool, folder / name, sites, place, target)
         for (owner, name), created in sorted(pool.own.items(), key=lambda i: i[0]):
             if not owner:
                 created.pin(target / "maps" / name)
@@ -98,14 +118,14 @@ def load(pins: Pins, number: int, place: int, sites: Sites, folder: Path) -> Non
 
 
 def _load_object(
-    pool: Pool, path: Path, sites: Sites, config: dict[str, int], pins: Path
+    pool: Pool, path: Path, sites: Sites, place: int, folder: Path
 ) -> None:
     """Load an object, once for each copy of its programs, and pin them."""
     by_program = {s.program: s for s in sites.sites if s.object == path.name}
     # The entry that only keeps what the return wants to know asks for no turn, and has no hooks.
     asking = next((site for site in by_program.values() if site.hooks), None)
     constants = TRACING_CONFIG.pack(
-        **config,
+        place=place,
         is_newest_first=bool(asking and is_newest_first(asking)),
         way=way_number(asking) if asking else 0,
     )
@@ -123,7 +143,10 @@ def _load_object(
             for name in loaded.programs:
                 pin = f"{name}-{number}" if name in by_program else name
                 with loaded.program(name) as program:
-                    program.pin(pins / pin)
+                    program.pin(folder / "programs" / pin)
+            if by_program:
+                with loaded.map(SERVICE) as service:
+                    service.pin(services(folder) / f"{path.stem}-{number}")
 
 
 def _prepare_program(
@@ -167,13 +190,37 @@ def arm(
     _classify(pins, folder / "programs", place)
     if (folder / _WHOLE).exists():
         return
+    donor = armed_in(pins, 1 - place)
+    if donor:
+        keep_links(donor, folder, sites)
+    serve_places(pins, {place: number})
     _check_room(folder, sites)
     _forget_sockets(pins, sites)
     # Who keeps calls comes before who sees their returns: none of those is missed.
+    kept = {pin.name.rpartition("-")[0] for pin in list_folder(folder / "links")}
     for site in sorted(sites.sites, key=lambda site: bool(site.hooks)):
-        step(f"trace {site.program}")
-        _attach(folder, site)
+        if site.program not in kept:
+            step(f"trace {site.program}")
+            _attach(folder, site)
     (folder / _WHOLE).mkdir(mode=0o700)
+
+
+def armed_in(pins: Pins, place: int) -> Path | None:
+    """Return the plane of a place's generation where all of it is attached."""
+    number = generation_in(pins, place)
+    folder = None if number is None else tracing_folder(pins, number)
+    return folder if folder and (folder / _WHOLE).exists() else None
+
+
+def serve_places(pins: Pins, known: Mapping[int, int] = MappingProxyType({})) -> None:
+    """Say to all programs whom they serve; ``known``: which generations are in which places."""
+    places = {place: generation_in(pins, place) for place in PLACES} | dict(known)
+    planes = {
+        place: (number, tracing_folder(pins, number))
+        for place, number in places.items()
+        if number is not None
+    }
+    serve(planes, read_slot(pins).active)
 
 
 def _classify(pins: Pins, programs: Path, place: int) -> None:
@@ -289,6 +336,8 @@ def _forget_classifier(path: Path, pin: Path) -> None:
 
 def disarm_others(pins: Pins, kept: Collection[int]) -> list[str]:
     """Disarm every generation but those; return what was detached."""
+    if any(has_tracing(pins, number) for number in pins.generation_numbers()):
+        serve_places(pins)
     removed = []
     for number in pins.generation_numbers():
         if number not in kept and has_tracing(pins, number):

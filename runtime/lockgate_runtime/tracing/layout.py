@@ -142,14 +142,38 @@ CGROUP_IS_INHERITED = 1 << 0
 
 TRACING_CONFIG = Structure(
     "tracing_config",
-    "Constants of one generation (.rodata), set by the runtime before loading.",
+    "Constants of a loaded program (.rodata), set by the runtime before loading.",
     (
-        Field("generation", "u32", "unique on this node, rising"),
-        Field("place", "u32", "0 or 1: which column of the shared records is ours"),
+        Field("place", "u32", "0 or 1: which column of the records a classifier fills"),
         Field("self", "u32", "tgid that no action may hit (apply's own); 0 is none"),
         Field("is_newest_first", "u32", "whether what is attached last runs first"),
         Field("way", "u32", "how the program is attached: the same in each generation"),
-        Field("pad", "u32", ""),
+    ),
+)
+
+TRACING_SERVICE = Structure(
+    "tracing_service",
+    "Whom a loaded program serves (.data.service); the runtime changes it while it runs.",
+    (
+        Field("places", "u32", "a bit for each place whose generation has it; 0: none"),
+        Field("column", "u32", "0 or 1: which column of the shared records it reads"),
+        Field("generation", "u32", "by place: the generation, rising on this node", 2),
+    ),
+)
+
+MODE_COLUMNS = 4
+"""Generations that are there at once differ in their numbers modulo this, or share no modes."""
+
+POLICY_MODE = Structure(
+    "policy_mode",
+    "Value of the map modes; the key is the policy's number.",
+    (
+        Field(
+            "enforces",
+            "u32",
+            "by generation, modulo 4: 1 where it enforces, 0 where it watches",
+            MODE_COLUMNS,
+        ),
     ),
 )
 
@@ -239,6 +263,8 @@ TRACING_STRUCTURES = (
     PROCESS,
     CGROUP,
     TRACING_CONFIG,
+    TRACING_SERVICE,
+    POLICY_MODE,
     TRACING_EVENT,
     TRACING_VALUE,
     TRACING_COUNTERS,

@@ -8,7 +8,6 @@ change acts at once, and lasts until the next apply.
 from __future__ import annotations
 
 import json
-import struct
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,12 @@ from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing.apply_plane import stands_of
 from lockgate_runtime.tracing.generation import has_tracing, tracing_map
 from lockgate_runtime.tracing.guard import DEEDS, check_processes, on_node
-from lockgate_runtime.tracing.objects import MODES
+from lockgate_runtime.tracing.mode_map import (
+    ENFORCE,
+    MODES,
+    read_mode,
+    write_mode,
+)
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sites import SITES, Sites, SitesError, read_sites
 
@@ -30,9 +34,6 @@ if TYPE_CHECKING:
     from lockgate_runtime.state import State
     from lockgate_runtime.tracing.sites import TracedPolicy
 
-MONITOR, ENFORCE = "monitor", "enforce"
-_WORDS = (MONITOR, ENFORCE)
-
 
 def read_modes(pins: Pins, number: int, policies: Iterable[TracedPolicy]) -> list[str]:
     """Return the mode of each policy, as the kernel has it."""
@@ -40,8 +41,7 @@ def read_modes(pins: Pins, number: int, policies: Iterable[TracedPolicy]) -> lis
     if not path.exists():
         return [policy.mode for policy in policies]
     with Map.pinned(path) as modes:
-        found = [modes.get(struct.pack("=I", policy.number)) for policy in policies]
-    return [_WORDS[any(value or b"")] for value in found]
+        return [read_mode(modes, policy.number, number) for policy in policies]
 
 
 def set_mode(
@@ -75,8 +75,7 @@ def set_mode(
     before = read_modes(pins, number, chosen)
     with Map.pinned(path) as modes:
         for policy in chosen:
-            value = struct.pack("=I", _WORDS.index(mode))
-            modes.set(struct.pack("=I", policy.number), value)
+            write_mode(modes, policy.number, number, mode)
     return [(policy.key, old) for policy, old in zip(chosen, before, strict=True)]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Map
@@ -17,9 +18,10 @@ from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.environment import permission_error
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.maps import fill_array, reuse_map
+from lockgate_runtime.tracing.mode_map import MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.tracing.sites import TableFile
@@ -42,9 +44,6 @@ SHARED = frozenset(
 )
 """Maps that outlive generations, pinned by their names; two of them are the network's, too."""
 
-MODES = "modes"
-"""The map of policies' modes, which people change: by policy number, 1 where it enforces."""
-
 NOTIFICATIONS = "notifications"
 """The map of threads that enforcers were notified of, which hooks and enforcers share."""
 
@@ -55,16 +54,20 @@ class Pool:
     """The maps of one generation, and those that it shares with others below a root.
 
     ``tables`` fill maps from files in ``folder``.  ``own`` is by object (empty for maps that
-    all objects share) and name.
+    all objects share) and name; ``kept`` are such as another generation has, too.
     """
 
     def __init__(
-        self, pins: Pins, tables: Iterable[TableFile] = (), folder: Path = Path()
+        self,
+        pins: Pins,
+        tables: Iterable[TableFile] = (),
+        folder: Path = Path(),
+        kept: Mapping[str, Map] = MappingProxyType({}),
     ) -> None:
         self._pins = pins
         self._tables = {(table.object, table.map): table for table in tables}
         self._folder = folder
-        self.own: dict[tuple[str, str], Map] = {}
+        self.own: dict[tuple[str, str], Map] = {("", n): m for n, m in kept.items()}
 
     def _key(self, target: Object, name: str) -> tuple[str, str]:
         is_common = ("", name) in self._tables or name in (MODES, NOTIFICATIONS)

@@ -36,6 +36,7 @@ class Site:
     its probe, ``provider:name``, and what notes of it say of ``arguments``: it stands at those.
     All but offsets are looked up in the binary when it is attached.  Where there are ``digests``
     the binary must have one of them; ``is_skipped_on_digest``: else it is not attached.
+    ``reads``: what of the shared records it judges, "classes" of binaries and "workloads".
     """
 
     program: str
@@ -51,6 +52,7 @@ class Site:
     is_skipped_on_digest: bool = False
     is_multi_disabled: bool = False
     hooks: tuple[int, ...] = ()
+    reads: tuple[str, ...] = ()
 
     @property
     def is_traced(self) -> bool:
@@ -160,4 +162,5 @@ def _site(row: Mapping[str, Any]) -> Site:
         bool(row.get("is_skipped_on_digest")),
         bool(row.get("is_multi_disabled")),
         tuple(row["hooks"]),
+        tuple(row.get("reads") or ()),
     )

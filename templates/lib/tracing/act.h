@@ -14,11 +14,11 @@
 /* Policies of a generation; user space gives the map the room that it needs. */
 #define POLICIES 1
 
-/* By number of the policy: 1 where it enforces. */
+/* By number of the policy. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, u32);
-	__type(value, u32);
+	__type(value, struct policy_mode);
 	__uint(max_entries, POLICIES);
 } modes SEC(".maps");
 
@@ -34,9 +34,10 @@ struct deeds {
 /* Whether a policy may act upon this process, which is never ourselves. */
 static __always_inline bool enforces(u32 policy)
 {
-	const u32 *mode = bpf_map_lookup_elem(&modes, &policy);
+	const struct policy_mode *mode = bpf_map_lookup_elem(&modes, &policy);
 
-	return mode && *mode && (!config.self || bpf_get_current_pid_tgid() >> 32 != config.self);
+	return mode && mode->enforces[served_generation() & 3] &&
+	       (!config.self || bpf_get_current_pid_tgid() >> 32 != config.self);
 }
 
 static __always_inline void note(struct deeds *deeds, const u8 action)

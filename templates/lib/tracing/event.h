@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "maps.h"
+#include "service.h"
 
 /* Bytes of values that an event can have, and how long one value may be. */
 #define EVENT_ROOM 16384
@@ -88,7 +88,7 @@ static __always_inline struct event_room *start_event(u8 kind, u32 hook)
 	event->head.time = bpf_ktime_get_boot_ns();
 	event->head.tgid = ids >> 32;
 	event->head.tid = (u32)ids;
-	event->head.generation = config.generation;
+	event->head.generation = served_generation();
 	event->head.cgroup = bpf_get_current_cgroup_id();
 	return event;
 }

@@ -8,8 +8,11 @@
 #include "slot.h"
 #include "tracing_layout.h"
 
-/* Constants of this generation; user space sets them before the verifier reads them. */
+/* Constants of this program; user space sets them before the verifier reads them. */
 const volatile struct tracing_config config = {};
+
+/* Whom it serves; user space changes it while the program runs (service.h). */
+volatile struct tracing_service service SEC(".data.service");
 
 /* The ring that the network's events stand in, too. */
 struct {

@@ -45,5 +45,5 @@ static __noinline __maybe_unused u64 rules_on_the_spot(u32 tgid)
 	if (number)
 		rules |= rules_of_number(number | NAMESPACED);
 	parent = find_process(PROBE(PROBE(task->real_parent)->tgid));
-	return parent ? rules | parent->followed[config.place & 1] : rules;
+	return parent ? rules | parent->followed[service.column & 1] : rules;
 }

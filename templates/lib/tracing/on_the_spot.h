@@ -78,7 +78,7 @@ __verified_alone u32 parent_class_on_the_spot(void)
 	if (!PROBE(bpf_get_current_task_btf()->mm))
 		return UNKNOWN_CLASS;
 	count(unknown);
-	return parent ? parent->binary[config.place & 1] : UNDECIDED_CLASS;
+	return parent ? parent->binary[service.column & 1] : UNDECIDED_CLASS;
 }
 
 /* The rules that follow the task: by its own binary, and with its parent. */
@@ -87,5 +87,5 @@ static __always_inline u64 followed_on_the_spot(u32 class)
 	const u64 *own = bpf_map_lookup_elem(&followers, &class);
 	const struct process *parent = parent_of_task();
 
-	return (own ? *own : 0) | (parent ? parent->followed[config.place & 1] : 0);
+	return (own ? *own : 0) | (parent ? parent->followed[service.column & 1] : 0);
 }

@@ -67,7 +67,7 @@ static __always_inline u32 owner_workload(const struct owner *owner)
 
 		found = bpf_map_lookup_elem(&cgroups, &id);
 	}
-	return found ? found->workload[config.place & 1] : UNKNOWN_CLASS;
+	return found ? found->workload[service.column & 1] : UNKNOWN_CLASS;
 }
 
 #define OWNER_CAPABILITIES(OWNER, SET) ((OWNER).process ? (OWNER).process->SET : 0)

@@ -15,10 +15,7 @@
  */
 #pragma once
 
-#include "maps.h"
-
-/* How long after a deadline hooks are handed over, ns; SETTLING of the runtime. */
-#define SETTLING 1000000000ULL
+#include "service.h"
 
 /* In the place of a way: a call that was denied at its entry, by the place that did. */
 #define WAY_DECIDED 1ULL
@@ -44,27 +41,10 @@ struct {
 	__uint(max_entries, 1024);
 } turns SEC(".maps");
 
-/* What the slot's word means now. */
-struct phase {
-	u32 active;
-	bool is_handed_over;
-	bool is_first; /* whether our program runs before the other one */
-};
-
-static __always_inline struct phase phase_of(u64 word)
+/* Whether our program runs before the other generation's. */
+static __always_inline bool is_first(u64 word)
 {
-	struct phase phase = { .active = word & 1, .is_handed_over = SLOT_IS_HANDED_OVER(word) };
-	u64 deadline = SLOT_DEADLINE(word), now;
-
-	if (deadline) {
-		now = bpf_ktime_get_boot_ns();
-		if (now > deadline) {
-			phase.active = !phase.active;
-			phase.is_handed_over = now - deadline < SETTLING;
-		}
-	}
-	phase.is_first = (config.place == SLOT_NEWEST(word)) == config.is_newest_first;
-	return phase;
+	return (own_place() == SLOT_NEWEST(word)) == config.is_newest_first;
 }
 
 /* The slot is more than the number of a place: a deadline, or hooks that are handed over. */
@@ -74,13 +54,14 @@ static __noinline bool has_uncommon_turn(const void *context, u64 word)
 	struct phase phase = phase_of(word);
 	u32 place = phase.active;
 
-	if (!phase.is_handed_over)
-		return config.place == place;
+	/* Nobody stands here beside who serves both. */
+	if (!phase.is_handed_over || service.places == BOTH_PLACES)
+		return service.places >> place & 1;
 	/* Without room for the note the second will find none. */
-	if (phase.is_first ? bpf_map_update_elem(&turns, &turn, &place, BPF_ANY) :
+	if (is_first(word) ? bpf_map_update_elem(&turns, &turn, &place, BPF_ANY) :
 			     bpf_map_delete_elem(&turns, &turn))
 		place = !place;
-	return config.place == place;
+	return service.places >> place & 1;
 }
 
 /* Whether this generation takes the hit with that context. */
@@ -92,7 +73,7 @@ static __always_inline bool is_our_turn(const void *context)
 	if (!word)
 		return false;
 	if (likely(*word < 2))
-		return *word == config.place;
+		return service.places >> *word & 1;
 	return has_uncommon_turn(context, *word);
 }
 
@@ -100,7 +81,7 @@ static __always_inline bool is_our_turn(const void *context)
 static __always_inline void keep_decision(u64 frame)
 {
 	struct turn turn = { bpf_get_current_task(), frame, WAY_DECIDED };
-	u32 place = config.place;
+	u32 place = served_place();
 
 	bpf_map_update_elem(&turns, &turn, &place, BPF_ANY);
 }
@@ -116,14 +97,14 @@ static __always_inline void forget_decision(u64 frame)
 static __noinline __maybe_unused bool keep_turn(const void *context)
 {
 	struct turn turn = { bpf_get_current_task(), (u64)context, config.way };
-	u32 zero = 0, place = config.place;
+	u32 zero = 0, place = own_place();
 	const u64 *word = bpf_map_lookup_elem(&slot, &zero);
 	struct phase phase;
 
-	if (!word || *word < 2)
+	if (!word || *word < 2 || service.places == BOTH_PLACES)
 		return true;
 	phase = phase_of(*word);
-	if (phase.is_first && phase.is_handed_over && phase.active == place)
+	if (is_first(*word) && phase.is_handed_over && phase.active == place)
 		bpf_map_update_elem(&turns, &turn, &place, BPF_ANY);
 	else
 		bpf_map_delete_elem(&turns, &turn);
@@ -136,7 +117,7 @@ static __noinline __maybe_unused bool has_uncommon_turn_at_return(const void *co
 	struct turn turn = { bpf_get_current_task(), frame, WAY_DECIDED };
 	const u32 *place = bpf_map_lookup_elem(&turns, &turn);
 
-	if (place && *place != config.place)
+	if (place && !(service.places >> (*place & 1) & 1))
 		return false;
 	return has_uncommon_turn(context, word);
 }
@@ -150,6 +131,6 @@ static __always_inline bool is_our_turn_at_return(const void *context, u64 frame
 	if (!word)
 		return false;
 	if (likely(*word < 2))
-		return *word == config.place;
+		return service.places >> *word & 1;
 	return has_uncommon_turn_at_return(context, *word, frame);
 }

@@ -18,7 +18,7 @@ static u32 class_of_cgroup(u64 id)
 {
 	const struct cgroup_class *found = bpf_map_lookup_elem(&cgroups, &id);
 
-	return found ? found->workload[config.place & 1] : UNKNOWN_CLASS;
+	return found ? found->workload[service.column & 1] : UNKNOWN_CLASS;
 }
 
 /*

@@ -32,7 +32,8 @@ from lockgate_runtime.tracing.attach import (
     way_number,
 )
 from lockgate_runtime.tracing.hand_over import hand_over
-from lockgate_runtime.tracing.layout import TRACING_CONFIG
+from lockgate_runtime.tracing.layout import TRACING_CONFIG, TRACING_SERVICE
+from lockgate_runtime.tracing.service import SERVICE
 from lockgate_runtime.tracing.sites import Site
 from tests.kernel.e2e.bundles import CACHE
 from tests.kernel.e2e.network import IS_EMULATED
@@ -182,12 +183,13 @@ class World:
         self._ends = ends
         self._maps: dict[str, Map] = {}
         self._links: dict[int, list[Link]] = {0: [], 1: []}
+        self._services: list[Map] = []
         judge = Site("judge", "", "tracepoint", ("syscalls/sys_exit_getsid",))
         for link in self._attached(judge, 0):
             ends.enter_context(link)
 
     def _attached(self, site: Site, place: int) -> list[Link]:
-        """Load one program of the object, and attach it; all share their maps."""
+        """Load one program of the object, and attach it; all share their maps but one."""
         with Object("site", self._elf, is_tracing=True) as target:
             for name, found in self._maps.items():
                 target.reuse(name, found)
@@ -197,9 +199,7 @@ class World:
             target.set_constant(
                 "config",
                 TRACING_CONFIG.pack(
-                    place=place,
-                    is_newest_first=is_newest_first(site),
-                    way=way_number(site),
+                    is_newest_first=is_newest_first(site), way=way_number(site)
                 ),
             )
             if uses_multi(site):
@@ -211,6 +211,9 @@ class World:
                 created = self._maps[name] = target.map(name)
                 self._ends.enter_context(created)
                 created.pin(self.pins.map(name))
+            service = self._ends.enter_context(target.map(SERVICE))
+            service.set(bytes(4), TRACING_SERVICE.pack(places=1 << place))
+            self._services.append(service)
             program: Program
             with target.program(site.program) as program:
                 return list(attach_site(site, [program]))
@@ -219,6 +222,12 @@ class World:
         """Attach the programs of a place."""
         for site in self.sites.values():
             self._links[place] += self._attached(site, place)
+
+    def serve(self, *places: int) -> None:
+        """Let all that is attached serve these places."""
+        word = TRACING_SERVICE.pack(places=sum(1 << place for place in places))
+        for service in self._services:
+            service.set(bytes(4), word)
 
     def detach(self, place: int) -> None:
         """Detach them."""
@@ -305,6 +314,28 @@ def test_each_hit_belongs_to_one(world: World) -> None:
         hand_over(world.pins, Slot(1, newest=1))
         world.detach(0)
         after = world.calls()
+    _check(world, before, after)
+
+
+def test_who_serves_both_takes_each_hit(world: World) -> None:
+    """What two generations have in common stays attached, and is either's in turn."""
+    world.attach(0)
+    write_slot(world.pins, Slot(0))
+    with world.called():
+        before = world.calls()
+        for swap in range(SWAPS):
+            world.serve(0, 1)
+            hand_over(world.pins, Slot(1 - swap % 2, newest=1))
+            world.serve(1 - swap % 2)
+            time.sleep(0.01)
+        after = world.calls()
+    _check(world, before, after)
+
+
+def _check(
+    world: World, before: list[tuple[int, ...]], after: list[tuple[int, ...]]
+) -> None:
+    """Each call was taken by one program of each way, and denied where one denies."""
     counts = [
         [late - early for late, early in zip(*both, strict=True)]
         for both in zip(after, before, strict=True)

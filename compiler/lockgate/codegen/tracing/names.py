@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lockgate.codegen.tracing.calls import ENTRIES, denial_function, keeps_calls
+from lockgate.ir.site import Facet
 from lockgate.ir.tracing import (
     KernelFunction,
     KernelFunctions,
@@ -70,6 +71,7 @@ def _site(site: Site) -> dict[str, Any]:
         "stand": site.stand.value,
         "functions": list(site.functions),
         "hooks": [hook.number for hook in site.hooks],
+        "reads": _reads(site),
         "is_multi_disabled": any(hook.policy.is_multi_disabled for hook in site.hooks),
     }
     if isinstance(place, UserFunction | UserProbe):
@@ -88,6 +90,16 @@ def _site(site: Site) -> dict[str, Any]:
         found["functions"] = [f"{place.provider}:{place.name}"]
         found["arguments"] = [probe_arguments(name, place) for name in site.functions]
     return found
+
+
+def _reads(site: Site) -> list[str]:
+    """Return what of the shared records the site judges."""
+    facets = {dimension.facet for dimension in site.dimensions}
+    found = {
+        "classes": facets & {Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED},
+        "workloads": facets & {Facet.WORKLOAD},
+    }
+    return [name for name, judged in found.items() if judged]
 
 
 def _has_call(site: Site) -> bool:

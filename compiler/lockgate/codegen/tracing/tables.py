@@ -29,6 +29,7 @@ from lockgate.ir.room import names_fit
 from lockgate.ir.site import Facet
 from lockgate.ir.tracing import Mode
 from lockgate.ir.tracing_selectors import Comparison
+from lockgate_runtime.tracing.layout import MODE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,7 +73,7 @@ def generation_tables(generation: Generation) -> Iterator[Table]:
         "",
         "modes",
         len(modes),
-        struct.pack(f"<{len(modes)}I", *modes),
+        b"".join(struct.pack("<I", mode) * MODE_COLUMNS for mode in modes),
         text=tuple(
             f"{number} {policy.key}: {policy.mode.value}"
             for number, policy in enumerate(generation.policies)

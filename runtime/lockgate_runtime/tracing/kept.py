@@ -1,0 +1,162 @@
+"""Take over from the generation in force what the new one has the same: nothing is loaded twice.
+
+A changed value changes the tables of one site.  Programs and maps of the other ones are pinned by
+the new generation, too, and so are their links; :mod:`lockgate_runtime.tracing.service` says to
+them whom they serve.  Programs of user space are attached anew in any case: the file may be
+another one by now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from lockgate_runtime.bpf import Link, Map, Program
+from lockgate_runtime.pins import list_folder
+from lockgate_runtime.tracing.mode_map import MODES
+from lockgate_runtime.tracing.objects import NOTIFICATIONS
+from lockgate_runtime.tracing.service import read_services, services
+from lockgate_runtime.tracing.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from lockgate_runtime.tracing.sites import Site, Sites, TableFile
+
+DIGESTS = "objects.json"
+"""What a generation's objects were made from, by name; among what the state keeps of it."""
+
+CLASSES = "classes"
+"""What a site says it reads: what the classifiers found of processes."""
+
+
+def digest_objects(sites: Sites, folder: Path, node: str) -> dict[str, str]:
+    """Return a hash of all that decides what the programs of each object do.
+
+    Objects whose programs stand in user space are left out.  ``folder`` has the files.
+    """
+    common: dict[str, list[Any]] = {
+        CLASSES: [_hash(folder / "classify.o")]
+        + [
+            _of_table(t, folder)
+            for t in sites.tables
+            if t.map != MODES and not t.object
+        ],
+        "workloads": [_hash(folder / WORKLOADS), node],
+    }
+    found = {}
+    for name, rows in _by_object(sites).items():
+        if any(site.binary is not None for site in rows):
+            continue
+        parts = [
+            _hash(folder / name),
+            [asdict(site) for site in rows],
+            [_of_table(t, folder) for t in sites.tables if f"{t.object}.o" == name],
+            [common[what] for what in sorted({w for site in rows for w in site.reads})],
+        ]
+        found[name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return found
+
+
+def _by_object(sites: Sites) -> dict[str, list[Site]]:
+    found: dict[str, list[Site]] = {}
+    for site in sites.sites:
+        found.setdefault(site.object, []).append(site)
+    return found
+
+
+def _of_table(table: TableFile, folder: Path) -> list[Any]:
+    keys = _hash(folder / table.keys) if table.keys else ""
+    return [asdict(table), _hash(folder / table.file), keys]
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+# ---------------------------------------------------------------- programs and maps
+
+
+@dataclass(frozen=True)
+class Donor:
+    """A generation that is attached, and the objects that the new one has the same."""
+
+    folder: Path
+    objects: frozenset[str] = frozenset()
+
+    def has_all(self, name: str, rows: list[Site]) -> bool:
+        """Whether all that was loaded of an object is still pinned."""
+        wanted = [services(self.folder) / copy for copy in copies_of(name, rows)]
+        wanted += [self.folder / "programs" / program for program in programs_of(rows)]
+        return all(pin.exists() for pin in wanted)
+
+
+def copies_of(name: str, rows: list[Site]) -> list[str]:
+    """Return the names of an object's copies: traced functions have one each."""
+    stem = name.removesuffix(".o")
+    return [f"{stem}-{copy}" for copy in range(max(site.copies for site in rows))]
+
+
+def programs_of(rows: list[Site]) -> list[str]:
+    """Return the names under which an object's programs are pinned."""
+    return [f"{site.program}-{copy}" for site in rows for copy in range(site.copies)]
+
+
+def choose_kept(
+    donor: Path, known: Mapping[str, str], sites: Sites, digests: Mapping[str, str]
+) -> Donor:
+    """Return which objects can be taken over from a generation, whose digests are ``known``."""
+    same = Donor(donor)
+    names = {
+        name
+        for name, rows in _by_object(sites).items()
+        if name in digests
+        and digests[name] == known.get(name)
+        and same.has_all(name, rows)
+    }
+    return Donor(donor, frozenset(names))
+
+
+def keep_objects(donor: Donor, sites: Sites, folder: Path) -> None:
+    """Pin the programs that are the same below the new generation's ``folder``, too."""
+    for name, rows in _by_object(sites).items():
+        if name not in donor.objects:
+            continue
+        for program in programs_of(rows):
+            with Program.pinned(donor.folder / "programs" / program) as kept:
+                kept.pin(folder / "programs" / program)
+        for copy in copies_of(name, rows):
+            with Map.pinned(services(donor.folder) / copy) as service:
+                service.pin(services(folder) / copy)
+
+
+def kept_maps(donor: Donor) -> dict[str, Map]:
+    """Open the maps that programs of both generations must have in common."""
+    if not donor.objects:
+        return {}
+    pins = [donor.folder / "maps" / name for name in (MODES, NOTIFICATIONS)]
+    return {pin.name: Map.pinned(pin) for pin in pins if pin.exists()}
+
+
+# ---------------------------------------------------------------- links
+
+
+def keep_links(donor: Path, folder: Path, sites: Sites) -> None:
+    """Pin the links of programs that are the same below ``folder``, too."""
+    own, others = read_services(folder), read_services(donor)
+    kept = {
+        site.program
+        for name, rows in _by_object(sites).items()
+        if all(
+            copy in own and own[copy] == others.get(copy)
+            for copy in copies_of(name, rows)
+        )
+        for site in rows
+    }
+    for pin in list_folder(donor / "links"):
+        if pin.name.rpartition("-")[0] in kept:
+            with Link.pinned(pin) as link:
+                link.pin(folder / "links" / pin.name)

@@ -1,0 +1,65 @@
+"""Say to loaded programs whom they serve (``templates/lib/tracing/service.h``).
+
+What is the same in two generations is loaded and attached once, and pinned by both::
+
+    generations/N/tracing/services/OBJECT-COPY    the word that programs of one copy read
+
+Two generations that have the same map there have the same programs, and each of these serves
+both places.  All of it is derived from pins, and may be written again at any time: that changes
+nothing for the generation in force.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from lockgate_runtime.bpf import Map
+from lockgate_runtime.pins import list_folder
+from lockgate_runtime.slot import PLACES
+from lockgate_runtime.tracing.layout import TRACING_SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SERVICE = ".data.service"
+"""The map of an object that has the structure; its only key is 0."""
+_KEY = bytes(4)
+
+
+def services(folder: Path) -> Path:
+    """Return where a generation's plane has the pins."""
+    return folder / "services"
+
+
+def read_services(folder: Path) -> dict[str, int]:
+    """Return the names of the pins and the numbers that the kernel gave to the maps."""
+    found = {}
+    for pin in list_folder(services(folder)):
+        with Map.pinned(pin) as service:
+            found[pin.name] = service.info.id
+    return found
+
+
+def serve(planes: Mapping[int, tuple[int, Path]], active: int) -> None:
+    """Write for every program which places it serves.
+
+    ``planes``: by place the generation and its plane's folder; ``active``: the place whose
+    columns are read by who serves both.
+    """
+    places: dict[int, list[int]] = {}
+    pins: dict[int, Path] = {}
+    for place, (_, folder) in sorted(planes.items()):
+        for name, number in read_services(folder).items():
+            places.setdefault(number, []).append(place)
+            pins[number] = services(folder) / name
+    generations = [planes[p][0] if p in planes else 0 for p in PLACES]
+    for number, served in sorted(places.items()):
+        value = TRACING_SERVICE.pack(
+            places=sum(1 << place for place in served),
+            column=active if active in served else served[0],
+            generation=struct.pack("=2I", *generations),
+        )
+        with Map.pinned(pins[number]) as service:
+            service.set(_KEY, value)
