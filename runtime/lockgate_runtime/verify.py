@@ -28,7 +28,7 @@ _CONFIG = layout.CONFIG.pack(
     timeout_new=1000,
     jiffies_per_second=250,
 )
-_TRACING_CONFIG = TRACING_CONFIG.pack(generation=1)
+_TRACING_CONFIG = TRACING_CONFIG.pack()
 
 
 def verify_object(name: str, elf: bytes) -> Iterator[dict[str, Any]]:

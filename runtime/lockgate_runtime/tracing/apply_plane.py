@@ -20,7 +20,7 @@ from lockgate_runtime.tracing.guard import (
     on_node,
     read_deeds,
 )
-from lockgate_runtime.tracing.kept import DIGESTS, choose_kept, digest_objects
+from lockgate_runtime.tracing.kept import DIGESTS, choose_kept, digest_parts
 from lockgate_runtime.tracing.mode_map import MODES, has_room
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
@@ -99,7 +99,7 @@ class PlaneApplication:
         unrecorded = start_sensor(self._pins, self._plane.sensor)
         self._step("load tracing")
         plane = self._plane
-        digests = digest_objects(plane.sites, plane.folder, self._node)
+        digests = digest_parts(plane.sites, plane.folder, self._node)
         donor = self._find_donor(number, place, digests)
         generation.load(self._pins, number, place, plane.sites, plane.folder, donor)
         self._state.keep(number, DIGESTS, json.dumps(digests).encode())

@@ -190,6 +190,7 @@ def arm(
     _classify(pins, folder / "programs", place)
     if (folder / _WHOLE).exists():
         return
+    step("serve")
     donor = armed_in(pins, 1 - place)
     if donor:
         keep_links(donor, folder, sites)

@@ -26,28 +26,25 @@ if TYPE_CHECKING:
 
     from lockgate_runtime.tracing.sites import Site, Sites, TableFile
 
-DIGESTS = "objects.json"
-"""What a generation's objects were made from, by name; among what the state keeps of it."""
-
-CLASSES = "classes"
-"""What a site says it reads: what the classifiers found of processes."""
+DIGESTS = "digests.json"
+"""What a generation was made from, part by part; among what the state keeps of it."""
 
 
-def digest_objects(sites: Sites, folder: Path, node: str) -> dict[str, str]:
-    """Return a hash of all that decides what the programs of each object do.
+def digest_parts(sites: Sites, folder: Path, node: str) -> dict[str, str]:
+    """Return a hash of what is in each map that objects share, and of all that an object does.
 
-    Objects whose programs stand in user space are left out.  ``folder`` has the files.
+    Keys are names of maps and of objects' files, which ``folder`` has.  Objects whose programs
+    stand in user space are left out, and the modes, which people change.
     """
-    common: dict[str, list[Any]] = {
-        CLASSES: [_hash(folder / "classify.o")]
-        + [
-            _of_table(t, folder)
-            for t in sites.tables
-            if t.map != MODES and not t.object
-        ],
+    found = {
+        table.map: _digest(_of_table(table, folder))
+        for table in sites.tables
+        if not table.object and table.map != MODES
+    }
+    read: dict[str, list[Any]] = {
+        "classes": [_hash(folder / "classify.o"), *sorted(found.items())],
         "workloads": [_hash(folder / WORKLOADS), node],
     }
-    found = {}
     for name, rows in _by_object(sites).items():
         if any(site.binary is not None for site in rows):
             continue
@@ -55,9 +52,9 @@ def digest_objects(sites: Sites, folder: Path, node: str) -> dict[str, str]:
             _hash(folder / name),
             [asdict(site) for site in rows],
             [_of_table(t, folder) for t in sites.tables if f"{t.object}.o" == name],
-            [common[what] for what in sorted({w for site in rows for w in site.reads})],
+            [read[what] for what in sorted({w for site in rows for w in site.reads})],
         ]
-        found[name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        found[name] = _digest(parts)
     return found
 
 
@@ -73,6 +70,10 @@ def _of_table(table: TableFile, folder: Path) -> list[Any]:
     return [asdict(table), _hash(folder / table.file), keys]
 
 
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
@@ -82,10 +83,11 @@ def _hash(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Donor:
-    """A generation that is attached, and the objects that the new one has the same."""
+    """A generation that is attached, and the objects and maps that the new one has the same."""
 
     folder: Path
     objects: frozenset[str] = frozenset()
+    maps: frozenset[str] = frozenset()
 
     def has_all(self, name: str, rows: list[Site]) -> bool:
         """Whether all that was loaded of an object is still pinned."""
@@ -108,16 +110,15 @@ def programs_of(rows: list[Site]) -> list[str]:
 def choose_kept(
     donor: Path, known: Mapping[str, str], sites: Sites, digests: Mapping[str, str]
 ) -> Donor:
-    """Return which objects can be taken over from a generation, whose digests are ``known``."""
-    same = Donor(donor)
-    names = {
+    """Return what can be taken over from a generation, whose digests are ``known``."""
+    same = {name for name, digest in digests.items() if digest == known.get(name)}
+    whole = {
         name
         for name, rows in _by_object(sites).items()
-        if name in digests
-        and digests[name] == known.get(name)
-        and same.has_all(name, rows)
+        if name in same and Donor(donor).has_all(name, rows)
     }
-    return Donor(donor, frozenset(names))
+    tables = {table.map for table in sites.tables if not table.object}
+    return Donor(donor, frozenset(whole), frozenset(tables & same))
 
 
 def keep_objects(donor: Donor, sites: Sites, folder: Path) -> None:
@@ -134,10 +135,11 @@ def keep_objects(donor: Donor, sites: Sites, folder: Path) -> None:
 
 
 def kept_maps(donor: Donor) -> dict[str, Map]:
-    """Open the maps that programs of both generations must have in common."""
+    """Open the maps that programs of both generations have in common, if any are kept."""
     if not donor.objects:
         return {}
-    pins = [donor.folder / "maps" / name for name in (MODES, NOTIFICATIONS)]
+    names = sorted({MODES, NOTIFICATIONS} | donor.maps)
+    pins = [donor.folder / "maps" / name for name in names]
     return {pin.name: Map.pinned(pin) for pin in pins if pin.exists()}
 
 

@@ -57,6 +57,13 @@ def first(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def second(tmp_path: Path) -> Path:
-    """Give another one."""
-    return traced_bundle(tmp_path / "second", Trace(key=OTHER_KEY))
+def changed(tmp_path: Path) -> Path:
+    """Give another one, with another program."""
+    return traced_bundle(tmp_path / "changed", Trace(key=OTHER_KEY, number=2))
+
+
+@pytest.fixture(params=["changed", "kept"])
+def second(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Give another one, with another program or with the same."""
+    number = 2 if request.param == "changed" else 1
+    return traced_bundle(tmp_path / "second", Trace(key=OTHER_KEY, number=number))

@@ -13,12 +13,14 @@ import pytest
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.pins import Pins
+from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing.layout import PROCESS
 from tests.kernel.e2e.bundles import Allow, Pod
 from tests.kernel.e2e.traced import (
     CLASS,
     HITS,
     IDLE_HITS,
+    OTHER_KEY,
     Trace,
     acting,
     hits_of,
@@ -60,29 +62,49 @@ def test_one_after_the_other(network: Network, first: Path, second: Path) -> Non
 
 @the_same_everywhere
 def test_processes_are_classified_before_hooks_are_attached(
-    network: Network, first: Path, second: Path
+    network: Network, first: Path, changed: Path
 ) -> None:
     """What runs already has its class in the place of the new generation."""
     network.apply(first)
     os.getsid(os.getpid())
     assert hits_of(network.root, 1)[CLASS] == 2001
-    network.apply(second)
+    network.apply(changed)
     os.getsid(os.getpid())
     assert hits_of(network.root, 2)[CLASS] == 2002
 
 
 def test_processes_are_classified_when_they_execute(
-    network: Network, first: Path, second: Path
+    network: Network, first: Path, changed: Path
 ) -> None:
     """By the generations that are armed, whichever of the two places they have."""
     network.apply(first)
     _, place = classes_of_a_child(network)
     assert place == 1001, "the first generation is in place 1"
     within = 60
-    network.apply(second, "--confirm-within", f"{within}s")
+    network.apply(changed, "--confirm-within", f"{within}s")
     assert classes_of_a_child(network) == (1002, 1001)
     network.run("confirm")
     assert classes_of_a_child(network)[0] == 1002
+
+
+@the_same_everywhere
+def test_who_stays_reads_what_is_kept_up(
+    network: Network, first: Path, tmp_path: Path
+) -> None:
+    """A program of both generations judges by the classes of the one in force."""
+    network.apply(first)
+    network.apply(traced_bundle(tmp_path / "same", Trace(key=OTHER_KEY)))
+    for number in (2, 1):
+        outdated = read_slot(Pins(network.root)).other
+        with Map.pinned(Pins(network.root).map("processes")) as processes:
+            key = struct.pack("=Q", os.getpid())
+            record = bytearray(processes.get(key) or b"")
+            at = PROCESS.offset("binary") + 4 * outdated
+            record[at : at + 4] = struct.pack("=I", 7)
+            processes.set(key, bytes(record))
+        os.getsid(os.getpid())
+        assert hits_of(network.root, number)[CLASS] == 2001
+        network.run("rollback")
 
 
 def classes_of_a_child(network: Network) -> tuple[int, ...]:
@@ -104,18 +126,18 @@ def classes_of_a_child(network: Network) -> tuple[int, ...]:
 
 
 @the_same_everywhere
-def test_confirmed_or_fallen_back(network: Network, first: Path, second: Path) -> None:
+def test_confirmed_or_fallen_back(network: Network, first: Path, changed: Path) -> None:
     """Until it is confirmed both are attached; when the time is up, the old one acts."""
     network.apply(first)
     within = 2
-    network.apply(second, "--confirm-within", f"{within}s")
+    network.apply(changed, "--confirm-within", f"{within}s")
     assert acting(network.root) == [2]
     assert links(network) == [1, 2]
     os.getsid(os.getpid())
     assert hits_of(network.root, 1)[IDLE_HITS] > 0, "attached, and not in force"
     time.sleep(within)
     assert acting(network.root) == [1], "the kernel went back by itself"
-    network.apply(second, "--confirm-within", "60s")
+    network.apply(changed, "--confirm-within", "60s")
     assert acting(network.root) == [3]
     network.run("confirm")
     assert acting(network.root) == [3]

@@ -13,8 +13,10 @@ from lockgate_runtime.tracing.metric import spell_labels
 from tests.kernel.e2e.traced import (
     DENYING,
     DENYING_BY_RETURN,
+    ENFORCED,
     HITS,
     KEY,
+    OTHER_KEY,
     Trace,
     hits_of,
     the_same_everywhere,
@@ -70,6 +72,35 @@ def test_set_mode(network: Network, first: Path) -> None:
     assert refused.returncode == 2
     assert "E5149" in refused.stderr
     assert "did you mean count?" in refused.stderr
+
+
+@the_same_everywhere
+def test_each_generation_has_its_modes(
+    network: Network, first: Path, second: Path
+) -> None:
+    """Whatever is the same in two of them: going back brings the mode back, too."""
+    network.apply(first)
+    network.run("set-mode", "count", "enforce")
+    assert modes(network, 1) == ({KEY: "enforce"}, True)
+    network.apply(second)
+    assert modes(network, 2) == ({OTHER_KEY: "monitor"}, False)
+    network.run("rollback")
+    assert modes(network, 1) == ({KEY: "enforce"}, True)
+    network.run("set-mode", "count", "monitor")
+    network.run("rollback")
+    network.run("set-mode", "other", "enforce")
+    assert modes(network, 2) == ({OTHER_KEY: "enforce"}, True)
+    network.run("rollback")
+    assert modes(network, 1) == ({KEY: "monitor"}, False)
+
+
+def modes(network: Network, number: int) -> tuple[dict[str, str], bool]:
+    """Return the modes of the policies in force, and whether the program enforces."""
+    status = json.loads(network.run("status", "-o", "json").stdout)
+    told = {row["policy"]: row["mode"] for row in status["tracing"]["policies"]}
+    before = hits_of(network.root, number)[ENFORCED]
+    os.getsid(os.getpid())
+    return told, hits_of(network.root, number)[ENFORCED] > before
 
 
 @the_same_everywhere

@@ -1,7 +1,8 @@
 """Bundles with a tracing plane made by hand: one site that counts, and may deny.
 
 Not made by the generator: a test here can only fail for what the runtime does.  The counters
-say how often the site was hit while its generation was in force, and while it was not.
+say how often the site was hit while its generation was in force, and while it was not; two
+generations that have the same program have rows of their own in one map.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.tracing_plane import Compiling, Plane, compile_plane
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.pins import Pins, list_folder
+from lockgate_runtime.tracing.layout import POLICY_MODE
 from lockgate_runtime.tracing.plane import running_kernel
 from tests.kernel.e2e.bundles import CACHE, build_tables, write_tables
 from tests.kernel.e2e.network import IS_EMULATED
@@ -33,18 +35,17 @@ if TYPE_CHECKING:
 
 KEY = "TracingPolicy/count"
 OTHER_KEY = "TracingPolicy/other"
-HITS, IDLE_HITS, CLASS, CLASSIFIED = 0, 1, 2, 3
+HITS, IDLE_HITS, CLASS, ENFORCED = 0, 1, 2, 3
+ROWS, WIDTH = 64, 4
+"""Of the map hits: by generation (modulo), as many words as there are counters."""
 
-_SITE = """#include "turn.h"
+_SITE = """#include "act.h"
+#include "turn.h"
 
 char licence[] SEC("license") = "GPL";
 
-struct {{
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, u32);
-	__type(value, u32);
-	__uint(max_entries, 1);
-}} modes SEC(".maps");
+/* Programs of one number are the same. */
+const volatile u32 number = {number};
 
 struct {{
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -63,26 +64,32 @@ struct {{
 SEC("{section}")
 int site_0(void *context)
 {{
-	u32 zero = 0, which, tgid = bpf_get_current_pid_tgid() >> 32;
-	u32 *us = bpf_map_lookup_elem(&whom, &zero), *mode;
+	u32 zero = 0, which, row, tgid = bpf_get_current_pid_tgid() >> 32;
+	u32 *us = bpf_map_lookup_elem(&whom, &zero);
 	struct process *process;
 	u64 *value;
 
 	if (!us || *us != tgid)
 		return 0;
-	which = is_our_turn(context) ? 0 : 1;
+	row = served_generation() % {rows} * {width};
+	which = row + !is_our_turn(context);
 	value = bpf_map_lookup_elem(&hits, &which);
 	if (value)
 		__sync_fetch_and_add(value, 1);
-	if (which)
+	if (which > row)
 		return 0;
 	process = find_process(tgid);
-	which = 2;
+	which = row + 2;
 	value = bpf_map_lookup_elem(&hits, &which);
 	if (value && process)
-		*value = process->binary[config.place & 1];
-	mode = bpf_map_lookup_elem(&modes, &zero);
-	return mode && *mode ? {denial} : 0;
+		*value = process->binary[service.column & 1];
+	which = row + 3;
+	value = bpf_map_lookup_elem(&hits, &which);
+	if (!enforces(0))
+		return 0;
+	if (value)
+		__sync_fetch_and_add(value, 1);
+	return {denial};
 }}
 """
 
@@ -96,7 +103,7 @@ int classify(u64 *context)
 	struct process *process = find_process(bpf_get_current_pid_tgid() >> 32);
 
 	if (process)
-		process->binary[config.place & 1] = 1000 + config.generation;
+		process->binary[config.place & 1] = 1000 + NUMBER;
 	if (!config.place)
 		bpf_tail_call_static(context, &classifiers, 1);
 	return 0;
@@ -107,7 +114,7 @@ static long (*const for_each_element)(void *map, void *callback, void *context,
 
 static long each(void *map, u64 *tgid, struct process *process, void *unused)
 {
-	process->binary[config.place & 1] = 2000 + config.generation;
+	process->binary[config.place & 1] = 2000 + NUMBER;
 	return 0;
 }
 
@@ -133,6 +140,8 @@ class Trace:
     deeds: tuple[Mapping[str, Any], ...] = ()
     release: str | None = None
     workloads: Mapping[str, Any] | None = None
+    number: int = 1
+    """Which program it is; processes have it as their class, and 1000 or 2000 more."""
 
 
 DENYING = Trace("lsm/task_getsid", "lsm", ("task_getsid",), "enforce", denial=-1)
@@ -164,14 +173,20 @@ def make_plane(trace: Trace) -> Plane:
         "types": "" if trace.release else kernel.types,
     }
     sources = {
-        "site_0.c": _SITE.format(section=trace.section, denial=trace.denial),
-        "classify.c": _CLASSIFY,
+        "site_0.c": _SITE.format(
+            section=trace.section,
+            denial=trace.denial,
+            number=trace.number,
+            rows=ROWS,
+            width=WIDTH,
+        ),
+        "classify.c": f"#define NUMBER {trace.number}\n{_CLASSIFY}",
     }
     is_enforced = trace.mode == "enforce"
     tables = {
-        "modes.bin": struct.pack("=I", is_enforced),
+        "modes.bin": POLICY_MODE.pack(enforces=struct.pack("=I", is_enforced) * 4),
         "whom.bin": struct.pack("=I", os.getpid()),
-        "hits.bin": bytes(32),
+        "hits.bin": bytes(8 * ROWS * WIDTH),
     }
     if trace.workloads is not None:
         tables["workloads.json"] = json.dumps(trace.workloads).encode()
@@ -211,7 +226,7 @@ def _sites(trace: Trace) -> dict[str, Any]:
         ],
         "tables": [
             {"object": "", "map": n, "file": f"{n}.bin", "keys": None, "records": count}
-            for n, count in (("hits", 4), ("modes", 1), ("whom", 1))
+            for n, count in (("hits", ROWS * WIDTH), ("modes", 1), ("whom", 1))
         ],
     }
 
@@ -222,7 +237,8 @@ def hits_of(root: Path, generation: int) -> list[int]:
     if not path.exists():
         return []
     with Map.pinned(path) as hits:
-        return list(struct.unpack("=4Q", hits.read_array()))
+        row = hits.read_array()[generation % ROWS * WIDTH * 8 :]
+    return list(struct.unpack_from(f"={WIDTH}Q", row))
 
 
 def acting(root: Path) -> list[int]:
