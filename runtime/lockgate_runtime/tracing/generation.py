@@ -5,6 +5,7 @@
     generations/N/tracing/programs/PROGRAM-I   copies of a site's program, classify, classify_all
     generations/N/tracing/links/PROGRAM-I      what attaches them; there only while it is armed
     generations/N/tracing/whole/               there while all of it is attached
+    generations/N/tracing/user/                there where it has programs at uprobes
     generations/N/tracing/maps/NAME            maps that its objects share: ``modes``, ...
     generations/N/tracing/services/OBJECT-I    whom the programs of a copy serve
 
@@ -56,7 +57,7 @@ _CLASSIFIERS = {"classifiers": CLASSIFY, "fork_classifiers": CLASSIFY_FORK}
 FORGET = "forget_socket"
 """The program that takes sockets that end out of the map sockets."""
 CLASSIFY_OBJECT = "classify.o"
-_WHOLE = "whole"
+_WHOLE, _USER = "whole", "user"
 
 
 def tracing_folder(pins: Pins, number: int) -> Path:
@@ -72,6 +73,11 @@ def has_tracing(pins: Pins, number: int) -> bool:
 def is_armed(pins: Pins, number: int) -> bool:
     """Whether a generation has links."""
     return bool(list_folder(tracing_folder(pins, number) / "links"))
+
+
+def is_in_user_space(pins: Pins, number: int) -> bool:
+    """Whether a generation has programs in user space."""
+    return (tracing_folder(pins, number) / _USER).exists()
 
 
 def tracing_map(pins: Pins, number: int, name: str) -> Path:
@@ -98,6 +104,8 @@ def load(
     target = tracing_folder(pins, number)
     for name in ("programs", "links", "maps", "services"):
         (target / name).mkdir(mode=0o700, parents=True)
+    if any(site.binary is not None for site in sites.sites):
+        (target / _USER).mkdir(mode=0o700)
     pool = Pool(pins, sites.tables, folder, kept_maps(donor) if donor else {})
     names = sorted({site.object for site in sites.sites})
     if donor:

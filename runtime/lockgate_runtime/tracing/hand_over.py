@@ -22,7 +22,7 @@ from lockgate_runtime.generation import generation_in
 from lockgate_runtime.libbpf import wait_for_running_programs
 from lockgate_runtime.pins import boot_time
 from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
-from lockgate_runtime.tracing.generation import is_armed
+from lockgate_runtime.tracing.generation import is_armed, is_in_user_space
 
 if TYPE_CHECKING:
     from lockgate_runtime.pins import Pins
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 TURNS = "turns"
 SETTLING = 1_000_000_000
 """How long after a deadline hooks are handed over (ns); the same in ``turn.h``."""
-_PAUSE, _PREEMPTIBLE_PAUSE = 0.01, 0.2
+_PAUSE, _LONG_PAUSE = 0.01, 0.2
 """Seconds; between two programs of a trampoline a task may be interrupted, or be preempted where
-the kernel is preemptible at any place: for as long as others want its processor."""
+the kernel is preemptible at any place: for as long as others want its processor.  Between two
+of a uprobe it may sleep in any kernel (uprobe_buffer_get() takes a mutex)."""
 _PREEMPTION = Path("/sys/kernel/debug/sched/preempt")
 
 
@@ -41,14 +42,17 @@ def switch(pins: Pins, slot: Slot) -> None:
     if not any(is_armed(pins, number) for number in _in_place(pins)):
         write_slot(pins, slot)
         return
-    hand_over(pins, slot)
+    hand_over(pins, slot, may_sleep=_may_sleep(pins))
 
 
-def hand_over(pins: Pins, slot: Slot) -> None:
-    """Write the slot so that each hit meanwhile belongs to exactly one generation."""
+def hand_over(pins: Pins, slot: Slot, *, may_sleep: bool) -> None:
+    """Write the slot so that each hit meanwhile belongs to exactly one generation.
+
+    ``may_sleep``: a task may sleep between the programs of a hit, since they are at uprobes.
+    """
     try:
         write_slot(pins, replace(slot, is_handed_over=True))
-        _wait()
+        _wait(may_sleep=may_sleep)
     finally:
         write_slot(pins, slot)
     _forget_turns(pins)
@@ -61,7 +65,7 @@ def settle_slot(pins: Pins, slot: Slot) -> Slot:
         time.sleep(max(0, rest) / 1e9)
         write_slot(pins, Slot(slot.active))
     elif slot.is_handed_over:
-        _wait()
+        _wait(may_sleep=_may_sleep(pins))
         write_slot(pins, replace(slot, is_handed_over=False))
     return read_slot(pins)
 
@@ -71,6 +75,11 @@ def _in_place(pins: Pins) -> list[int]:
     return [number for number in found if number is not None]
 
 
+def _may_sleep(pins: Pins) -> bool:
+    """Whether any of the generations that act stands in user space."""
+    return any(is_in_user_space(pins, number) for number in _in_place(pins))
+
+
 def _forget_turns(pins: Pins) -> None:
     """Remove notes whose second reader never came; nobody leaves any now."""
     if pins.map(TURNS).exists():
@@ -78,9 +87,9 @@ def _forget_turns(pins: Pins) -> None:
             turns.clear()
 
 
-def _wait() -> None:
+def _wait(*, may_sleep: bool) -> None:
     wait_for_running_programs()
-    time.sleep(_PREEMPTIBLE_PAUSE if _is_preemptible() else _PAUSE)
+    time.sleep(_LONG_PAUSE if may_sleep or _is_preemptible() else _PAUSE)
 
 
 @cache

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kernel
 
 FUNCTION = "security_task_getsid"
-SWAPS = int(os.environ.get("LOCKGATE_SWAPS", "4" if IS_EMULATED else "24"))
+SWAPS = int(os.environ.get("LOCKGATE_SWAPS", "4" if IS_EMULATED else "12"))
 CALLERS = 2
 EPERM = 1
 ANSWERS = 15
@@ -309,9 +309,9 @@ def test_each_hit_belongs_to_one(world: World) -> None:
         before = world.calls()
         world.attach(1)
         for swap in range(SWAPS):
-            hand_over(world.pins, Slot(1 - swap % 2, newest=1))
+            hand_over(world.pins, Slot(1 - swap % 2, newest=1), may_sleep=True)
             time.sleep(0.01)
-        hand_over(world.pins, Slot(1, newest=1))
+        hand_over(world.pins, Slot(1, newest=1), may_sleep=True)
         world.detach(0)
         after = world.calls()
     _check(world, before, after)
@@ -325,7 +325,7 @@ def test_who_serves_both_takes_each_hit(world: World) -> None:
         before = world.calls()
         for swap in range(SWAPS):
             world.serve(0, 1)
-            hand_over(world.pins, Slot(1 - swap % 2, newest=1))
+            hand_over(world.pins, Slot(1 - swap % 2, newest=1), may_sleep=True)
             world.serve(1 - swap % 2)
             time.sleep(0.01)
         after = world.calls()
@@ -350,4 +350,4 @@ def _check(
     assert not found
     is_denying = any(site.stand == "fmod_ret" for site in world.sites.values())
     assert (passed if is_denying else denied) == 0
-    assert passed + denied > 1000
+    assert passed + denied > 100
