@@ -96,8 +96,8 @@ def test_each_generation_has_its_modes(
 
 def modes(network: Network, number: int) -> tuple[dict[str, str], bool]:
     """Return the modes of the policies in force, and whether the program enforces."""
-    status = json.loads(network.run("status", "-o", "json").stdout)
-    told = {row["policy"]: row["mode"] for row in status["tracing"]["policies"]}
+    policies = network.told("status")["tracing"]["policies"]
+    told = {row["policy"]: row["mode"] for row in policies}
     before = hits_of(network.root, number)[ENFORCED]
     os.getsid(os.getpid())
     return told, hits_of(network.root, number)[ENFORCED] > before
