@@ -15,7 +15,8 @@ from lockgate.driver import Settings, compile_policies
 from lockgate.frontend import documents, parts
 from lockgate.frontend.splitting import Form
 from lockgate.renderers import render_text
-from tests.bench.generate import Size, policy_documents, snapshot_objects
+from tests.bench.generate_policies import policy_documents
+from tests.bench.generate_snapshot import Size, snapshot_objects
 
 if TYPE_CHECKING:
     from pathlib import Path

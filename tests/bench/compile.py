@@ -32,7 +32,8 @@ from typing import NamedTuple
 
 from lockgate.diagnostics import Diagnostics
 from lockgate.toolchain.clang import compile_c
-from tests.bench.generate import Size, write_cluster
+from tests.bench.generate import write_cluster
+from tests.bench.generate_snapshot import Size
 
 ROUNDS = 3
 

@@ -34,7 +34,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import prove
-from tests.bench.generate import Size, write_cluster
+from tests.bench.generate import write_cluster
+from tests.bench.generate_snapshot import Size
 
 ROUNDS = 3
 SMALL = Path(__file__).parents[1] / "demo/shop"

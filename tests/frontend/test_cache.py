@@ -18,7 +18,8 @@ from lockgate.frontend.splitting import Form
 from lockgate.options import Options, Semantics
 from lockgate.renderers import render_text
 from lockgate.source import Source
-from tests.bench.generate import Size, write_cluster
+from tests.bench.generate import write_cluster
+from tests.bench.generate_snapshot import Size
 
 if TYPE_CHECKING:
     from pathlib import Path
