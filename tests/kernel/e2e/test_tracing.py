@@ -173,8 +173,8 @@ def test_swapped_under_load(network: Network, first: Path, second: Path) -> None
     last = max(counted)
     counted[last] = hits_of(network.root, last)[HITS]
     assert len(counted) == 1 + swaps
-    assert all(counted.values()), "each was in force"
-    assert sum(counted.values()) - before == calls
+    assert sum(counted.values()) - before == calls, counted
+    assert all(counted.values()), f"each was in force: {counted}"
 
 
 @the_same_everywhere
