@@ -124,8 +124,8 @@ EXPLANATIONS = (
         "A path is the name by which a file was opened.  A hard link is another name of the same "
         "file, a folder above it that is renamed gives all below it others, and so does a bind "
         "mount: none of these has the path that the policy denies.  At file_open a file that "
-        "O_CREAT makes is there, and empty, when the denial comes.  (On an overlay of Linux 6.5 "
-        "and later the file below it is seen, too, by the name that it had first.)",
+        "O_CREAT makes is there, and empty, when the denial comes.  (On an overlay of "
+        "Linux 6.12 the file below it is seen, too, by the name that it had first.)",
         "Stand at what gives a file another name as well: path_link, path_rename, sb_mount, "
         "move_mount; at inode_create for what must not be made.  Or see to it that who is denied "
         "cannot write to the folder.",
