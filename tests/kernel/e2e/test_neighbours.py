@@ -23,6 +23,7 @@ from lockgate_runtime.bpf import (
 )
 from lockgate_runtime.netlink import Filter, Netlink
 from tests.kernel.e2e.bundles import HOST, Allow, Node, Pod
+from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.network import (
     HOST_V4,
     NO_ANSWER,
@@ -230,6 +231,7 @@ def test_unload_leaves_pins_of_others(network: Network, bundle: Bundler) -> None
     pin.unlink()
 
 
+@the_same_everywhere
 def test_host_devices_are_left_when_nothing_selects_the_host(
     network: Network, bundle: Bundler
 ) -> None:
@@ -248,6 +250,7 @@ def test_host_devices_are_left_when_nothing_selects_the_host(
     assert (wrong.returncode, "E5025" in wrong.stderr) == (2, True)
 
 
+@the_same_everywhere
 def test_named_devices(network: Network, bundle: Bundler, tmp_path: Path) -> None:
     """A document or a list names the device of an endpoint, whatever its route says."""
     pods = (
@@ -277,6 +280,7 @@ def test_named_devices(network: Network, bundle: Bundler, tmp_path: Path) -> Non
     assert (wrong.returncode, "E5014" in wrong.stderr) == (1, True)
 
 
+@the_same_everywhere
 def test_guard_keeps_the_connection(network: Network, bundle: Bundler) -> None:
     """A policy that would cut the operator off is refused; another one is not."""
     web = Pod("web", (WEB,))
@@ -293,6 +297,7 @@ def test_guard_keeps_the_connection(network: Network, bundle: Bundler) -> None:
 
 
 @on_real_machines
+@the_same_everywhere
 def test_guard_knows_the_session_that_applies(
     network: Network, bundle: Bundler
 ) -> None:
@@ -307,6 +312,7 @@ def test_guard_knows_the_session_that_applies(
     assert (session.returncode, "E5035" in session.stderr) == (1, True)
 
 
+@the_same_everywhere
 def test_a_wrong_node_is_an_error_that_names_the_right_one(
     network: Network, bundle: Bundler
 ) -> None:

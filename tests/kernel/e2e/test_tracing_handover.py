@@ -14,13 +14,13 @@ import pytest
 
 from lockgate_runtime.pins import Pins
 from lockgate_runtime.slot import read_slot
+from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.stage import Stage
 from tests.kernel.e2e.traced import (
     HITS,
     acting,
     hits_of,
     links,
-    the_same_everywhere,
 )
 
 if TYPE_CHECKING:

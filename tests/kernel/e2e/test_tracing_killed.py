@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.stage import Stage
 from tests.kernel.e2e.traced import (
     acting,
     links,
-    the_same_everywhere,
 )
 
 if TYPE_CHECKING:

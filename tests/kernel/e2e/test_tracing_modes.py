@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockgate_runtime.tracing.metric import spell_labels
+from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.traced import (
     DENYING,
     DENYING_BY_RETURN,
@@ -19,7 +20,6 @@ from tests.kernel.e2e.traced import (
     OTHER_KEY,
     Trace,
     hits_of,
-    the_same_everywhere,
     traced_bundle,
 )
 from tests.kernel.tracing.programs import require

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kernel.e2e.bundles import Allow, Pod
+from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.traced import (
     DENYING,
     KEY,
     Trace,
     acting,
-    the_same_everywhere,
     traced_bundle,
 )
 

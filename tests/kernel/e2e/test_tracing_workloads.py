@@ -19,9 +19,9 @@ from lockgate_runtime.tracing.proc import cgroup_root
 from lockgate_runtime.tracing.stream import EventStream
 from lockgate_runtime.tracing.tracing_status import read_counters
 from tests.kernel.e2e.bundles import CACHE
+from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.traced import (
     Trace,
-    the_same_everywhere,
     traced_bundle,
 )
 from tests.targets.running import running_kernel

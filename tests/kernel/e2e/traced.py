@@ -14,8 +14,6 @@ import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from lockgate.codegen.tracing import TracingBuild
 from lockgate.diagnostics import Diagnostics
 from lockgate.tracing_plane import Compiling, Plane, compile_plane
@@ -24,7 +22,6 @@ from lockgate_runtime.pins import Pins, list_folder
 from lockgate_runtime.tracing.layout import POLICY_MODE
 from lockgate_runtime.tracing.plane import running_kernel
 from tests.kernel.e2e.bundles import CACHE, build_tables, write_tables
-from tests.kernel.e2e.network import IS_EMULATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,11 +149,6 @@ DENYING_BY_RETURN = Trace(
     "enforce",
     denial=-1,
 )
-
-the_same_everywhere = pytest.mark.skipif(
-    IS_EMULATED, reason="the host's kernel is asked; a guest needs too long"
-)
-"""For what depends on no kernel: emulated machines have fifteen minutes for all tests."""
 
 
 def traced_bundle(folder: Path, trace: Trace, pods: Sequence[Pod] = ()) -> Path:
