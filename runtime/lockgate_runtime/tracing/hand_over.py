@@ -22,7 +22,11 @@ from lockgate_runtime.generation import generation_in
 from lockgate_runtime.libbpf import wait_for_running_programs
 from lockgate_runtime.pins import boot_time
 from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
-from lockgate_runtime.tracing.generation import is_armed, is_in_user_space
+from lockgate_runtime.tracing.generation import (
+    is_armed,
+    is_in_user_space,
+    serve_places,
+)
 
 if TYPE_CHECKING:
     from lockgate_runtime.pins import Pins
@@ -42,6 +46,8 @@ def switch(pins: Pins, slot: Slot) -> None:
     if not any(is_armed(pins, number) for number in _in_place(pins)):
         write_slot(pins, slot)
         return
+    # What a change that died has said of another generation in that place ends now.
+    serve_places(pins)
     hand_over(pins, slot, may_sleep=_may_sleep(pins))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.stage import Stage
 from tests.kernel.e2e.traced import (
     acting,
+    all_hits,
     links,
 )
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.kernel.e2e.conftest import Bundler
     from tests.kernel.e2e.network import Network
 
 pytestmark = pytest.mark.kernel
@@ -76,6 +79,22 @@ def test_killed_at_each_step_one_policy_acts(
     network.run("unload")
     assert not network.root.exists()
     assert acting(network.root) == []
+
+
+@the_same_everywhere
+def test_who_was_to_serve_both_ends_with_the_plane(
+    network: Network, first: Path, second: Path, bundle: Bundler, stage: Stage
+) -> None:
+    """A dying apply has told programs that they serve two places; the next one says it anew."""
+    network.apply(first)
+    stage.run("apply", str(second), "--node", "node-1", die_at="switch")
+    network.apply(bundle(), "--drop-plane", "tracing", "--confirm-within", "60s")
+    before = all_hits(network.root, 1)
+    os.getsid(os.getpid())
+    assert all_hits(network.root, 1) == before
+    assert links(network) == [1], "it may fall back"
+    network.run("rollback")
+    assert acting(network.root) == [1]
 
 
 @the_same_everywhere

@@ -233,6 +233,14 @@ def hits_of(root: Path, generation: int) -> list[int]:
     return list(struct.unpack_from(f"={WIDTH}Q", row))
 
 
+def all_hits(root: Path, generation: int) -> int:
+    """Return how many calls the programs of a generation counted, for whichever one."""
+    path = Pins(root).generation(generation) / "tracing" / "maps" / "hits"
+    with Map.pinned(path) as hits:
+        words = struct.unpack(f"={ROWS * WIDTH}Q", hits.read_array())
+    return sum(words[HITS::WIDTH])
+
+
 def acting(root: Path) -> list[int]:
     """Call getsid(2) once; return the generations that counted it as theirs."""
     numbers = Pins(root).generation_numbers()
