@@ -12,6 +12,7 @@ import os
 import platform
 import sqlite3
 import time
+from functools import cache
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,11 +131,19 @@ def compiler_salt(options: str) -> bytes:
     """Hash what makes a record: our code, Python's version, the options."""
     salt = blake2b(options.encode(), digest_size=32)
     salt.update(f"{_SCHEMA} {platform.python_version()}".encode())
+    salt.update(_code_digest())
+    return salt.digest()
+
+
+@cache
+def _code_digest() -> bytes:
+    """Hash our code, once: a process runs what it began with."""
+    digest = blake2b(digest_size=32)
     package = Path(__file__).parent.parent
     for path in sorted((*_modules(package), *package.glob("grammar/*"))):
         name = path.relative_to(package).as_posix()
-        salt.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return salt.digest()
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.digest()
 
 
 def _modules(package: Path) -> Iterator[Path]:
