@@ -7,6 +7,7 @@ of the tests that run it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ class _Row:
         )
 
 
+@cache
 def table() -> dict[Word, dict[str, str]]:
     """Return for each word and kernel what is known of it; empty where no row has it."""
     rows = sorted(_rows(), key=lambda row: row.turn)

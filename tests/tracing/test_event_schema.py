@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.render import losses_line
 from lockgate_runtime.tracing.supplements import Supplements
+from lockgate_runtime.tracing.symbols import Symbols
 from lockgate_runtime.tracing.values import show_value
 from tests.tracing.test_events import (
     ACTIONS,
@@ -25,6 +26,9 @@ from tests.tracing.test_events import (
     value,
 )
 from tests.tracing.walk_events import faults
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _SOCKET = struct.pack("<HHBBHIIHH", 2, 1, 6, 1, 0, 3, 4, 1000, 443) + bytes(
     [10, 0, 0, 1, *[0] * 12, 10, 0, 0, 2, *[0] * 12, 9, *[0] * 7]
@@ -88,8 +92,16 @@ def test_every_type_has_a_sample() -> None:
     assert not SAMPLES.keys() & WITHOUT_SAMPLE
 
 
+@pytest.fixture
+def symbols(tmp_path: Path) -> Symbols:
+    """Return a kernel's names: reading the host's takes long, and it may hide them."""
+    path = tmp_path / "kallsyms"
+    path.write_text("10 T one\n8000000000000000 t two [some]\n")
+    return Symbols(path)
+
+
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_values_are_of_the_interface(kind: str) -> None:
+def test_values_are_of_the_interface(kind: str, symbols: Symbols) -> None:
     """Each has the fields and types that the reference's interface says, and no others."""
     cut, unreadable = layout.VALUE_IS_CUT, layout.VALUE_IS_UNREADABLE
     assert {declared for declared, _ in SAMPLES[kind]} <= {
@@ -97,11 +109,13 @@ def test_values_are_of_the_interface(kind: str) -> None:
     }
     for declared, data in SAMPLES[kind]:
         for flags, bytes_ in ((0, data), (cut, data), (unreadable, b"")):
-            body = _hook("kprobe", [(kind, declared, bytes_, flags)])
+            body = _hook("kprobe", [(kind, declared, bytes_, flags)], symbols)
             assert faults(body) == [], (declared, flags, body)
 
 
-def _hook(kind: str, values: list[tuple[str, str, bytes, int]]) -> dict[str, Any]:
+def _hook(
+    kind: str, values: list[tuple[str, str, bytes, int]], symbols: Symbols
+) -> dict[str, Any]:
     """Return the event of a hook of some kind with these values."""
     hook = {
         "number": 0,
@@ -130,7 +144,9 @@ def _hook(kind: str, values: list[tuple[str, str, bytes, int]]) -> dict[str, Any
     found = renderer(
         hooks_of=lambda _: Hooks.of(sites),
         ancestry=frozenset({kind}),
-        supplements=Supplements(lambda _: Hooks.of(sites), shows_addresses=True).show,
+        supplements=Supplements(
+            lambda _: Hooks.of(sites), symbols, shows_addresses=True
+        ).show,
     )
     packed = [value(k, n, data, flags) for n, (k, _, data, flags) in enumerate(values)]
     if kind == "kprobe":
@@ -160,15 +176,17 @@ def _hook(kind: str, values: list[tuple[str, str, bytes, int]]) -> dict[str, Any
 @pytest.mark.parametrize(
     "kind", ["kprobe", "tracepoint", "lsm", "uprobe", "usdt", "loader"]
 )
-def test_events_of_hooks_are_of_the_interface(kind: str) -> None:
+def test_events_of_hooks_are_of_the_interface(kind: str, symbols: Symbols) -> None:
     """By the kind of the hook; the thread that acts is named, and who needs the process."""
-    event = _hook(kind, [("path", "file", _PATH, 0)])
+    event = _hook(kind, [("path", "file", _PATH, 0)], symbols)
     name = f"process_{kind}"
     assert name in event
     assert faults(event) == []
     shown = event[name]["process"]
     assert (shown["pid"], shown["tid"], shown["refcnt"]) == (20, 21, 1)
     assert "refcnt" not in event[name]["parent"]
+    stack = event[name]["kernel_stack_trace"]
+    assert [entry["symbol"] for entry in stack] == ["one", "two"]
 
 
 def test_processes_are_of_the_interface() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from ipaddress import ip_address
 
 from lockgate.ir.policy import Protocol
@@ -16,6 +17,12 @@ NOBODY = "0.0.0.0"  # noqa: S104  # the address of who has none
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
+
+
+@cache
+def packed(address: str) -> bytes:
+    """Return an address as packets carry it."""
+    return ip_address(address).packed
 
 
 def ethernet(
@@ -55,8 +62,8 @@ def ipv4(
             ttl,
             protocol,
             0,
-            ip_address(source).packed,
-            ip_address(destination).packed,
+            packed(source),
+            packed(destination),
         )
         + options
         + payload
@@ -81,8 +88,8 @@ def ipv6(
             len(payload) if length is None else length,
             protocol,
             hop_limit,
-            ip_address(source).packed,
-            ip_address(destination).packed,
+            packed(source),
+            packed(destination),
         )
         + payload
     )
