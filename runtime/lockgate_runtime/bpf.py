@@ -379,9 +379,9 @@ class Program(Descriptor):
         """
         return run_test(self.fd, data, context, repeat, room)
 
-    def run_once(self) -> int:
+    def run_once(self, context: bytes = b"") -> int:
         """Run a program of type SYSCALL; return what it returned."""
-        return run_alone(self.fd)
+        return run_alone(self.fd, context)
 
 
 class LinkInfo(NamedTuple):

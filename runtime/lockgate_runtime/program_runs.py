@@ -51,9 +51,9 @@ def run_test(fd: int, data: bytes, context: bytes, repeat: int, room: int) -> Te
     )
 
 
-def run_alone(fd: int) -> int:
+def run_alone(fd: int, context: bytes = b"") -> int:
     """Run a program of type SYSCALL, which gets no packet; return what it returned."""
-    attributes = _attributes(fd, b"", b"", b"", b"")
+    attributes = _attributes(fd, b"", b"", context, b"")
     bpf(Command.PROG_TEST_RUN, attributes, "run a program")
     return memoryview(attributes).cast("I")[_VALUE]
 

@@ -97,7 +97,8 @@ EXPLANATIONS = (
         "lost-sites",
         "it is not known any more what a generation attached where",
         cause="Going back to a generation that traced attaches its programs again, and where is "
-        "written in the state folder, which is gone (--state, /run/lockgate).",
+        "written in the state folder, which is gone (--state, /run/lockgate).  So is whom its "
+        "policies would hit, which set-mode asks before one enforces.",
         cure="Apply its bundle again instead.",
     ),
     Explanation(

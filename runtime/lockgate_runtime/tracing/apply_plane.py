@@ -20,7 +20,13 @@ from lockgate_runtime.tracing.guard import (
     on_node,
     read_deeds,
 )
-from lockgate_runtime.tracing.kept import DIGESTS, choose_kept, digest_parts
+from lockgate_runtime.tracing.kept import (
+    CLASSIFIER,
+    DIGESTS,
+    choose_kept,
+    digest_parts,
+    read_digests,
+)
 from lockgate_runtime.tracing.mode_map import MODES, has_room
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
@@ -87,11 +93,13 @@ class PlaneApplication:
         """Keep what readers of events and a rollback need to know; E5037 without room."""
         folder = self._plane.folder
         for path in (
-            *(folder / name for name in (SITES, DEEDS, WORKLOADS)),
+            *(folder / name for name in (SITES, WORKLOADS)),
             folder.parent / PODS,
         ):
             if path.exists():
                 self._state.keep(number, path.name, path.read_bytes())
+        # There in any case: where it is lost, nobody knows whom a policy would hit.
+        self._state.keep(number, DEEDS, json.dumps(read_deeds(folder)).encode())
 
     def load(self, number: int, place: int) -> list[str]:
         """Start the sensor unless it runs, load the generation's programs; return warnings."""
@@ -131,12 +139,7 @@ class PlaneApplication:
         modes = generation.tracing_map(self._pins, in_force, MODES)
         if not has_room(modes, number, len(sites.policies), others):
             return None
-        try:
-            known = json.loads(
-                (self._state.generation(in_force) / DIGESTS).read_bytes()
-            )
-        except (OSError, ValueError):
-            return None  # nothing is known of it: all is loaded anew
+        known = read_digests(self._state.generation(in_force) / DIGESTS)
         return choose_kept(folder, known, sites, digests)
 
     def arm(self, number: int, place: int) -> list[str]:
@@ -161,7 +164,10 @@ class PlaneApplication:
                 f"{filled.without_room} cgroups have no class, for want of room in the map: they "
                 "are of the workload of the cgroup above them"
             )
-        generation.arm(self._pins, number, place, sites, self._step)
+        is_same = _has_same_classes(self._pins, self._state, number, place)
+        generation.arm(
+            *(self._pins, number, place, sites, self._step), has_same_classes=is_same
+        )
         return tried
 
 
@@ -220,7 +226,20 @@ def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
         ) from None
     node = state.read_node(number).get("node", "")
     _fill_workloads(pins, place, state.generation(number), node)
-    generation.arm(pins, number, place, sites)
+    is_same = _has_same_classes(pins, state, number, place)
+    generation.arm(pins, number, place, sites, has_same_classes=is_same)
+
+
+def _has_same_classes(pins: Pins, state: State, number: int, place: int) -> bool:
+    """Whether who is armed in the other place gives processes the same classes."""
+    folder = generation.armed_in(pins, 1 - place)
+    if folder is None:
+        return False
+    known = [
+        read_digests(state.generation(each) / DIGESTS).get(CLASSIFIER)
+        for each in (number, int(folder.parent.name))
+    ]
+    return known[0] is not None and known[0] == known[1]
 
 
 def _fill_workloads(pins: Pins, place: int, folder: Path, node: str) -> Filled:

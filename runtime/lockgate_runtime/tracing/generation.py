@@ -34,7 +34,12 @@ from lockgate_runtime.tracing.attach import (
     uses_multi,
     way_number,
 )
-from lockgate_runtime.tracing.kept import keep_links, keep_objects, kept_maps
+from lockgate_runtime.tracing.kept import (
+    CLASSIFIER,
+    keep_links,
+    keep_objects,
+    kept_maps,
+)
 from lockgate_runtime.tracing.layout import TRACING_CONFIG
 from lockgate_runtime.tracing.mode_map import MODES, write_modes
 from lockgate_runtime.tracing.objects import Pool, refusal
@@ -56,8 +61,9 @@ _CLASSIFIERS = {"classifiers": CLASSIFY, "fork_classifiers": CLASSIFY_FORK}
 """Maps by whose places the sensor calls programs, and which ones."""
 FORGET = "forget_socket"
 """The program that takes sockets that end out of the map sockets."""
-CLASSIFY_OBJECT = "classify.o"
 _WHOLE, _USER = "whole", "user"
+_MOST_PASSES = 64
+"""Over the records, until none has to be changed any more: processes execute meanwhile."""
 
 
 def tracing_folder(pins: Pins, number: int) -> Path:
@@ -113,8 +119,8 @@ def load(
         keep_objects(donor, sites, target)
         if donor.objects:
             write_modes(pool.own["", MODES], number, sites.policies)
-    if (folder / CLASSIFY_OBJECT).exists():
-        names.insert(0, CLASSIFY_OBJECT)
+    if (folder / CLASSIFIER).exists():
+        names.insert(0, CLASSIFIER)
     try:
         for name in names:
             _load_object(pool, folder / name, sites, place, target)
@@ -186,16 +192,19 @@ def arm(
     place: int,
     sites: Sites,
     step: Callable[[str], None] = lambda _name: None,
+    *,
+    has_same_classes: bool = False,
 ) -> None:
     """Classify the processes that run, then attach every site; E5143 where one refuses.
 
     What is armed stays as it is; what an arming that died has left goes first.
+    ``has_same_classes``: the generation in the other place, which is armed, has the same.
     """
     folder = tracing_folder(pins, number)
     if not (folder / _WHOLE).exists():
         disarm(pins, number)
     step("classify")
-    _classify(pins, folder / "programs", place)
+    _classify(pins, folder / "programs", place, is_same=has_same_classes)
     if (folder / _WHOLE).exists():
         return
     step("serve")
@@ -232,7 +241,7 @@ def serve_places(pins: Pins, known: Mapping[int, int] = MappingProxyType({})) ->
     serve(planes, read_slot(pins).active)
 
 
-def _classify(pins: Pins, programs: Path, place: int) -> None:
+def _classify(pins: Pins, programs: Path, place: int, *, is_same: bool) -> None:
     """Let who begins be classified for the place from now on, then classify what runs."""
     for name, program in _CLASSIFIERS.items():
         if (programs / program).exists():
@@ -243,8 +252,13 @@ def _classify(pins: Pins, programs: Path, place: int) -> None:
                 value = struct.pack("=I", classify.fd)
                 classifiers.set(struct.pack("=I", place), value)
     if (programs / CLASSIFY_ALL).exists():
+        context = struct.pack("=I", is_same)
         with Program.pinned(programs / CLASSIFY_ALL) as classify_all:
-            answer = classify_all.run_once()
+            answer = classify_all.run_once(context)
+            for _ in range(_MOST_PASSES if is_same else 0):
+                if not answer:
+                    break
+                answer = classify_all.run_once(context)
         if answer:
             raise NodeError(
                 "E5147",

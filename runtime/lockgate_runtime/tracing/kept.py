@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.bpf import Link, Map, Program
-from lockgate_runtime.pins import list_folder
+from lockgate_runtime.tracing.attach import uses_multi
 from lockgate_runtime.tracing.mode_map import MODES
 from lockgate_runtime.tracing.objects import NOTIFICATIONS
 from lockgate_runtime.tracing.service import read_services, services
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lockgate_runtime.tracing.sites import Site, Sites, TableFile
+
+CLASSIFIER = "classify.o"
+"""The object that gives processes their classes; with its tables it decides which."""
 
 DIGESTS = "digests.json"
 """What a generation was made from, part by part; among what the state keeps of it."""
@@ -41,8 +44,10 @@ def digest_parts(sites: Sites, folder: Path, node: str) -> dict[str, str]:
         for table in sites.tables
         if not table.object and table.map != MODES
     }
+    classes = [_hash(folder / CLASSIFIER), *sorted(found.items())]
+    found[CLASSIFIER] = _digest(classes)
     read: dict[str, list[Any]] = {
-        "classes": [_hash(folder / "classify.o"), *sorted(found.items())],
+        "classes": classes,
         "workloads": [_hash(folder / WORKLOADS), node],
     }
     for name, rows in _by_object(sites).items():
@@ -56,6 +61,15 @@ def digest_parts(sites: Sites, folder: Path, node: str) -> dict[str, str]:
         ]
         found[name] = _digest(parts)
     return found
+
+
+def read_digests(path: Path) -> dict[str, str]:
+    """Read what was kept of a generation; nothing where that is lost or damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _by_object(sites: Sites) -> dict[str, list[Site]]:
@@ -90,9 +104,12 @@ class Donor:
     maps: frozenset[str] = frozenset()
 
     def has_all(self, name: str, rows: list[Site]) -> bool:
-        """Whether all that was loaded of an object is still pinned."""
+        """Whether all that was loaded of an object, and its links, are still pinned."""
         wanted = [services(self.folder) / copy for copy in copies_of(name, rows)]
         wanted += [self.folder / "programs" / program for program in programs_of(rows)]
+        wanted += [
+            self.folder / "links" / link for row in rows for link in links_of(row)
+        ]
         return all(pin.exists() for pin in wanted)
 
 
@@ -105,6 +122,12 @@ def copies_of(name: str, rows: list[Site]) -> list[str]:
 def programs_of(rows: list[Site]) -> list[str]:
     """Return the names under which an object's programs are pinned."""
     return [f"{site.program}-{copy}" for site in rows for copy in range(site.copies)]
+
+
+def links_of(site: Site) -> list[str]:
+    """Return the names of the links of a site in the kernel."""
+    count = 1 if uses_multi(site) else len(site.functions)
+    return [f"{site.program}-{number}" for number in range(count)]
 
 
 def choose_kept(
@@ -158,7 +181,9 @@ def keep_links(donor: Path, folder: Path, sites: Sites) -> None:
         )
         for site in rows
     }
-    for pin in list_folder(donor / "links"):
-        if pin.name.rpartition("-")[0] in kept:
-            with Link.pinned(pin) as link:
-                link.pin(folder / "links" / pin.name)
+    for site in sites.sites:
+        pins = [donor / "links" / name for name in links_of(site)]
+        if site.program in kept and all(pin.exists() for pin in pins):
+            for pin in pins:
+                with Link.pinned(pin) as link:
+                    link.pin(folder / "links" / pin.name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import NodeError
@@ -88,12 +88,26 @@ def _check(
     is_unguarded: bool,
 ) -> None:
     if not is_unguarded:
-        path = state.generation(number) / DEEDS
-        deeds = json.loads(path.read_bytes()) if path.exists() else []
         keys = {policy.key for policy in chosen}
-        here = on_node(deeds, state.read_node(number).get("node", ""))
-        check_processes(deed for deed in here if deed["policy"] in keys)
+        deeds = on_node(_deeds(state, number), state.read_node(number).get("node", ""))
+        check_processes(deed for deed in deeds if deed["policy"] in keys)
     try_stands(stands_of(sites, {p.number for p in chosen if p.enforces}))
+
+
+def _deeds(state: State, number: int) -> list[dict[str, Any]]:
+    """Return what the enforcing selectors do; E5148 where that is lost or damaged."""
+    try:
+        found = json.loads((state.generation(number) / DEEDS).read_bytes())
+        if all(isinstance(deed["policy"], str) for deed in found):
+            return list(found)
+        error: Exception = ValueError("a deed has no policy")
+    except (OSError, ValueError, TypeError, KeyError) as caught:
+        error = caught
+    raise NodeError(
+        "E5148",
+        f"it is not known any more whom policies of generation {number} would hit: {error}",
+        "apply its bundle again, or say --unguarded",
+    )
 
 
 def _sites(state: State, number: int) -> Sites:

@@ -134,6 +134,24 @@ def test_guard_of_modes(network: Network, tmp_path: Path) -> None:
 
 
 @the_same_everywhere
+@pytest.mark.parametrize("text", [None, b"", b"null", b"[5]", b'{"a": 3}'])
+def test_guard_that_lost_what_it_knows(
+    network: Network, tmp_path: Path, text: bytes | None
+) -> None:
+    """Nobody knows whom a policy would hit, so it does not come to enforce."""
+    network.apply(traced_bundle(tmp_path / "everybody", Trace()))
+    (deeds,) = network.state.glob("**/deeds.json")
+    deeds.unlink()
+    if text is not None:
+        deeds.write_bytes(text)
+    refused = network.run("set-mode", "count", "enforce", check=False)
+    assert refused.returncode != 0
+    assert "E5148" in refused.stderr
+    network.run("set-mode", "count", "monitor")
+    network.run("set-mode", "count", "enforce", "--unguarded")
+
+
+@the_same_everywhere
 def test_no_bpf_among_the_security_modules(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
