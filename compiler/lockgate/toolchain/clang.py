@@ -11,12 +11,12 @@ import hashlib
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +107,10 @@ def find_compiler(path: str | None = None) -> Compiler:
             f"the pinned compiler is ziglang {ZIGLANG}, and {package} is installed",
             f"install it (pip install ziglang=={ZIGLANG}), or name a clang with --clang",
         )
-    command = (sys.executable, "-m", "ziglang", "clang")
+    # What `python -m ziglang` becomes, without a Python for each object.
+    spec = find_spec("ziglang")
+    folders = (spec and spec.submodule_search_locations) or ["ziglang"]
+    command = (str(Path(folders[0], "zig")), "clang")
     return Compiler(command, "ziglang", package, _clang_version(command))
 
 
