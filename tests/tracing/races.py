@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CALLS = 200
-MOST_CALLS = 2500
+MOST_CALLS = 6000
 """So many calls; more until all has been seen, as far as the ring has room for their events.
 
 No clock ends it: that of a machine that is short of time leaps.
