@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lockgate.options import Options
+    from lockgate.simulation import Question
     from tests.conformance.cases import Case, Flow
 
 
@@ -163,7 +165,42 @@ class KernelEngine(TablesEngine):
             bundle = Bundle.open(folder / "bundle")
             tables = PackedTables.open(bundle.tables)
             with KernelJudge(bundle, tables) as judge:
-                yield simulate(tables, judge, compilation.cluster, compilation.policies)
+                once = _AskedOnce(judge, _digest(folder / "bundle"))
+                yield simulate(tables, once, compilation.cluster, compilation.policies)
+
+
+_ANSWERS: dict[tuple[bytes, Question], int] = {}
+"""Decisions of the kernel, by what was loaded and what it was asked."""
+
+
+class _AskedOnce:
+    """A judge that remembers: under both semantics most cases are the same bundle.
+
+    Loading it for a case costs far more than its questions, above all in emulation.
+    """
+
+    def __init__(self, judge: KernelJudge, digest: bytes) -> None:
+        self._judge = judge
+        self._digest = digest
+
+    def decide(self, question: Question) -> int:
+        """Return the decision; UnaskedError where no packet is."""
+        key = self._digest, question
+        if key not in _ANSWERS:
+            _ANSWERS[key] = self._judge.decide(question)
+        return _ANSWERS[key]
+
+
+def _digest(bundle: Path) -> bytes:
+    """Hash what of a bundle comes into the kernel."""
+    digest = hashlib.sha256()
+    for path in sorted(
+        (*bundle.glob("objects/*"), *bundle.glob("tables/*")),
+        key=lambda path: path.name,
+    ):
+        content = path.read_bytes()
+        digest.update(f"{path.name} {len(content)} ".encode() + content)
+    return digest.digest()
 
 
 _CACHE = cache_folders()[0]
