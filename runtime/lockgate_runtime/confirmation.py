@@ -83,6 +83,11 @@ def rollback(pins: Pins, state: State, netlink: Netlink) -> tuple[int, int, list
 def _attach_again(pins: Pins, state: State, netlink: Netlink, number: int) -> list[str]:
     """Attach what a generation judged and a later one did not."""
     node = state.read_node(number)
+    if number != BEFORE and not node:
+        return [
+            f"where generation {number} judged packets is not known any more (node.json): what "
+            "the generation after it did not judge is not judged now; apply its bundle again"
+        ]
     numbers = {
         row["where"]: row["attachment"]
         for row in node.get("endpoints", ())

@@ -10,7 +10,7 @@
 
 and ``totals.json``: counters of generations that are gone, by stable rule number.  Nothing
 here decides anything: without it status and observe show numbers instead of names.
-Files are written beside, synced, and renamed.
+Files are written beside, synced, and renamed.  One that is damaged is like one that is lost.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ class State:
     def read_node(self, number: int) -> dict[str, Any]:
         """Return what was said of a generation; empty when that is lost."""
         found = _read(self.generation(number) / "node.json")
-        return found if isinstance(found, dict) else {}
+        return found if _is_node(found) else {}
 
     def read_rules(self, number: int) -> dict[int, dict[str, Any]]:
         """Return the rules of a generation by stable number; empty when lost."""
-        rows = _read(self.generation(number) / "rules.json") or []
-        return {row["number"]: row for row in rows}
+        rows = _read(self.generation(number) / "rules.json")
+        return {row["number"]: row for row in rows} if _has_rules(rows) else {}
 
     def forget(self, number: int) -> None:
         """Remove the folder of a generation."""
@@ -103,10 +103,11 @@ class State:
     def read_totals(self) -> tuple[int, dict[int, Total]]:
         """Return the generation that was added last, and the totals by rule."""
         found = _read(self.folder / "totals.json")
-        if not isinstance(found, dict):
+        try:
+            rules = {int(n): _total(*total) for n, total in found["rules"].items()}
+            return int(found["last"]), rules
+        except (KeyError, TypeError, ValueError, AttributeError):
             return 0, {}
-        rules = {int(n): Total(*total) for n, total in found["rules"].items()}
-        return found["last"], rules
 
     def write_totals(self, last: int, rules: Mapping[int, Total]) -> None:
         """Write them; E5037 where there is no room."""
@@ -140,8 +141,54 @@ def _write(path: Path, value: object) -> None:
 def _read(path: Path) -> Any:  # noqa: ANN401  # JSON that we wrote
     try:
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+_NODE_ROWS: dict[str, dict[str, type]] = {
+    "endpoints": {
+        "namespace": str,
+        "name": str,
+        "where": str,
+        "attachment": int,
+        "is_cgroup": bool,
+    },
+    "attachments": {"name": str, "where": str},
+    "absent": {"namespace": str, "name": str, "why": str},
+}
+_NODE_TEXTS = ("applied", "bundle", "digest", "node")
+
+
+def _is_node(value: Any) -> bool:  # noqa: ANN401  # whatever a file holds
+    """Whether it is what apply wrote of a generation, as far as anybody reads it."""
+    return (
+        isinstance(value, dict)
+        and all(isinstance(value.get(name), str) for name in _NODE_TEXTS)
+        and _has_rows(value.get("devices"), {}, str)
+        and all(_has_rows(value.get(n), kinds) for n, kinds in _NODE_ROWS.items())
+    )
+
+
+def _has_rules(value: Any) -> bool:  # noqa: ANN401  # likewise
+    kinds = {"number": int, "name": str, "effect": str, "places": list}
+    return _has_rows(value, kinds)
+
+
+def _has_rows(
+    value: Any,  # noqa: ANN401  # likewise
+    kinds: Mapping[str, type],
+    each: type[Any] = dict,
+) -> bool:
+    """Whether it is a list of ``each``, with fields of these kinds."""
+    return isinstance(value, list) and all(
+        isinstance(row, each)
+        and all(isinstance(row.get(name), kind) for name, kind in kinds.items())
+        for row in value
+    )
+
+
+def _total(packets: int, size: int, name: str) -> Total:
+    return Total(int(packets), int(size), str(name))
 
 
 def _unwritable(folder: Path, error: OSError) -> NodeError:

@@ -114,6 +114,24 @@ def test_nothing_loaded_is_an_error_that_says_so(tmp_path: Path) -> None:
         Ring(tmp_path / "maps/events")
 
 
+def test_a_ring_that_is_gone(pin: Path, writer: Program) -> None:
+    """What is left in it is taken, whatever is at its place by now; then it is over."""
+    with Ring(pin) as ring:
+        assert ring.take(0) == []
+        pin.unlink()
+        writer.test_run(packet(1))
+        assert len(ring.take(0)) == 1
+        with Map.create(MapType.RINGBUF, "lgring", 0, 0, RING_BYTES) as another:
+            another.pin(pin)
+        assert ring.take(0) == []
+        writer.test_run(packet(2))
+        assert (len(ring.take(0)), ring.is_over) == (1, False)
+        assert (ring.take(0), ring.is_over) == ([], True)
+    with Ring(pin) as ring:
+        assert ring.take(0) + ring.take(0) == []
+        assert not ring.is_over
+
+
 def test_both_readers_read_the_same(pin: Path, writer: Program) -> None:
     """Through shared memory and through libbpf, one after the other, in one ring."""
     with Map.pinned(pin) as ring:

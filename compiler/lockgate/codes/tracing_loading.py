@@ -96,9 +96,11 @@ EXPLANATIONS = (
         "E5148",
         "lost-sites",
         "it is not known any more what a generation attached where",
-        cause="Going back to a generation that traced attaches its programs again, and where is "
-        "written in the state folder, which is gone (--state, /run/lockgate).  So is whom its "
-        "policies would hit, which set-mode asks before one enforces.",
+        cause="Going back to a generation that traced attaches its programs again. Where, and "
+        "which processes are whose, is written in the state folder (--state, /run/lockgate), and "
+        "that is gone or damaged; or somebody removed programs or maps below --root. What is in "
+        "force stays, and nothing of the other generation is left attached. Whom its policies "
+        "would hit is written there, too, which set-mode asks before one enforces.",
         cure="Apply its bundle again instead.",
     ),
     Explanation(

@@ -2,13 +2,16 @@
 
 A ring has one reader: what it takes, no other sees.  A second reader at the same time would
 tear the stream apart, so a lock on the folder of the pin keeps it out; the lock goes with
-the process.
+the process.  A ring outlives its pin for as long as somebody reads it, but nobody writes to it
+after ``unload``: who follows goes over to the next one (:func:`wait_for_next`).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import sys
+import time
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Map
@@ -17,8 +20,14 @@ from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.observe.ring_memory import RingMemory, is_ordered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
+
+    from lockgate_runtime.pins import Pins
+
+_PAUSE = 0.2
+"""Seconds between two looks for the next ring."""
 
 
 class Ring:
@@ -26,6 +35,10 @@ class Ring:
 
     def __init__(self, pin: Path, most: int = 4096) -> None:
         self._lock = _lock(pin.parent)
+        self._pin, self._inode = pin, _inode(pin)
+        self._is_left = False
+        self.is_over = False
+        """Whether another ring, or none, is at the pin, and nothing is left in this one."""
         try:
             self._map = Map.pinned(pin)
             self._buffer = _open_buffer(self._map, most)
@@ -35,7 +48,12 @@ class Ring:
 
     def take(self, milliseconds: int) -> list[bytes]:
         """Wait for records, at most so long, and return what is there, oldest first."""
-        return self._buffer.take(milliseconds)
+        records = self._buffer.take(milliseconds)
+        if not records:
+            # Programs that were hit before they were detached may still write: ask once more.
+            self.is_over = self._is_left
+            self._is_left = _inode(self._pin) != self._inode
+        return records
 
     def close(self) -> None:
         """Leave the ring to the next reader; what is in it stays."""
@@ -53,6 +71,34 @@ class Ring:
         _trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def wait_for_next(pins: Pins, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    """Wait until an apply has made the next ring; tell people on standard error.
+
+    Returns without one when ``is_stopped``.
+    """
+    pin = pins.map("events")
+    if not pin.exists():
+        print(
+            f"nothing is loaded below {pins.root} any more: waiting for the next apply",
+            file=sys.stderr,
+            flush=True,
+        )
+    while not is_stopped():
+        # All maps are there once the apply that makes them has ended.
+        if pin.exists() and not pins.is_busy:
+            print("going on with what was applied anew", file=sys.stderr, flush=True)
+            return
+        time.sleep(_PAUSE)
+
+
+def _inode(pin: Path) -> int | None:
+    """Return what tells a pin from others at the same place; None where there is none."""
+    try:
+        return pin.stat().st_ino
+    except OSError:
+        return None
 
 
 def _open_buffer(ring: Map, most: int) -> RingMemory | RingBuffer:

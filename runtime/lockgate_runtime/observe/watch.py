@@ -31,15 +31,30 @@ _NAMES_AGE = 2.0
 class Watch:
     """The flows of this node as they happen; a context manager with one reader's right."""
 
-    def __init__(self, pins: Pins, state: State, bundle: Path | None = None) -> None:
-        """Take names from a bundle, or else from what ``apply`` kept of it."""
+    def __init__(
+        self,
+        pins: Pins,
+        state: State,
+        bundle: Path | None = None,
+        *,
+        is_next: bool = False,
+    ) -> None:
+        """Take names from a bundle, or else from what ``apply`` kept of it.
+
+        ``is_next``: of one who watched the ring before; all that is lost is to be told.
+        """
         self._ring = Ring(pins.map("events"))
         self._budget = _open_budget(pins.map("event_budget"))
-        self._lost = self._count_lost()
+        self._lost = 0 if is_next else self._count_lost()
         self._state = state
         self._bundle = bundle
         self._names: dict[int, Names] = {}
         self._asked: dict[int, float] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the ring was unloaded, and all that was in it is taken."""
+        return self._ring.is_over
 
     def take(self, milliseconds: int) -> list[Flow]:
         """Wait for flows, at most so long; what was lost since the last call comes last."""
@@ -101,9 +116,9 @@ class Watch:
         names = ("rules.json", "identities.json", "endpoints.json")
         try:
             files = {name: (folder / name).read_bytes() for name in names}
-        except FileNotFoundError:
-            return None
-        return Names.of(PackedTables(files), self._read_attachments(generation))
+            return Names.of(PackedTables(files), self._read_attachments(generation))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None  # lost, or damaged
 
     def _read_attachments(self, generation: int) -> dict[int, str]:
         rows = self._state.read_node(generation).get("endpoints", [])

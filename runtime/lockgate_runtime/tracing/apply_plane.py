@@ -39,6 +39,7 @@ from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
 from lockgate_runtime.tracing.workloads import (
     WORKLOADS,
     Filled,
+    WorkloadsError,
     fill_workloads,
     read_workloads,
 )
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from lockgate_runtime.tracing.kept import Donor
     from lockgate_runtime.tracing.plane import TracingPlane
     from lockgate_runtime.tracing.sites import Sites
+    from lockgate_runtime.tracing.workloads import Workloads
 
 PLANES = ("network", "tracing")
 
@@ -212,22 +214,56 @@ def refuse_dropped(
 def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
     """Attach what a generation traced, before one goes back to it.
 
-    E5148 where it is not known any more what was attached where.
+    E5148 where what that needs is lost, or its programs are gone; then nothing is attached.
     """
     if not generation.has_tracing(pins, number):
+        if (state.generation(number) / SITES).exists():
+            raise _lost(number, "its programs are not pinned any more")
         return
+    was_armed = generation.is_armed(pins, number)
     try:
-        sites = read_sites(state.generation(number) / SITES)
-    except (OSError, SitesError) as error:
-        raise NodeError(
-            "E5148",
-            f"generation {number} traced, and what it attached is lost: {error}",
-            "apply its bundle again instead",
-        ) from None
-    node = state.read_node(number).get("node", "")
-    _fill_workloads(pins, place, state.generation(number), node)
-    is_same = _has_same_classes(pins, state, number, place)
-    generation.arm(pins, number, place, sites, has_same_classes=is_same)
+        sites, workloads = _read_kept(state, number)
+        _check_classifiers(pins, number, sites)
+        if workloads:
+            fill_workloads(pins, place, workloads)
+        is_same = _has_same_classes(pins, state, number, place)
+        generation.arm(pins, number, place, sites, has_same_classes=is_same)
+    except BaseException as error:
+        if not was_armed:
+            generation.disarm(pins, number)
+        if isinstance(error, OSError | SitesError | WorkloadsError):
+            raise _lost(number, str(error)) from None
+        raise
+
+
+def _read_kept(state: State, number: int) -> tuple[Sites, Workloads | None]:
+    """Return what was attached, and whose processes are whose; an error where one is lost."""
+    folder, node = state.generation(number), state.read_node(number)
+    sites = read_sites(folder / SITES)
+    if any("workloads" in site.reads for site in sites.sites):
+        if not (folder / WORKLOADS).exists():
+            raise WorkloadsError(f"there is no {WORKLOADS}")
+        if not node:  # one of another node is no substitute
+            raise WorkloadsError("node.json does not say for which node it was")
+    return sites, read_workloads(folder, node.get("node", ""))
+
+
+def _check_classifiers(pins: Pins, number: int, sites: Sites) -> None:
+    """E5148 where processes would keep classes that they have no more, or have none."""
+    folder = generation.tracing_folder(pins, number) / "programs"
+    pinned = [(folder / name).exists() for name in generation.CLASSIFIERS]
+    is_asked = any("classes" in site.reads for site in sites.sites)
+    if (is_asked or any(pinned)) and not all(pinned):
+        raise _lost(number, "somebody removed a program that classifies processes")
+
+
+def _lost(number: int, why: str) -> NodeError:
+    return NodeError(
+        "E5148",
+        f"generation {number} traced, and cannot be attached again: {why}; what is in force "
+        "stays",
+        "apply its bundle again instead",
+    )
 
 
 def _has_same_classes(pins: Pins, state: State, number: int, place: int) -> bool:

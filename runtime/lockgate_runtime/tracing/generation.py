@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from lockgate_runtime.tracing.sites import Site, Sites
 
 CLASSIFY, CLASSIFY_FORK, CLASSIFY_ALL = "classify", "classify_fork", "classify_all"
+CLASSIFIERS = (CLASSIFY, CLASSIFY_ALL)
+"""Programs that every generation has whose sites ask for classes."""
 _CLASSIFIERS = {"classifiers": CLASSIFY, "fork_classifiers": CLASSIFY_FORK}
 """Maps by whose places the sensor calls programs, and which ones."""
 FORGET = "forget_socket"

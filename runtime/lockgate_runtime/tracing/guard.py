@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lockgate_runtime.tracing.roles import Role
 
 DEEDS = "deeds.json"
+_IN_MEMORY = "/memfd:"
 _SHOWN = 6
 """How many of those who would be hit are named beside the first."""
 
@@ -76,8 +77,12 @@ def _others(hit: Sequence[Process | Imagined]) -> str:
 
 def _sparing(deed: Mapping[str, Any], hit: Iterable[Process | Imagined]) -> str:
     """Return which filter lets all of them through; a selector has one of binaries."""
-    binaries = ", ".join(sorted({one.binary for one in hit if one.binary}))
+    names = {one.binary for one in hit if one.binary}
+    # Files in memory have their names by chance, and others when the node is booted anew.
+    binaries = ", ".join(sorted(n for n in names if not n.startswith(_IN_MEMORY)))
     asked = deed["binaries"]
+    if not binaries:
+        return "spare them by another filter of processes (matchPIDs, matchNamespaces)"
     if not asked:
         return (
             f"spare them (matchBinaries: [{{operator: NotIn, values: [{binaries}]}}])"

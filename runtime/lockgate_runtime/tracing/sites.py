@@ -120,10 +120,16 @@ def parse_sites(text: bytes | str) -> Sites:
             tuple(_site(row) for row in value["sites"]),
             tuple(_policy(row) for row in value["policies"]),
             tuple(_table(row) for row in value.get("tables", ())),
-            tuple(value["hooks"]),
+            tuple(_hook(row) for row in value["hooks"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise SitesError(f"{SITES} is not what it should be: {error!r}") from None
+
+
+def _hook(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name in ("number", "policy_number"):
+        row[name]  # what the loader needs of it; events ask for the rest
+    return row
 
 
 def _policy(row: Mapping[str, Any]) -> TracedPolicy:

@@ -36,7 +36,7 @@ from lockgate_runtime.tracing.reader_state import (
 from lockgate_runtime.tracing.records import RecordError, decode_record, is_tracing
 from lockgate_runtime.tracing.render import Renderer, losses_line
 from lockgate_runtime.tracing.requests import Requests
-from lockgate_runtime.tracing.sites import SITES
+from lockgate_runtime.tracing.sites import SITES, SitesError, parse_sites
 from lockgate_runtime.tracing.supplements import Supplements
 from lockgate_runtime.tracing.symbols import Symbols
 from lockgate_runtime.tracing.throttle import Throttle, throttle_line
@@ -161,6 +161,11 @@ class EventStream:
             lines.append(losses_line(self._node, time.time_ns(), lost))
         return lines
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the ring was unloaded, and all that was in it is taken."""
+        return self._ring.is_over
+
     def throttle(self, most: int, interval: int) -> None:
         """Hold back a cgroup's beginnings and ends past so many in so many nanoseconds."""
 
@@ -221,9 +226,10 @@ class EventStream:
         asked, hooks = self._hooks.get(generation, (-_HOOKS_AGE, Hooks()))
         if not hooks.hooks and now - asked >= _HOOKS_AGE:
             try:
-                text = (self._state.generation(generation) / SITES).read_text()
+                text = (self._state.generation(generation) / SITES).read_bytes()
+                parse_sites(text)
                 hooks = Hooks.of(json.loads(text))
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, SitesError):
                 hooks = Hooks()
             else:
                 self._cgroups.pods = self._pods_of(generation)

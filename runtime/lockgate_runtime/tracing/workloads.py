@@ -39,6 +39,10 @@ _NOEXIST, _EXIST = 1, 2
 """Flags of an update: the element must not be there, or must."""
 
 
+class WorkloadsError(Exception):
+    """A ``workloads.json`` that is not what it should be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workloads:
     """Which class every workload of a node has: the host, pods by uid, containers by id."""
@@ -75,19 +79,26 @@ def _and_above(path: str) -> Iterator[str]:
 
 
 def read_workloads(folder: Path, node: str = "") -> Workloads | None:
-    """Read the file of a folder for a node; None where no policy asks for workloads."""
+    """Read the file of a folder for a node; None where no policy asks for workloads.
+
+    WorkloadsError when it is not what it should be.
+    """
     path = folder / WORKLOADS
     if not path.exists():
         return None
-    value: dict[str, Any] = json.loads(path.read_bytes())
-    hosts, unknown = value["hosts"], value["unknown_pods"]
-    return Workloads(
-        hosts.get(node, hosts[""]),
-        unknown.get(node, unknown[""]),
-        {pod["uid"]: pod["class"] for pod in value["pods"]},
-        {id_: c for pod in value["pods"] for id_, c in pod["containers"].items()},
-        value["cgroups"],
-    )
+    try:
+        value: dict[str, Any] = json.loads(path.read_bytes())
+        hosts, unknown = value["hosts"], value["unknown_pods"]
+        return Workloads(
+            int(hosts.get(node, hosts[""])),
+            int(unknown.get(node, unknown[""])),
+            {pod["uid"]: int(pod["class"]) for pod in value["pods"]},
+            {i: int(c) for pod in value["pods"] for i, c in pod["containers"].items()},
+            {path: int(class_) for path, class_ in value["cgroups"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        text = f"{WORKLOADS} is not what it should be: {error!r}"
+        raise WorkloadsError(text) from None
 
 
 class Filled(NamedTuple):

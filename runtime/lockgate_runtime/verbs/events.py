@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from lockgate_runtime.pins import Pins
     from lockgate_runtime.tracing.stream import EventStream
 
 EXAMPLES = """
@@ -53,7 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="lines that this verb (or the reference) wrote, instead of this node; - is stdin",
     )
     parser.add_argument(
-        "--follow", action="store_true", help="go on with what happens, until Ctrl-C"
+        "--follow",
+        action="store_true",
+        help="go on with what happens, until Ctrl-C; after unload wait for the next apply",
     )
     parser.add_argument(
         "--count", type=count, metavar="N", help="end after N events were printed"
@@ -240,17 +243,35 @@ def _run_node(
     ancestry: frozenset[str],
     is_stopped: Callable[[], bool],
 ) -> None:
+    """Read this node's events; who follows goes over to the ring of the next apply."""
     from lockgate_runtime.environment import check_bpffs, check_capabilities
+    from lockgate_runtime.observe.ring import wait_for_next
     from lockgate_runtime.pins import Pins
+
+    check_capabilities()
+    check_bpffs(arguments.root)
+    pins = Pins(arguments.root)
+    while _read_ring(pins, arguments, writer, ancestry, is_stopped):
+        wait_for_next(pins, is_stopped)
+        if is_stopped():
+            return
+
+
+def _read_ring(
+    pins: Pins,
+    arguments: argparse.Namespace,
+    writer: EventWriter,
+    ancestry: frozenset[str],
+    is_stopped: Callable[[], bool],
+) -> bool:
+    """Read one ring until it is enough; whether to go on with the next one."""
     from lockgate_runtime.state import State
     from lockgate_runtime.tracing.requests import Requests
     from lockgate_runtime.tracing.stream import EventStream
 
-    check_capabilities()
-    check_bpffs(arguments.root)
     state = State(arguments.root, arguments.state)
     with EventStream(
-        Pins(arguments.root),
+        pins,
         state,
         node_name(arguments),
         ancestry,
@@ -261,7 +282,7 @@ def _run_node(
         if arguments.cgroup_rate:
             stream.throttle(*arguments.cgroup_rate)
         try:
-            _read_node(stream, writer, arguments, is_stopped)
+            is_over = _read_node(stream, writer, arguments, is_stopped)
             writer.write(stream.finish())
             writer.finish()
             stream.confirm()
@@ -273,6 +294,7 @@ def _run_node(
             if stream.throttled:
                 text = f"{stream.throttled} events were over the rate of their cgroups"
                 print(text, file=sys.stderr)
+    return is_over
 
 
 def _read_node(
@@ -280,11 +302,17 @@ def _read_node(
     writer: EventWriter,
     arguments: argparse.Namespace,
     is_stopped: Callable[[], bool],
-) -> None:
-    """Read until it is enough; what came after we began is for the next, if nobody follows."""
+) -> bool:
+    """Read until it is enough; what came after we began is for the next, if nobody follows.
+
+    Returns whether the ring was unloaded under one who follows.
+    """
     while not is_stopped():
         lines = stream.take(_WAIT if arguments.follow else 0)
         is_wanted = writer.write(lines)
         stream.confirm()
         if not is_wanted or (stream.is_drained and not arguments.follow):
-            return
+            return False
+        if stream.is_over:
+            return True
+    return False

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lockgate_runtime.observe.flows import Flow
 
 EXAMPLES = """
-  lockgate observe                                 everything, until Ctrl-C
+  lockgate observe                                 everything, until Ctrl-C; after unload
+                                                   it waits for the next apply
   lockgate observe --verdict denied                what the policy refuses
   lockgate observe --endpoint shop/web --port 443
   lockgate observe --last 20                       what happened while nobody looked
@@ -158,6 +159,7 @@ def _live(
 ) -> Iterator[Flow]:
     """Yield what waits in the ring (the last of it), then what happens."""
     from lockgate_runtime.environment import check_capabilities
+    from lockgate_runtime.observe.ring import wait_for_next
     from lockgate_runtime.observe.watch import Watch
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
@@ -169,8 +171,15 @@ def _live(
         while flows := watch.take(0):
             waiting.extend(filter(matches, flows))
         yield from waiting
-        while arguments.follow or arguments.last is None:
+        if arguments.last is not None and not arguments.follow:
+            return
+        while not watch.is_over:
             yield from filter(matches, watch.take(_WAIT))
+    while True:
+        wait_for_next(pins)
+        with Watch(pins, state, arguments.bundle, is_next=True) as watch:
+            while not watch.is_over:
+                yield from filter(matches, watch.take(_WAIT))
 
 
 def _recorded(path: Path) -> Iterator[Flow]:

@@ -13,6 +13,7 @@ import pytest
 from lockgate.cli.main import main
 from lockgate.driver import Settings, compile_policies, write_outputs
 from tests.kernel.e2e.bundles import CACHE
+from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.network import (
     CLIENT,
     OTHER,
@@ -171,5 +172,28 @@ def test_flows_are_told_as_they_happen(applied: Network) -> None:
             assert flow["protocol"] == "UDP"
             assert flow["destination"]["name"] == "shop/web"
             assert reader.wait(10) == 0
+        finally:
+            reader.kill()
+
+
+@the_same_everywhere
+def test_flows_are_told_after_unload_and_apply(
+    applied: Network, tmp_path: Path
+) -> None:
+    """Who watches goes over to what is applied next, and says so."""
+    command = applied.command("observe", "-o", "json", "--protocol", "udp")
+    with spawn(*command) as reader:
+        try:
+            assert reader.stdout is not None
+            assert reader.stderr is not None
+            wait_for_lock(applied.root)
+            applied.run("unload")
+            applied.apply(tmp_path / "bundle")
+            wait_for_lock(applied.root)
+            assert applied.denies_udp("client", "web", WEB[0])
+            flow = json.loads(reader.stdout.readline())
+            assert flow["destination"]["name"] == "shop/web"
+            reader.kill()
+            assert "going on with what was applied anew" in reader.stderr.read()
         finally:
             reader.kill()

@@ -149,6 +149,22 @@ def test_a_host_that_hides_its_root(
         check_processes([EVERYBODY | MISSES["a program"]], proc)
 
 
+def test_files_in_memory_are_not_proposed(proc: Path) -> None:
+    """A policy that names them is of this boot only."""
+    for pid in (814, os.getpid()):
+        (proc / str(pid) / "exe").unlink()
+        (proc / str(pid) / "exe").symlink_to("/memfd:made (deleted)")
+    with pytest.raises(NodeError) as caught:
+        check_processes([EVERYBODY], proc)
+    assert "/usr/sbin/sshd" in caught.value.cure
+    assert "memfd" not in caught.value.cure
+    this = [{"pids": [os.getpid()], "is_negated": False, "is_namespaced": False}]
+    with pytest.raises(NodeError) as caught:
+        check_processes([EVERYBODY | {"pids": this}], proc)
+    assert "/memfd:made" in caught.value.message
+    assert "spare them by another filter of processes" in caught.value.cure
+
+
 def test_all_are_named(proc: Path) -> None:
     """Who writes NotIn for one of them would else meet the next."""
     with pytest.raises(NodeError) as caught:
