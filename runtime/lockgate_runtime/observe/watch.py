@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
 
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _NAMES_AGE = 2.0
 """Seconds after which names are read again for a generation that is not known yet."""
 
@@ -117,7 +118,7 @@ class Watch:
         try:
             files = {name: (folder / name).read_bytes() for name in names}
             return Names.of(PackedTables(files), self._read_attachments(generation))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except _DAMAGES:
             return None  # lost, or damaged
 
     def _read_attachments(self, generation: int) -> dict[int, str]:

@@ -67,7 +67,7 @@ def read_digests(path: Path) -> dict[str, str]:
     """Read what was kept of a generation; nothing where that is lost or damaged."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

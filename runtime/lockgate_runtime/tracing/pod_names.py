@@ -54,6 +54,6 @@ def read_pod_names(path: Path) -> PodNames:
             pod = KnownPod(row, containers)
             names.by_uid[row["uid"]] = pod
             names.by_container |= dict.fromkeys(containers, pod)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return PodNames()
     return names

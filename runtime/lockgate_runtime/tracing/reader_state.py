@@ -62,8 +62,8 @@ def read_state(folder: Path, counters: int) -> ReaderState:
                 int(value["unseen"]),
                 Counter({tuple(kind): int(n) for *kind, n in value["seen"]}),
             )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass  # lost, or damaged
     return ReaderState(counters)
 
 

@@ -122,7 +122,7 @@ def parse_sites(text: bytes | str) -> Sites:
             tuple(_table(row) for row in value.get("tables", ())),
             tuple(_hook(row) for row in value["hooks"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SitesError(f"{SITES} is not what it should be: {error!r}") from None
 
 

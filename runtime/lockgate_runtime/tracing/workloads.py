@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lockgate_runtime.pins import Pins
 
 WORKLOADS = "workloads.json"
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _NOEXIST, _EXIST = 1, 2
 """Flags of an update: the element must not be there, or must."""
 
@@ -96,7 +97,7 @@ def read_workloads(folder: Path, node: str = "") -> Workloads | None:
             {i: int(c) for pod in value["pods"] for i, c in pod["containers"].items()},
             {path: int(class_) for path, class_ in value["cgroups"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _DAMAGES as error:
         text = f"{WORKLOADS} is not what it should be: {error!r}"
         raise WorkloadsError(text) from None
 

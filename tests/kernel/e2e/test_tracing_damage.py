@@ -34,7 +34,15 @@ PODS = (
     Pod("client", ("10.0.0.2",)),
 )
 WORKLOADS = {"hosts": {"": 1}, "unknown_pods": {"": 2}, "pods": [], "cgroups": {}}
-DAMAGE = (b"", b"null", b"[5]", b'{"a": 3}', b"\xff\xfe", b'{"hooks": 3, "rules": 5}')
+DAMAGE = (
+    b"[" * 5000,
+    b"",
+    b"null",
+    b"[5]",
+    b'{"a": 3}',
+    b"\xff\xfe",
+    b'{"hooks": 3, "rules": 5}',
+)
 SHOWN = ("node.json", "rules.json", "identities.json", "endpoints.json")
 NEEDED = ("sites.json", "workloads.json")
 LASTING = ("totals.json", "events.json")
@@ -61,10 +69,11 @@ def test_damaged_names(network: Network, tmp_path: Path) -> None:
         assert "generation 2 is in force" in network.run("status").stdout
         for verb in ("metrics", "gc", "events"):
             network.run(verb)
-        network.run("observe", "--last", "5")
         assert "E5032" in network.run("confirm", check=False).stderr
         refused = network.run("set-mode", "other", "monitor", check=False)
         assert (refused.returncode, "E5148" in refused.stderr) == (2, True)
+    assert network.denies_udp("other", "web", "10.0.0.1")
+    assert "→" in network.run("observe", "--last", "5").stdout
 
 
 @the_same_everywhere
