@@ -23,7 +23,7 @@ from lockgate.codegen.tracing_header import tracing_headers
 from lockgate.toolchain.clang import compile_c
 from lockgate.toolchain.elf import read_elf
 from lockgate.tracing_deeds import describe_deeds
-from lockgate_runtime.manifest import Link, Program, Table
+from lockgate_runtime.manifest import SCHEMAS, Link, Program, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -117,7 +117,14 @@ class Plane:
                 stem, "tracing_site"
             )
             for one in elf.programs:
-                yield Program(kind, 1, one.name, name, one.section, one.size)
+                yield Program(
+                    kind,
+                    SCHEMAS["programs"][kind],
+                    one.name,
+                    name,
+                    one.section,
+                    one.size,
+                )
 
     def links(self) -> Iterator[Link]:
         """Yield each place where something is attached, over all targets once."""

@@ -66,6 +66,9 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "missing field 'kernel'": lambda m: m.pop("kernel"),
     "schema 99": lambda m: m.update(layout=99),
     "kind 'xdp' with schema 1": lambda m: m["programs"][0].update(kind="xdp"),
+    "kind 'tracing_site' with schema 1": lambda m: m["programs"][0].update(
+        kind="tracing_site"
+    ),
     "kind 'tc' with schema 2": lambda m: m["links"][0].update(schema=2),
     r"maps\[0\].entries: expected int": lambda m: m["maps"][0].update(entries="6"),
     r"maps\[0\].schema: expected int": lambda m: m["maps"][0].update(schema=True),
