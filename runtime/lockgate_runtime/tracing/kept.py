@@ -100,17 +100,16 @@ class Donor:
     """A generation that is attached, and the objects and maps that the new one has the same."""
 
     folder: Path
-    objects: frozenset[str] = frozenset()
-    maps: frozenset[str] = frozenset()
+    objects: frozenset[str]
+    maps: frozenset[str]
 
-    def has_all(self, name: str, rows: list[Site]) -> bool:
-        """Whether all that was loaded of an object, and its links, are still pinned."""
-        wanted = [services(self.folder) / copy for copy in copies_of(name, rows)]
-        wanted += [self.folder / "programs" / program for program in programs_of(rows)]
-        wanted += [
-            self.folder / "links" / link for row in rows for link in links_of(row)
-        ]
-        return all(pin.exists() for pin in wanted)
+
+def is_whole(folder: Path, name: str, rows: list[Site]) -> bool:
+    """Whether all that was loaded of an object, and its links, are still pinned."""
+    wanted = [services(folder) / copy for copy in copies_of(name, rows)]
+    wanted += [folder / "programs" / program for program in programs_of(rows)]
+    wanted += [folder / "links" / link for row in rows for link in links_of(row)]
+    return all(pin.exists() for pin in wanted)
 
 
 def copies_of(name: str, rows: list[Site]) -> list[str]:
@@ -138,7 +137,7 @@ def choose_kept(
     whole = {
         name
         for name, rows in _by_object(sites).items()
-        if name in same and Donor(donor).has_all(name, rows)
+        if name in same and is_whole(donor, name, rows)
     }
     tables = {table.map for table in sites.tables if not table.object}
     return Donor(donor, frozenset(whole), frozenset(tables & same))
