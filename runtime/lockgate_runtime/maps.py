@@ -53,11 +53,11 @@ def entries_for(size: int, width: int) -> int:
     return max(1, -(-size // width))
 
 
-def fill_array(target: Map, pieces: Iterable[bytes]) -> None:
-    """Write an array from its beginning; the last element is filled up with zeros."""
+def fill_array(target: Map, pieces: Iterable[bytes], first: int = 0) -> None:
+    """Write an array from ``first`` on; the last element is filled up with zeros."""
     width = target.width
     step = max(1, _BATCH // width) * width
-    first, waiting = 0, bytearray()
+    waiting = bytearray()
     for piece in pieces:
         waiting += piece
         while len(waiting) >= step:

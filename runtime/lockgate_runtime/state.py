@@ -76,6 +76,7 @@ class State:
         """Keep one more file for a generation; E5037 where there is no room."""
         folder = self.generation(number)
         try:
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(content)
         except OSError as error:
             raise _unwritable(folder, error) from None

@@ -80,7 +80,7 @@ def armed(pins: Pins, number: int, folder: Path) -> Iterator[list[Path]]:
     generation.load(pins, number, 0, sites, folder)
     if workloads := read_workloads(folder):
         fill_workloads(pins, 0, workloads)
-    generation.arm(pins, number, 0, sites)
+    generation.arm(pins, number, 0, sites, folder)
     programs = generation.tracing_folder(pins, number) / "programs"
     try:
         yield sorted(programs.glob("site_*"))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.pins import Pins
+from lockgate_runtime.slot import Slot, write_slot
 from lockgate_runtime.tracing import generation
 from lockgate_runtime.tracing.layout import (
     TRACING_ENUMERATIONS,
@@ -30,7 +31,11 @@ from lockgate_runtime.tracing.sites import Sites, read_sites
 from lockgate_runtime.tracing.stream import read_counters
 from lockgate_runtime.tracing.symbols import Symbols
 from lockgate_runtime.tracing.user_symbols import UserSymbols
-from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
+from lockgate_runtime.tracing.workloads import (
+    fill_workloads,
+    read_workloads,
+    workload_room,
+)
 from tests.tracing import deeds, object_deeds
 from tests.tracing.cases import GROUPS
 from tests.tracing.cases.snapshot import CGROUPS, NODE
@@ -72,13 +77,14 @@ def main() -> None:
 def run_group(
     reader: Reader, pins: Pins, number: int, folder: Path, cases: tuple[Case, ...]
 ) -> dict[str, Any]:
-    """Load a group's programs, run its cases, remove the programs."""
-    sites = read_sites(folder / "sites.json")
-    generation.load(pins, number, 0, sites, folder)
+    """Load a group's programs, at either place in turn; run its cases, remove the programs."""
+    sites, place = read_sites(folder / "sites.json"), number % 2
+    generation.load(pins, number, place, sites, folder)
     workloads = read_workloads(folder, NODE)
     if workloads:
-        fill_workloads(pins, 0, workloads)
-    generation.arm(pins, number, 0, sites)
+        fill_workloads(pins, place, workloads, workload_room(sites))
+    write_slot(pins, Slot(place))
+    generation.arm(pins, number, place, sites, folder)
     own = {case.name: own_selectors(sites, case.name) for case in cases}
     places = {hook: site.program for site in sites.sites for hook in site.hooks}
     found: dict[str, Any] = {

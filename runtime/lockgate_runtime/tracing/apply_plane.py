@@ -25,9 +25,13 @@ from lockgate_runtime.tracing.kept import (
     DIGESTS,
     choose_kept,
     digest_parts,
+    digest_place_tables,
     read_digests,
 )
+from lockgate_runtime.tracing.layout import CLASSIFY_REQUEST, FOLLOW_RULES
 from lockgate_runtime.tracing.mode_map import MODES, has_room
+from lockgate_runtime.tracing.place_tables import FOLDER as PLACE_TABLES
+from lockgate_runtime.tracing.place_tables import files_of, place_tables
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import (
@@ -42,6 +46,7 @@ from lockgate_runtime.tracing.workloads import (
     WorkloadsError,
     fill_workloads,
     read_workloads,
+    workload_room,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +105,10 @@ class PlaneApplication:
         ):
             if path.exists():
                 self._state.keep(number, path.name, path.read_bytes())
+        for table in place_tables(self._plane.sites):
+            for name in files_of(table):
+                content = (folder / name).read_bytes()
+                self._state.keep(number, f"{PLACE_TABLES}/{name}", content)
         # There in any case: where it is lost, nobody knows whom a policy would hit.
         self._state.keep(number, DEEDS, json.dumps(read_deeds(folder)).encode())
 
@@ -109,7 +118,7 @@ class PlaneApplication:
         unrecorded = start_sensor(self._pins, self._plane.sensor)
         self._step("load tracing")
         plane = self._plane
-        digests = digest_parts(plane.sites, plane.folder, self._node)
+        digests = digest_parts(plane.sites, plane.folder)
         donor = self._find_donor(number, place, digests)
         generation.load(self._pins, number, place, plane.sites, plane.folder, donor)
         self._state.keep(number, DIGESTS, json.dumps(digests).encode())
@@ -155,7 +164,11 @@ class PlaneApplication:
         }
         tried = try_stands(stands_of(sites, enforcing))
         self._step("arm")
-        filled = _fill_workloads(self._pins, place, self._plane.folder, self._node)
+        filled = Filled()
+        workloads = read_workloads(self._plane.folder, self._node)
+        if workloads:
+            room = workload_room(sites)
+            filled = fill_workloads(self._pins, place, workloads, room)
         if filled.unknown_pods:
             self.warnings.append(
                 f"{filled.unknown_pods} pods here are not in the bundle's snapshot: policies "
@@ -166,9 +179,10 @@ class PlaneApplication:
                 f"{filled.without_room} cgroups have no class, for want of room in the map: they "
                 "are of the workload of the cgroup above them"
             )
-        is_same = _has_same_classes(self._pins, self._state, number, place)
+        request = _what_is_known(self._pins, self._state, number, place, sites)
         generation.arm(
-            *(self._pins, number, place, sites, self._step), has_same_classes=is_same
+            *(self._pins, number, place, sites, self._plane.folder, self._step),
+            request=request,
         )
         return tried
 
@@ -225,9 +239,11 @@ def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
         sites, workloads = _read_kept(state, number)
         _check_classifiers(pins, number, sites)
         if workloads:
-            fill_workloads(pins, place, workloads)
-        is_same = _has_same_classes(pins, state, number, place)
-        generation.arm(pins, number, place, sites, has_same_classes=is_same)
+            fill_workloads(pins, place, workloads, workload_room(sites))
+        source = state.generation(number) / PLACE_TABLES
+        _check_place_tables(state, number, sites, source)
+        request = _what_is_known(pins, state, number, place, sites)
+        generation.arm(pins, number, place, sites, source, request=request)
     except BaseException as error:
         if not was_armed:
             generation.disarm(pins, number)
@@ -266,22 +282,36 @@ def _lost(number: int, why: str) -> NodeError:
     )
 
 
-def _has_same_classes(pins: Pins, state: State, number: int, place: int) -> bool:
-    """Whether who is armed in the other place gives processes the same classes."""
+def _check_place_tables(state: State, number: int, sites: Sites, source: Path) -> None:
+    """E5148 where the tables that would be written are not those that were applied."""
+    known = read_digests(state.generation(number) / DIGESTS)
+    for name, digest in digest_place_tables(sites, source).items():
+        if known.get(name, digest) != digest:
+            raise _lost(number, f"the table {name} in the state folder is another one")
+
+
+def _what_is_known(
+    pins: Pins, state: State, number: int, place: int, sites: Sites
+) -> bytes:
+    """Return what who is armed in the other place knows of processes, and rules alike."""
     folder = generation.armed_in(pins, 1 - place)
     if folder is None:
-        return False
+        return CLASSIFY_REQUEST.pack()
+    other = int(folder.parent.name)
     known = [
         read_digests(state.generation(each) / DIGESTS).get(CLASSIFIER)
-        for each in (number, int(folder.parent.name))
+        for each in (number, other)
     ]
-    return known[0] is not None and known[0] == known[1]
-
-
-def _fill_workloads(pins: Pins, place: int, folder: Path, node: str) -> Filled:
-    """Classify the cgroups before anything asks for their classes."""
-    workloads = read_workloads(folder, node)
-    return fill_workloads(pins, place, workloads) if workloads else Filled()
+    try:
+        followed = read_sites(state.generation(other) / SITES).followed
+    except (SitesError, OSError):
+        followed = ()
+    bits = {rule: bit for bit, rule in enumerate(followed[:FOLLOW_RULES], start=1)}
+    same = [bits.get(rule, 0) for rule in sites.followed[:FOLLOW_RULES]]
+    return CLASSIFY_REQUEST.pack(
+        is_same=known[0] is not None and known[0] == known[1],
+        same_rule=bytes(same).ljust(FOLLOW_RULES, b"\0"),
+    )
 
 
 def remove_tracing(pins: Pins) -> list[str]:

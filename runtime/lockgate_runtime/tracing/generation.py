@@ -6,7 +6,7 @@
     generations/N/tracing/links/PROGRAM-I      what attaches them; there only while it is armed
     generations/N/tracing/whole/               there while all of it is attached
     generations/N/tracing/user/                there where it has programs at uprobes
-    generations/N/tracing/maps/NAME            maps that its objects share: ``modes``, ...
+    generations/N/tracing/maps/NAME            maps that its objects share, or that are by place
     generations/N/tracing/services/OBJECT-I    whom the programs of a copy serve
 
 To load attaches nothing.  To arm attaches everything, and yet nothing acts before the slot names
@@ -27,7 +27,7 @@ from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.generation import generation_in
 from lockgate_runtime.kernel_constants import AttachType
 from lockgate_runtime.pins import list_folder, remove_tree
-from lockgate_runtime.slot import PLACES, read_slot
+from lockgate_runtime.slot import PLACES
 from lockgate_runtime.tracing.attach import (
     attach_site,
     is_newest_first,
@@ -40,9 +40,10 @@ from lockgate_runtime.tracing.kept import (
     keep_objects,
     kept_maps,
 )
-from lockgate_runtime.tracing.layout import TRACING_CONFIG
+from lockgate_runtime.tracing.layout import CLASSIFY_REQUEST, TRACING_CONFIG
 from lockgate_runtime.tracing.mode_map import MODES, write_modes
 from lockgate_runtime.tracing.objects import Pool, refusal
+from lockgate_runtime.tracing.place_tables import fill_place, place_tables
 from lockgate_runtime.tracing.sensor import stop_sensor
 from lockgate_runtime.tracing.service import SERVICE, serve, services
 from lockgate_runtime.tracing.trampolines import check_room
@@ -66,6 +67,7 @@ FORGET = "forget_socket"
 _WHOLE, _USER = "whole", "user"
 _MOST_PASSES = 64
 """Over the records, until none has to be changed any more: processes execute meanwhile."""
+_NOTHING_KNOWN = CLASSIFY_REQUEST.pack()
 
 
 def tracing_folder(pins: Pins, number: int) -> Path:
@@ -126,8 +128,9 @@ def load(
     try:
         for name in names:
             _load_object(pool, folder / name, sites, place, target)
+        by_place = {table.map for table in place_tables(sites)}
         for (owner, name), created in sorted(pool.own.items(), key=lambda i: i[0]):
-            if not owner:
+            if not owner or name in by_place:
                 created.pin(target / "maps" / name)
     finally:
         pool.close()
@@ -193,20 +196,24 @@ def arm(
     number: int,
     place: int,
     sites: Sites,
+    source: Path,
     step: Callable[[str], None] = lambda _name: None,
     *,
-    has_same_classes: bool = False,
+    request: bytes = _NOTHING_KNOWN,
 ) -> None:
     """Classify the processes that run, then attach every site; E5143 where one refuses.
 
-    What is armed stays as it is; what an arming that died has left goes first.
-    ``has_same_classes``: the generation in the other place, which is armed, has the same.
+    What is armed stays as it is; what an arming that died has left goes first.  ``source`` has
+    the tables that are by place; ``request`` says what the generation in the other place, which
+    is armed, knows of the processes.
     """
     folder = tracing_folder(pins, number)
     if not (folder / _WHOLE).exists():
         disarm(pins, number)
+        step("fill")
+        fill_place(place_tables(sites), source, folder / "maps", place)
     step("classify")
-    _classify(pins, folder / "programs", place, is_same=has_same_classes)
+    _classify(pins, folder / "programs", place, request)
     if (folder / _WHOLE).exists():
         return
     step("serve")
@@ -240,10 +247,10 @@ def serve_places(pins: Pins, known: Mapping[int, int] = MappingProxyType({})) ->
         for place, number in places.items()
         if number is not None
     }
-    serve(planes, read_slot(pins).active)
+    serve(planes)
 
 
-def _classify(pins: Pins, programs: Path, place: int, *, is_same: bool) -> None:
+def _classify(pins: Pins, programs: Path, place: int, request: bytes) -> None:
     """Let who begins be classified for the place from now on, then classify what runs."""
     for name, program in _CLASSIFIERS.items():
         if (programs / program).exists():
@@ -254,13 +261,13 @@ def _classify(pins: Pins, programs: Path, place: int, *, is_same: bool) -> None:
                 value = struct.pack("=I", classify.fd)
                 classifiers.set(struct.pack("=I", place), value)
     if (programs / CLASSIFY_ALL).exists():
-        context = struct.pack("=I", is_same)
+        is_same = CLASSIFY_REQUEST.unpack(request)["is_same"]
         with Program.pinned(programs / CLASSIFY_ALL) as classify_all:
-            answer = classify_all.run_once(context)
+            answer = classify_all.run_once(request)
             for _ in range(_MOST_PASSES if is_same else 0):
                 if not answer:
                     break
-                answer = classify_all.run_once(context)
+                answer = classify_all.run_once(request)
         if answer:
             raise NodeError(
                 "E5147",

@@ -1,6 +1,7 @@
 """Take over from the generation in force what the new one has the same: nothing is loaded twice.
 
-A changed value changes the tables of one site.  Programs and maps of the other ones are pinned by
+A changed value changes the tables of one site, or what all of them have by place
+(:mod:`lockgate_runtime.tracing.place_tables`).  Programs and maps of the other ones are pinned by
 the new generation, too, and so are their links; :mod:`lockgate_runtime.tracing.service` says to
 them whom they serve.  Programs of user space are attached anew in any case: the file may be
 another one by now.
@@ -17,8 +18,8 @@ from lockgate_runtime.bpf import Link, Map, Program
 from lockgate_runtime.tracing.attach import uses_multi
 from lockgate_runtime.tracing.mode_map import MODES
 from lockgate_runtime.tracing.objects import NOTIFICATIONS
+from lockgate_runtime.tracing.place_tables import place_tables
 from lockgate_runtime.tracing.service import read_services, services
-from lockgate_runtime.tracing.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,38 +30,41 @@ if TYPE_CHECKING:
 CLASSIFIER = "classify.o"
 """The object that gives processes their classes; with its tables it decides which."""
 
+_SHARED = "shared"
+"""In place of an object's name: what objects share, of which each knows the shape."""
+
 DIGESTS = "digests.json"
 """What a generation was made from, part by part; among what the state keeps of it."""
 
 
-def digest_parts(sites: Sites, folder: Path, node: str) -> dict[str, str]:
-    """Return a hash of what is in each map that objects share, and of all that an object does.
+def digest_parts(sites: Sites, folder: Path) -> dict[str, str]:
+    """Return a hash of what each table by place has, and of all that an object does.
 
-    Keys are names of maps and of objects' files, which ``folder`` has.  Objects whose programs
-    stand in user space are left out, and the modes, which people change.
+    Keys are names of maps and of objects' files, which ``folder`` has.  Of what is by place an
+    object knows the shape only.  Objects whose programs stand in user space are left out, and
+    the modes, which people change.
     """
-    found = {
-        table.map: _digest(_of_table(table, folder))
-        for table in sites.tables
-        if not table.object and table.map != MODES
-    }
-    classes = [_hash(folder / CLASSIFIER), *sorted(found.items())]
-    found[CLASSIFIER] = _digest(classes)
-    read: dict[str, list[Any]] = {
-        "classes": classes,
-        "workloads": [_hash(folder / WORKLOADS), node],
-    }
+    found = digest_place_tables(sites, folder)
+    shared = _shared_tables(sites)
+    contents = [_content(table, folder) for table in shared]
+    found[CLASSIFIER] = _digest([_hash(folder / CLASSIFIER), *contents])
+    found[_SHARED] = _digest([_part(table, folder) for table in shared])
     for name, rows in _by_object(sites).items():
         if any(site.binary is not None for site in rows):
             continue
         parts = [
             _hash(folder / name),
             [asdict(site) for site in rows],
-            [_of_table(t, folder) for t in sites.tables if f"{t.object}.o" == name],
-            [read[what] for what in sorted({w for site in rows for w in site.reads})],
+            [_part(table, folder) for table in _tables_of(name, sites)],
+            found[_SHARED] if _reads_classes(rows) else "",
         ]
         found[name] = _digest(parts)
     return found
+
+
+def digest_place_tables(sites: Sites, folder: Path) -> dict[str, str]:
+    """Return a hash of what each table by place has, by the name of its map."""
+    return {t.map: _digest(_content(t, folder)) for t in place_tables(sites)}
 
 
 def read_digests(path: Path) -> dict[str, str]:
@@ -79,9 +83,35 @@ def _by_object(sites: Sites) -> dict[str, list[Site]]:
     return found
 
 
-def _of_table(table: TableFile, folder: Path) -> list[Any]:
+def _shared_tables(sites: Sites) -> list[TableFile]:
+    """Return the tables that objects share, but for the modes, which people change."""
+    return [t for t in sites.tables if not t.object and t.map != MODES]
+
+
+def _tables_of(name: str, sites: Sites) -> list[TableFile]:
+    """Return the tables of which an object is the only one to have them."""
+    return [table for table in sites.tables if f"{table.object}.o" == name]
+
+
+def _reads_classes(rows: list[Site]) -> bool:
+    return any("classes" in site.reads for site in rows)
+
+
+def _part(table: TableFile, folder: Path) -> list[Any]:
+    return (_shape if table.room else _content)(table, folder)
+
+
+def _content(table: TableFile, folder: Path) -> list[Any]:
     keys = _hash(folder / table.keys) if table.keys else ""
     return [asdict(table), _hash(folder / table.file), keys]
+
+
+def _shape(table: TableFile, folder: Path) -> list[Any]:
+    """Return what two generations must have in common to share the map of a table."""
+    values = (folder / table.file).read_bytes()
+    width = len(values) // table.records
+    unknown = values[:width].hex() if table.object else ""
+    return [table.map, table.object, table.room, bool(table.keys), width, unknown]
 
 
 def _digest(parts: list[Any]) -> str:
@@ -104,12 +134,22 @@ class Donor:
     maps: frozenset[str]
 
 
-def is_whole(folder: Path, name: str, rows: list[Site]) -> bool:
+def is_whole(folder: Path, name: str, sites: Sites) -> bool:
     """Whether all that was loaded of an object, and its links, are still pinned."""
-    wanted = [services(folder) / copy for copy in copies_of(name, rows)]
+    rows = _by_object(sites)[name]
+    wanted = [folder / "maps" / table.map for table in _place_tables_of(name, sites)]
+    wanted += [services(folder) / copy for copy in copies_of(name, rows)]
     wanted += [folder / "programs" / program for program in programs_of(rows)]
     wanted += [folder / "links" / link for row in rows for link in links_of(row)]
     return all(pin.exists() for pin in wanted)
+
+
+def _place_tables_of(name: str, sites: Sites) -> list[TableFile]:
+    """Return the tables by place that an object reads."""
+    owners = {name.removesuffix(".o")}
+    if _reads_classes(_by_object(sites)[name]):
+        owners.add("")
+    return [table for table in place_tables(sites) if table.object in owners]
 
 
 def copies_of(name: str, rows: list[Site]) -> list[str]:
@@ -136,11 +176,11 @@ def choose_kept(
     same = {name for name, digest in digests.items() if digest == known.get(name)}
     whole = {
         name
-        for name, rows in _by_object(sites).items()
-        if name in same and is_whole(donor, name, rows)
+        for name in _by_object(sites)
+        if name in same and is_whole(donor, name, sites)
     }
-    tables = {table.map for table in sites.tables if not table.object}
-    return Donor(donor, frozenset(whole), frozenset(tables & same))
+    shared = _shared_tables(sites) if _SHARED in same else []
+    return Donor(donor, frozenset(whole), frozenset(table.map for table in shared))
 
 
 def keep_objects(donor: Donor, sites: Sites, folder: Path) -> None:
@@ -151,6 +191,10 @@ def keep_objects(donor: Donor, sites: Sites, folder: Path) -> None:
         for program in programs_of(rows):
             with Program.pinned(donor.folder / "programs" / program) as kept:
                 kept.pin(folder / "programs" / program)
+        for table in _tables_of(name, sites):
+            if table.room:
+                with Map.pinned(donor.folder / "maps" / table.map) as rows_of_classes:
+                    rows_of_classes.pin(folder / "maps" / table.map)
         for copy in copies_of(name, rows):
             with Map.pinned(services(donor.folder) / copy) as service:
                 service.pin(services(folder) / copy)

@@ -156,8 +156,28 @@ TRACING_SERVICE = Structure(
     "Whom a loaded program serves (.data.service); the runtime changes it while it runs.",
     (
         Field("places", "u32", "a bit for each place whose generation has it; 0: none"),
-        Field("column", "u32", "0 or 1: which column of the shared records it reads"),
         Field("generation", "u32", "by place: the generation, rising on this node", 2),
+    ),
+)
+
+PLACE_SHIFT = 63
+"""Where keys of maps in which each place has a part say whose they are."""
+
+FOLLOW_RULES = 64
+"""Rules that follow processes, at most; the bits of ``process.followed``."""
+
+CLASSIFY_REQUEST = Structure(
+    "classify_request",
+    "What classify_all is told of the generation in the other place.",
+    (
+        Field("is_same", "u32", "whether it has the same classes"),
+        Field("pad", "u32", ""),
+        Field(
+            "same_rule",
+            "u8",
+            "by rule: which one of the other's is the same, and 1; 0 is none",
+            FOLLOW_RULES,
+        ),
     ),
 )
 
@@ -264,6 +284,7 @@ TRACING_STRUCTURES = (
     CGROUP,
     TRACING_CONFIG,
     TRACING_SERVICE,
+    CLASSIFY_REQUEST,
     POLICY_MODE,
     TRACING_EVENT,
     TRACING_VALUE,

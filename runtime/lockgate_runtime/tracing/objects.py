@@ -19,6 +19,7 @@ from lockgate_runtime.environment import permission_error
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.maps import fill_array, reuse_map
 from lockgate_runtime.tracing.mode_map import MODES
+from lockgate_runtime.tracing.place_tables import entries_of, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -107,7 +108,7 @@ class Pool:
         if key in self.own:
             reuse_map(target, name, self.own[key], self._pins)
         elif key in self._tables:
-            target.resize(name, max(1, self._tables[key].records))
+            target.resize(name, entries_of(self._tables[key]))
         elif name in SHARED and self._pins.map(name).exists():
             with Map.pinned(self._pins.map(name)) as pinned:
                 reuse_map(target, name, pinned, self._pins)
@@ -122,7 +123,7 @@ class Pool:
                     created.pin(self._pins.map(name))
             return
         created = self.own[key] = target.map(name)
-        if key in self._tables:
+        if key in self._tables and not self._tables[key].room:
             try:
                 fill(created, self._tables[key], self._folder)
             except BpfError as error:
@@ -130,21 +131,9 @@ class Pool:
 
 
 def fill(target: Map, table: TableFile, folder: Path) -> None:
-    """Write a table into its map; nobody changes it again, but for modes.
-
-    E5010 where the two do not fit: the bundle is not of one piece.
-    """
-    values = (folder / table.file).read_bytes()
-    keys = (folder / table.keys).read_bytes() if table.keys else b""
-    key_size = target.info.key_size if table.keys else 0
-    sizes = table.records * key_size, table.records * target.width
-    if (len(keys), len(values)) != sizes:
-        raise NodeError(
-            "E5010",
-            f"{table.file} does not fit the map {table.map}",
-            "compile the bundle again",
-        )
-    if table.keys:
+    """Write a table into its map; nobody changes it again, but for modes.  E5010 as always."""
+    keys, values = read_table(table, folder, target)
+    if keys:
         target.set_many(keys, values)
     else:
         fill_array(target, [values])

@@ -42,11 +42,10 @@ def read_services(folder: Path) -> dict[str, int]:
     return found
 
 
-def serve(planes: Mapping[int, tuple[int, Path]], active: int) -> None:
+def serve(planes: Mapping[int, tuple[int, Path]]) -> None:
     """Write for every program which places it serves.
 
-    ``planes``: by place the generation and its plane's folder; ``active``: the place whose
-    columns are read by who serves both.
+    ``planes``: by place the generation and its plane's folder.
     """
     places: dict[int, list[int]] = {}
     pins: dict[int, Path] = {}
@@ -58,7 +57,6 @@ def serve(planes: Mapping[int, tuple[int, Path]], active: int) -> None:
     for number, served in sorted(places.items()):
         value = TRACING_SERVICE.pack(
             places=sum(1 << place for place in served),
-            column=active if active in served else served[0],
             generation=struct.pack("=2I", *generations),
         )
         with Map.pinned(pins[number]) as service:

@@ -82,7 +82,8 @@ class TableFile:
     """Content of a map: values joined in ``file``, keys in ``keys`` unless it is an array.
 
     ``object`` is the object (without ``.o``) whose map it is, empty for one that all objects of
-    the generation share.
+    the generation share.  ``room``: entries for each place, in a map that two generations may
+    share (:mod:`lockgate_runtime.tracing.place_tables`); 0 in one that is the generation's.
     """
 
     map: str
@@ -90,16 +91,21 @@ class TableFile:
     records: int
     object: str = ""
     keys: str | None = None
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """All of ``sites.json`` that the loader needs; ``hooks`` as they stand there."""
+    """All of ``sites.json`` that the loader needs; ``hooks`` as they stand there.
+
+    ``followed``: in words, by number, the rules that follow processes to their children.
+    """
 
     sites: tuple[Site, ...]
     policies: tuple[TracedPolicy, ...]
     tables: tuple[TableFile, ...]
     hooks: tuple[Mapping[str, Any], ...]
+    followed: tuple[str, ...] = ()
 
     @property
     def stands(self) -> frozenset[str]:
@@ -121,6 +127,7 @@ def parse_sites(text: bytes | str) -> Sites:
             tuple(_policy(row) for row in value["policies"]),
             tuple(_table(row) for row in value.get("tables", ())),
             tuple(_hook(row) for row in value["hooks"]),
+            tuple(value.get("followed", ())),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SitesError(f"{SITES} is not what it should be: {error!r}") from None
@@ -150,6 +157,7 @@ def _table(row: Mapping[str, Any]) -> TableFile:
         row["records"],
         row.get("object") or "",
         row.get("keys"),
+        row.get("room", 0),
     )
 
 

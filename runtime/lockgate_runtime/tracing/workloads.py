@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lockgate_runtime.pins import Pins
+    from lockgate_runtime.tracing.sites import Sites
 
 WORKLOADS = "workloads.json"
 _DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_ROWS = "workloads_"
+"""With what the names of maps begin in which sites look classes up."""
 _NOEXIST, _EXIST = 1, 2
 """Flags of an update: the element must not be there, or must."""
 
@@ -102,6 +105,11 @@ def read_workloads(folder: Path, node: str = "") -> Workloads | None:
         raise WorkloadsError(text) from None
 
 
+def workload_room(sites: Sites) -> int:
+    """Return how many classes each place has room for in what sites look up by them."""
+    return next((t.room for t in sites.tables if t.map.startswith(_ROWS)), 0)
+
+
 class Filled(NamedTuple):
     """What was found: pods that the snapshot does not have, cgroups for which there is no room."""
 
@@ -109,9 +117,12 @@ class Filled(NamedTuple):
     without_room: int = 0
 
 
-def fill_workloads(pins: Pins, place: int, workloads: Workloads) -> Filled:
+def fill_workloads(
+    pins: Pins, place: int, workloads: Workloads, room: int = 0
+) -> Filled:
     """Give every cgroup its class at a place; one without room is of its parent's.
 
+    Classes are counted from PLACE * ``room``, as the rows are by which they are looked up.
     E5155 where pods are not told apart by cgroups of version 2.
     """
     root = cgroup_root()
@@ -136,6 +147,8 @@ def fill_workloads(pins: Pins, place: int, workloads: Workloads) -> Filled:
             except OSError:
                 continue  # it is gone
             class_ = workloads.class_of(path)
+            if class_ != UNKNOWN_CLASS:
+                class_ += place * room
             without_room += not _set_class(cgroups, number, place, class_)
             # Listed after: what is made from now on has its parent's class.
             try:

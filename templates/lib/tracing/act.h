@@ -23,6 +23,7 @@ struct {
 } modes SEC(".maps");
 
 struct deeds {
+	u32 place; /* of the generation whose hit this is: it judges, acts and tells */
 	s32 error;
 	u32 signal;
 	u8 action; /* enum tracing_action: the heaviest that is done */
@@ -32,11 +33,11 @@ struct deeds {
 };
 
 /* Whether a policy may act upon this process, which is never ourselves. */
-static __always_inline bool enforces(u32 policy)
+static __always_inline bool enforces(u32 policy, u32 place)
 {
 	const struct policy_mode *mode = bpf_map_lookup_elem(&modes, &policy);
 
-	return mode && mode->enforces[served_generation() & 3] &&
+	return mode && mode->enforces[service.generation[place & 1] & 3] &&
 	       (!config.self || bpf_get_current_pid_tgid() >> 32 != config.self);
 }
 
@@ -48,7 +49,7 @@ static __always_inline void note(struct deeds *deeds, const u8 action)
 
 static __always_inline bool weigh(struct deeds *deeds, u32 policy, const u8 action)
 {
-	if (!enforces(policy)) {
+	if (!enforces(policy, deeds->place)) {
 		if (deeds->withheld < action)
 			deeds->withheld = action;
 		return false;
@@ -94,6 +95,7 @@ static __always_inline void report(struct event_room *event, const struct deeds 
 {
 	if (deeds->action > event->head.action)
 		event->head.action = deeds->action;
+	event->head.generation = service.generation[deeds->place & 1];
 	event->head.withheld = deeds->withheld;
 	event->head.error = -deeds->error;
 }

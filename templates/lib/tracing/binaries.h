@@ -3,6 +3,10 @@
  * Classes of binaries: one pass over the path that was executed gives the class.  Most are known
  * before they are asked for (classify.c); the class of a process that has no record, or whose path
  * was too long for it, is found where it is asked for, from the binary that it runs.
+ *
+ * Two generations have a part of each table, at their places: a change of one says nothing to the
+ * other, and programs that serve both go on.  A class is unknown (0), or counted from the first
+ * of its place: it is the same number to everybody.
  */
 #pragma once
 
@@ -13,7 +17,7 @@ struct binary_state {
 	u32 equal; /* the class of a path that ends here, 0 if it is none of the values */
 	u32 postfix; /* the longest known postfix with which a path ends here */
 	u32 pad;
-	u32 next[BINARY_ROOM];
+	u32 next[BINARY_ROOM]; /* counted, as the classes are, from the place's first one */
 };
 
 struct {
@@ -23,18 +27,24 @@ struct {
 	__uint(max_entries, 1);
 } binary_states SEC(".maps");
 
-struct byte_classes {
-	u8 of[256];
+/* How many entries of the other tables each place has, and what else a generation has once. */
+struct binary_tables {
+	u32 states;
+	u32 pairs;
+	u32 classes;
+	u32 width; /* of a row of pairs: the known postfixes, and none */
+	u8 byte_class[256];
 };
 
+/* By place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, u32);
-	__type(value, struct byte_classes);
+	__type(value, struct binary_tables);
 	__uint(max_entries, 1);
-} binary_bytes SEC(".maps");
+} binary_tables SEC(".maps");
 
-/* By prefix and postfix: the class, and how many postfixes there are (in the first entry). */
+/* By prefix and postfix: the class. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, u32);
@@ -52,15 +62,23 @@ struct {
 
 /* How far a path was read. */
 struct reading {
-	const struct byte_classes *classes;
+	const struct binary_tables *tables;
+	u32 place;
 	u32 state;
 	u32 prefix;
 	u32 at;
 };
 
+static __always_inline const struct binary_state *find_state(const struct reading *reading)
+{
+	u32 at = reading->place * reading->tables->states + reading->state;
+
+	return bpf_map_lookup_elem(&binary_states, &at);
+}
+
 static __always_inline const struct binary_state *enter_state(struct reading *reading)
 {
-	const struct binary_state *state = bpf_map_lookup_elem(&binary_states, &reading->state);
+	const struct binary_state *state = find_state(reading);
 
 	if (state && state->prefix)
 		reading->prefix = state->prefix;
@@ -70,33 +88,35 @@ static __always_inline const struct binary_state *enter_state(struct reading *re
 static __always_inline void leave_state(struct reading *reading, const struct binary_state *state,
 					u8 byte)
 {
-	reading->state = state->next[reading->classes->of[byte] & (BINARY_ROOM - 1)];
+	reading->state = state->next[reading->tables->byte_class[byte] & (BINARY_ROOM - 1)];
 	reading->at++;
 }
 
-static __always_inline bool begin_reading(struct reading *reading)
+static __always_inline bool begin_reading(struct reading *reading, u32 place)
 {
-	u32 zero = 0;
-
-	reading->classes = bpf_map_lookup_elem(&binary_bytes, &zero);
+	reading->tables = bpf_map_lookup_elem(&binary_tables, &place);
+	reading->place = place;
 	reading->state = 1;
 	reading->prefix = 0;
 	reading->at = 0;
-	return reading->classes;
+	return reading->tables;
 }
 
 /* The class of a path that was read to its end. */
 static __always_inline u32 class_at_end(const struct reading *reading)
 {
-	const struct binary_state *state = bpf_map_lookup_elem(&binary_states, &reading->state);
-	u32 zero = 0, place;
-	const u32 *width = bpf_map_lookup_elem(&binary_pairs, &zero), *class;
+	const struct binary_state *state = find_state(reading);
+	const struct binary_tables *tables = reading->tables;
+	const u32 *class;
+	u32 at;
 
-	if (!state || !width)
+	if (!state)
 		return UNKNOWN_CLASS;
-	if (state->equal)
-		return state->equal;
-	place = 1 + reading->prefix * *width + state->postfix;
-	class = bpf_map_lookup_elem(&binary_pairs, &place);
-	return class ? *class : UNKNOWN_CLASS;
+	class = &state->equal;
+	if (!*class) {
+		at = reading->place * tables->pairs + reading->prefix * tables->width +
+		     state->postfix;
+		class = bpf_map_lookup_elem(&binary_pairs, &at);
+	}
+	return class ? reading->place * tables->classes + *class : UNKNOWN_CLASS;
 }

@@ -28,11 +28,11 @@ static long read_text_byte(u32 index, void *context)
 	return 0;
 }
 
-static __noinline u32 class_of_text(const struct text *text)
+static __noinline u32 class_of_text(const struct text *text, u32 place)
 {
 	struct text_reading reading = { .text = text };
 
-	if (!text || !begin_reading(&reading.reading))
+	if (!text || !begin_reading(&reading.reading, place & 1))
 		return UNDECIDED_CLASS;
 	reading.reading.at = text->start;
 	bpf_loop(TEXT_SIZE + 1, read_text_byte, &reading, 0);
@@ -40,7 +40,7 @@ static __noinline u32 class_of_text(const struct text *text)
 }
 
 /* The class of the binary that the task runs; a thread of the kernel runs none. */
-__verified_alone u32 class_on_the_spot(void)
+__verified_alone u32 class_on_the_spot(u32 place)
 {
 	const struct mm_struct *memory = PROBE(bpf_get_current_task_btf()->mm);
 	const struct file *file;
@@ -58,7 +58,7 @@ __verified_alone u32 class_on_the_spot(void)
 	texts = texts_of(event);
 	if (texts && read_path(&texts->at[0], (u64)PROBE(file->f_path.dentry),
 			       (u64)PROBE(file->f_path.mnt)))
-		class = class_of_text(&texts->at[0]);
+		class = class_of_text(&texts->at[0], place);
 	leave_event(event);
 	return class;
 }
@@ -71,21 +71,21 @@ static __always_inline struct process *parent_of_task(void)
 }
 
 /* The class of what started the task: that of its parent's record. */
-__verified_alone u32 parent_class_on_the_spot(void)
+__verified_alone u32 parent_class_on_the_spot(u32 place)
 {
 	const struct process *parent = parent_of_task();
 
 	if (!PROBE(bpf_get_current_task_btf()->mm))
 		return UNKNOWN_CLASS;
 	count(unknown);
-	return parent ? parent->binary[service.column & 1] : UNDECIDED_CLASS;
+	return parent ? parent->binary[place & 1] : UNDECIDED_CLASS;
 }
 
 /* The rules that follow the task: by its own binary, and with its parent. */
-static __always_inline u64 followed_on_the_spot(u32 class)
+static __always_inline u64 followed_on_the_spot(u32 class, u32 place)
 {
 	const u64 *own = bpf_map_lookup_elem(&followers, &class);
 	const struct process *parent = parent_of_task();
 
-	return (own ? *own : 0) | (parent ? parent->followed[service.column & 1] : 0);
+	return (own ? *own : 0) | (parent ? parent->followed[place & 1] : 0);
 }

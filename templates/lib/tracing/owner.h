@@ -58,7 +58,7 @@ static __always_inline u32 owner_namespace(const struct owner *owner, const u32 
 	return owner->process ? owner->process->namespaces[which] : 0;
 }
 
-static __always_inline u32 owner_workload(const struct owner *owner)
+static __always_inline u32 owner_workload(const struct owner *owner, u32 place)
 {
 	const struct cgroup_class *found = NULL;
 
@@ -67,7 +67,7 @@ static __always_inline u32 owner_workload(const struct owner *owner)
 
 		found = bpf_map_lookup_elem(&cgroups, &id);
 	}
-	return found ? found->workload[service.column & 1] : UNKNOWN_CLASS;
+	return found ? found->workload[place & 1] : UNKNOWN_CLASS;
 }
 
 #define OWNER_CAPABILITIES(OWNER, SET) ((OWNER).process ? (OWNER).process->SET : 0)

@@ -40,7 +40,10 @@ static __always_inline u32 own_place(void)
 	return service.places >> 1 & 1;
 }
 
-/* The place of the generation whose hit this is, of those that the program serves. */
+/*
+ * The place of the generation whose hit this is, of those that the program serves.  Asked once a
+ * hit: the slot may be written meanwhile.
+ */
 static __always_inline u32 served_place(void)
 {
 	return service.places == BOTH_PLACES ? active_place() : own_place();

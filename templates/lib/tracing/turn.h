@@ -78,10 +78,9 @@ static __always_inline bool is_our_turn(const void *context)
 }
 
 /* Remember whose decision a call is that is denied at its entry: it is that place's at the return. */
-static __always_inline void keep_decision(u64 frame)
+static __always_inline void keep_decision(u64 frame, u32 place)
 {
 	struct turn turn = { bpf_get_current_task(), frame, WAY_DECIDED };
-	u32 place = served_place();
 
 	bpf_map_update_elem(&turns, &turn, &place, BPF_ANY);
 }

@@ -39,7 +39,7 @@ static __always_inline void keep_verdict(u64 frame, const struct verdict *verdic
 	struct verdict_key key = { bpf_get_current_pid_tgid(), frame };
 
 	bpf_map_update_elem(&verdicts, &key, verdict, BPF_ANY);
-	keep_decision(frame);
+	keep_decision(frame, verdict->deeds.place);
 }
 
 static __always_inline bool take_verdict(u64 frame, struct verdict *verdict)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whose a task's cgroup is: the class of its workload, at this generation's place. */
+/* Whose a task's cgroup is: the class of its workload, at a generation's place. */
 #pragma once
 
 #include "mask.h"
@@ -14,21 +14,22 @@ struct workload_row {
 /* Levels of cgroups that are looked at above one that is not known; the root has number 0. */
 #define MOST_LEVELS 16
 
-static u32 class_of_cgroup(u64 id)
+static u32 class_of_cgroup(u64 id, u32 place)
 {
 	const struct cgroup_class *found = bpf_map_lookup_elem(&cgroups, &id);
 
-	return found ? found->workload[service.column & 1] : UNKNOWN_CLASS;
+	return found ? found->workload[place & 1] : UNKNOWN_CLASS;
 }
 
 /*
  * A cgroup that has no class (the map was full when it was made) is of its parent's workload, as
  * those are that have one; the deepest that is known decides.
  */
-__verified_alone u32 class_above(void)
+__verified_alone u32 class_above(u32 place)
 {
 	for (u32 i = 0; i < MOST_LEVELS; i++) {
-		u32 class = class_of_cgroup(bpf_get_current_ancestor_cgroup_id(MOST_LEVELS - 1 - i));
+		u64 id = bpf_get_current_ancestor_cgroup_id(MOST_LEVELS - 1 - i);
+		u32 class = class_of_cgroup(id, place);
 
 		if (class != UNKNOWN_CLASS)
 			return class;
@@ -36,9 +37,9 @@ __verified_alone u32 class_above(void)
 	return UNKNOWN_CLASS;
 }
 
-static __always_inline u32 workload_class(void)
+static __always_inline u32 workload_class(u32 place)
 {
-	u32 class = class_of_cgroup(bpf_get_current_cgroup_id());
+	u32 class = class_of_cgroup(bpf_get_current_cgroup_id(), place);
 
-	return class == UNKNOWN_CLASS ? class_above() : class;
+	return class == UNKNOWN_CLASS ? class_above(place) : class;
 }

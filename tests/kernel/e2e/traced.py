@@ -63,12 +63,13 @@ int site_0(void *context)
 {{
 	u32 zero = 0, which, row, tgid = bpf_get_current_pid_tgid() >> 32;
 	u32 *us = bpf_map_lookup_elem(&whom, &zero);
+	u32 place = served_place() & 1;
 	struct process *process;
 	u64 *value;
 
 	if (!us || *us != tgid)
 		return 0;
-	row = served_generation() % {rows} * {width};
+	row = service.generation[place] % {rows} * {width};
 	which = row + !is_our_turn(context);
 	value = bpf_map_lookup_elem(&hits, &which);
 	if (value)
@@ -79,10 +80,10 @@ int site_0(void *context)
 	which = row + 2;
 	value = bpf_map_lookup_elem(&hits, &which);
 	if (value && process)
-		*value = process->binary[service.column & 1];
+		*value = process->binary[place];
 	which = row + 3;
 	value = bpf_map_lookup_elem(&hits, &which);
-	if (!enforces(0))
+	if (!enforces(0, place))
 		return 0;
 	if (value)
 		__sync_fetch_and_add(value, 1);

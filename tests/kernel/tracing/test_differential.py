@@ -137,7 +137,7 @@ class Stage:
         sites = read_sites(folder / "sites.json")
         assert len(sites.sites) == 1, "one program decides for all"
         generation.load(self.pins, number, 0, sites, folder)
-        generation.arm(self.pins, number, 0, sites)
+        generation.arm(self.pins, number, 0, sites, folder)
         return sites
 
     def take(self) -> list[Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import Automaton, Pattern, build_automaton
 from lockgate.codegen.tracing.patterns import encode
+from lockgate.codegen.tracing.table import room_for
 from lockgate.ir.site import BinaryTest, Facet, FollowRule, NumberTest, follow_rule
 from lockgate.ir.tracing_selectors import Comparison
 
@@ -57,6 +58,11 @@ class Classes:
     pairs: tuple[tuple[int, ...], ...]
     followers: tuple[int, ...]
     numbers: dict[int, int]
+
+    @property
+    def room(self) -> int:
+        """How many classes a place has room for, the unknown one among them."""
+        return room_for(len(self.known) + 1)
 
     @property
     def has_paths(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from lockgate.codegen.tracing.calls import ENTRIES, denial_function, keeps_calls
-from lockgate.ir.site import Facet
+from lockgate.ir.site import Facet, NumberTest
 from lockgate.ir.tracing import (
     KernelFunction,
     KernelFunctions,
@@ -21,7 +22,7 @@ from lockgate.ir.user_places import probe_arguments, user_places
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lockgate.ir.site import Generation, Site, SiteHook
+    from lockgate.ir.site import FollowRule, Generation, Site, SiteHook
     from lockgate.ir.tracing_actions import Action
     from lockgate.ir.tracing_arguments import Argument
 
@@ -59,6 +60,7 @@ def print_sites(
             }
             for number, policy in enumerate(generation.policies)
         ],
+        "followed": [_rule(rule) for rule in generation.followed],
         "tables": list(tables),
     }
 
@@ -90,6 +92,14 @@ def _site(site: Site) -> dict[str, Any]:
         found["functions"] = [f"{place.provider}:{place.name}"]
         found["arguments"] = [probe_arguments(name, place) for name in site.functions]
     return found
+
+
+def _rule(rule: FollowRule) -> str:
+    """Return a rule that follows processes in words: two are the same where these are."""
+    if isinstance(rule, NumberTest):
+        numbers = " ".join(map(str, rule.numbers))
+        return f"{'namespaced ' if rule.is_namespaced else ''}numbers {numbers}"
+    return f"{rule.comparison.value} {' '.join(map(json.dumps, rule.values))}"
 
 
 def _reads(site: Site) -> list[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_LEAST_ROOM = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """The content of one map; ``keys`` is empty for an array, whose keys count from 0.
 
     ``owner`` is the object (without ``.o``) whose map it is, empty for one that all share.
+    ``room`` is how many entries each of two generations has in a map that both use (see
+    :mod:`lockgate_runtime.tracing.place_tables`), 0 where the map is one generation's.
     """
 
     owner: str
@@ -19,6 +23,7 @@ class Table:
     keys: bytes = b""
     text: tuple[str, ...] = ()
     is_hash: bool = False
+    room: int = 0
 
     @property
     def row(self) -> dict[str, object]:
@@ -29,6 +34,7 @@ class Table:
             "file": f"{self.map}.bin",
             "keys": f"{self.map}.keys" if self.is_hash else None,
             "records": self.records,
+            "room": self.room,
         }
 
     @property
@@ -40,6 +46,19 @@ class Table:
         if self.text:
             found[f"{self.map}.txt"] = ("\n".join(self.text) + "\n").encode()
         return found
+
+
+def room_for(count: int) -> int:
+    """Return for how many entries there is room where there are so many: some more, in steps.
+
+    >>> [room_for(count) for count in (1, 64, 65, 97, 129)]
+    [64, 64, 96, 128, 192]
+    """
+    room = _LEAST_ROOM
+    while room < count:
+        # Half as much again, then twice: powers of two, and what is between them.
+        room += room // 2 if room & (room - 1) == 0 else room // 3
+    return room
 
 
 def spell_set(mask: int, what: str = "selectors") -> str:

@@ -23,7 +23,7 @@ from lockgate.codegen.tracing.masks import (
 from lockgate.codegen.tracing.name_tables import name_tables
 from lockgate.codegen.tracing.patterns import patterns_of
 from lockgate.codegen.tracing.shape import is_signed, literals_of, table_kind, title
-from lockgate.codegen.tracing.table import Table, spell_set
+from lockgate.codegen.tracing.table import Table, room_for, spell_set
 from lockgate.codegen.tracing.workloads import pack_row, workload_rows
 from lockgate.ir.room import names_fit
 from lockgate.ir.site import Facet
@@ -92,12 +92,16 @@ def class_tables(classes: Classes) -> Iterator[Table]:
             struct.pack(f"<{len(classes.numbers)}Q", *classes.numbers),
             tuple(_listed(*item) for item in classes.numbers.items()),
             is_hash=True,
+            room=room_for(len(classes.numbers)),
         )
     if not classes.has_paths:
         return
     automaton = classes.automaton
-    width = len(classes.postfixes) + 1
-    pairs = [width, *(class_ for row in classes.pairs for class_ in row)]
+    pairs = [class_ for row in classes.pairs for class_ in row]
+    states_room, pairs_room = map(room_for, (len(automaton.steps), len(pairs)))
+    rooms = struct.pack(
+        "<4I", states_room, pairs_room, classes.room, len(classes.postfixes) + 1
+    )
     names = tuple(
         f"{number} {class_.name}"
         for number, class_ in enumerate(classes.known, start=1)
@@ -108,14 +112,22 @@ def class_tables(classes: Classes) -> Iterator[Table]:
         len(automaton.steps),
         classes.pack_states(automaton.room()),
         text=names,
+        room=states_room,
     )
-    yield Table("", "binary_bytes", 1, automaton.classes)
-    yield Table("", "binary_pairs", len(pairs), struct.pack(f"<{len(pairs)}I", *pairs))
+    yield Table("", "binary_tables", 1, rooms + automaton.classes, room=1)
+    yield Table(
+        "",
+        "binary_pairs",
+        len(pairs),
+        struct.pack(f"<{len(pairs)}I", *pairs),
+        room=pairs_room,
+    )
     yield Table(
         "",
         "followers",
         len(classes.followers),
         struct.pack(f"<{len(classes.followers)}Q", *classes.followers),
+        room=classes.room,
     )
 
 
@@ -199,6 +211,7 @@ def _binaries(number: int, dimension: Dimension, site: Site, classes: Classes) -
         len(rows),
         b"".join(pack(row, site.words) for row in rows),
         text=(title(dimension, site), *lines),
+        room=classes.room,
     )
 
 
@@ -217,6 +230,7 @@ def _workloads(
         len(rows),
         b"".join(pack_row(row, site.words) for row in rows),
         text=(title(dimension, site), *lines),
+        room=room_for(len(rows)),
     )
 
 
