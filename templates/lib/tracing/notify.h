@@ -75,6 +75,6 @@ static __always_inline void enforce(const u32 policy)
 		return;
 	signal = found->signal;
 	bpf_map_delete_elem(&notifications, &key);
-	if (enforces(policy))
+	if (enforces(policy, served_place()))
 		bpf_send_signal(signal);
 }
