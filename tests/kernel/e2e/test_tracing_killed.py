@@ -35,6 +35,7 @@ STEPS = (
     "place",
     "self-test",
     "arm",
+    "fill",
     "classify",
     "serve",
     "trace site_0",
