@@ -25,8 +25,9 @@ Policies are compiled from YAML by the compiler and put in force by the runtime.
                      numbers at one hook, on Linux 6.1 and 6.12: seconds to compile, millions of
                      instructions to load (Python's and the kernel's, waiting left out), bytes of
                      maps and programs, and what a file costs that nobody asks for.
-``changed_value``    seconds from a policy's file that has another value until that is in force, on
+``changed_value``    seconds from a policy's file that has another path until that is in force, on
                      this kernel (root): processes for both steps; ``_cpu_`` is processors' time.
+``changed_binary``   the same of a binary: all policies ask for the classes that it changes.
 ``events``           events a second that ``lockgate events --out FILE`` writes, on this kernel
                      (root): made, written, lost; the reader's memory before and after, and its
                      processor time.  ``unlike_``: no two events have the same values.
@@ -48,7 +49,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.toolchain import compile_c
 from lockgate.vm.machine import Machine
 from tests.bench import tracing_policies as policies
-from tests.bench.tracing_apply import changed_value
+from tests.bench.tracing_apply import changed_binary, changed_value
 from tests.bench.tracing_events import events
 from tests.targets.recorded import recorded
 
@@ -72,6 +73,8 @@ BUDGETS = {
     "compile_200_seconds": 10,
     "changed_value_apply_inside_seconds": 0.3,
     "changed_value_programs_compiled": 0,
+    "changed_binary_apply_inside_seconds": 0.3,
+    "changed_binary_programs_compiled": 0,
     "events_unaccounted": 0,
     "unlike_events_unaccounted": 0,
 }
@@ -199,6 +202,7 @@ PARTS: Mapping[str, Callable[[Path], dict[str, float]]] = {
     "compile": compile_many,
     "scale": scale,
     "changed_value": changed_value,
+    "changed_binary": changed_binary,
     "events": events,
 }
 

@@ -1,7 +1,8 @@
-"""The part ``changed_value`` of the benchmark of tracing: a value more, from file to force.
+"""The parts ``changed_value`` and ``changed_binary``: a value more, from file to force.
 
-Eight policies at eight tracepoints are in force on this kernel, and one gets another path.  What
-is measured is what people run: ``lockgate compile``, then ``lockgate apply``, each a process.
+Eight policies at eight tracepoints are in force on this kernel, and one gets another path, or
+another binary, which changes the classes that all of them ask for.  What is measured is what
+people run: ``lockgate compile``, then ``lockgate apply``, each a process.
 """
 
 from __future__ import annotations
@@ -43,16 +44,25 @@ spec:
     - matchArgs:
       - {{index: {index}, operator: Prefix, values: {values}}}
       matchBinaries:
-      - {{operator: NotIn, values: ["/usr/bin/app-{call}"]}}
+      - {{operator: NotIn, values: ["/usr/bin/app-{call}", "/usr/bin/{binary}"]}}
 """
 
 
 def changed_value(folder: Path) -> dict[str, float]:
-    """Put policies in force, then change a value several times; medians."""
+    """Put policies in force, then change a path several times; medians."""
+    return _changed("value", folder)
+
+
+def changed_binary(folder: Path) -> dict[str, float]:
+    """Put policies in force, then change a binary several times; medians."""
+    return _changed("binary", folder)
+
+
+def _changed(what: str, folder: Path) -> dict[str, float]:
     sources, bundle = folder / "policies", folder / "bundle"
     sources.mkdir()
     for call in CALLS:
-        write(sources, call, 0)
+        write(sources, call)
     cache = folder / "cache"
     outputs = ("--output", str(bundle), "--cache", str(cache))
     compiling = ("compile", "-f", str(sources), *outputs)
@@ -64,7 +74,7 @@ def changed_value(folder: Path) -> dict[str, float]:
     try:
         for number in range(1, ROUNDS + 1):
             known = set((cache / "objects").iterdir())
-            write(sources, "mkdirat", number)
+            write(sources, "mkdirat", **{what: f"changed-{number}"})
             compiled = timed(compiling)
             applied = timed(applying)
             rounds.append(
@@ -84,15 +94,19 @@ def changed_value(folder: Path) -> dict[str, float]:
     finally:
         lockgate("unload", *place)
     return {
-        f"changed_value_{name}": statistics.median(one[name] for one in rounds)
+        f"changed_{what}_{name}": statistics.median(one[name] for one in rounds)
         for name in rounds[0]
     }
 
 
-def write(folder: Path, call: str, number: int) -> None:
-    """Write a policy; its last value is of that number."""
-    values = [f"/etc/{call}/{n}/" for n in range(20)] + [f"/srv/changed-{number}/"]
-    text = _POLICY.format(call=call, index=CALLS[call], values=json.dumps(values))
+def write(
+    folder: Path, call: str, *, value: str = "changed-0", binary: str = "changed-0"
+) -> None:
+    """Write a policy with that among its paths and its binaries."""
+    values = [f"/etc/{call}/{n}/" for n in range(20)] + [f"/srv/{value}/"]
+    text = _POLICY.format(
+        call=call, index=CALLS[call], values=json.dumps(values), binary=binary
+    )
     (folder / f"{call}.yaml").write_text(text)
 
 

@@ -20,6 +20,7 @@ from lockgate_runtime.tracing.stream import EventStream
 from lockgate_runtime.tracing.tracing_status import read_counters
 from tests.kernel.e2e.bundles import CACHE
 from tests.kernel.e2e.everywhere import the_same_everywhere
+from tests.kernel.e2e.test_tracing_kept import links_of
 from tests.kernel.e2e.traced import (
     Trace,
     traced_bundle,
@@ -137,7 +138,7 @@ def test_events_of_pods(network: Network, tmp_path: Path) -> None:
         / f"cri-containerd-{id_}.scope"
         for name, uid, id_ in (
             ("main", POD, CONTAINER),
-            ("side", POD, OTHER_CONTAINER),
+            ("side", POD, "12" * 32),
             ("restarted", POD, "ef" * 32),
         )
     }
@@ -191,6 +192,55 @@ def test_events_of_pods(network: Network, tmp_path: Path) -> None:
             Path(found).rmdir()
 
 
+@the_same_everywhere
+def test_other_pods_attach_nothing(network: Network, tmp_path: Path) -> None:
+    """Another snapshot, the same policy: its program goes on, and knows the pods that are."""
+    root = cgroup_root()
+    if root is None:
+        pytest.skip("needs cgroups of version 2: mount -t cgroup2 none /sys/fs/cgroup")
+    bundle = compile_here(tmp_path / "one")
+    others = WATCHED.replace("POD", OTHER_POD).replace("CONTAINER", OTHER_CONTAINER)
+    pod = "---" + WATCHED.partition("---")[2]
+    was = pod.replace("app: web", "app: db").replace("name: web", "name: db")
+    other_bundle = compile_here(tmp_path / "two", others + was)
+    top = root / f"lockgate-{os.getpid()}"
+    folders = [
+        top / "kubepods.slice" / f"kubepods-pod{uid.replace('-', '_')}.slice" / scope
+        for uid, scope in (
+            (POD, f"cri-containerd-{CONTAINER}.scope"),
+            (OTHER_POD, f"cri-containerd-{OTHER_CONTAINER}.scope"),
+        )
+    ]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    try:
+        network.apply(bundle)
+        first = links_of(network, 1)
+        assert told_in(network, folders) == [1, 1], "nobody knows the other pod"
+        network.apply(other_bundle)
+        assert links_of(network, 2) == first
+        assert told_in(network, folders) == [0, 1]
+        network.apply(bundle)
+        network.run("rollback")
+        assert told_in(network, folders) == [0, 1]
+    finally:
+        for found, _, _ in os.walk(top, topdown=False):
+            Path(found).rmdir()
+
+
+def told_in(network: Network, folders: list[Path]) -> list[int]:
+    """Return how many events there are of a session that is asked for in each cgroup."""
+    state = State(network.root, network.state)
+    with EventStream(Pins(network.root), state, "node-1", frozenset()) as stream:
+        found = []
+        for folder in folders:
+            ask_session(folder)
+            lines = map(json.loads, stream.take(200))
+            hits = [line[TOLD] for line in lines if TOLD in line]
+            found.append(sum(hit["policy_name"] == "sessions" for hit in hits))
+        return found
+
+
 TOLD = "process_tracepoint"
 
 
@@ -205,11 +255,12 @@ def ask_session(*places: Path) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
-def compile_here(folder: Path) -> Path:
+def compile_here(folder: Path, text: str = WATCHED) -> Path:
     """Compile the policy with its snapshot for the running kernel."""
-    text = WATCHED.replace("POD", POD).replace("CONTAINER", CONTAINER)
+    text = text.replace("POD", POD).replace("CONTAINER", CONTAINER)
     source = folder / "policy.yaml"
-    source.write_text(text.replace("OTHER", OTHER_CONTAINER))
+    folder.mkdir(exist_ok=True)
+    source.write_text(text.replace("OTHER", "12" * 32))
     settings = Settings(cache=CACHE, targets=lambda: [running_kernel()])
     compilation = compile_policies([source], settings=settings)
     assert compilation.ok, [d.message for d in compilation.diagnostics.found]
