@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from lockgate_runtime.command_line import Parser, UsageError, tell_machine
 from lockgate_runtime.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one verb; return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="lockgate_runtime",
         description="Put compiled policy in force on this node.",
         allow_abbrev=False,
@@ -33,7 +34,13 @@ def main(words: Sequence[str] | None = None) -> int:
         )
         module.configure(inner)
         inner.set_defaults(run=module.run)
-    arguments = parser.parse_args(words)
+    said = sys.argv[1:] if words is None else words
+    try:
+        arguments = parser.parse_args(said)
+    except UsageError as end:
+        verb = next((places.choices[word] for word in said if word in VERBS), parser)
+        tell_machine(end, said, is_stream=bool(verb.get_default("is_stream")))
+        raise
     code: int = arguments.run(arguments)
     return code
 

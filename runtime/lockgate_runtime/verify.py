@@ -117,7 +117,7 @@ def print_rows(rows: list[dict[str, Any]]) -> str:
     """Print the rows for people."""
     lines = [
         f"{'program':<28} {'instructions':>12} {'verified':>9} {'states':>7} "
-        f"{'stack':>12} {'ms':>8}"
+        f"{'ms':>8}  stack"
     ]
     for row in rows:
         name = f"{row['object']}/{row['program']}"
@@ -125,7 +125,7 @@ def print_rows(rows: list[dict[str, Any]]) -> str:
             stack = "+".join(map(str, row["stack"]))
             lines.append(
                 f"{name:<28} {row['instructions']:>12} {row['verified_instructions']:>9} "
-                f"{row['total_states']:>7} {stack:>12} {row['microseconds'] / 1000:>8.1f}"
+                f"{row['total_states']:>7} {row['microseconds'] / 1000:>8.1f}  {stack}"
             )
         elif is_fine(row):
             lines.append(f"{name:<28} left out: this kernel has no trampolines")

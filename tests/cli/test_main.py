@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 import lockgate
 from lockgate.cli import main as cli
-from lockgate.cli.main import VERBS, build_parser, main
+from lockgate.cli.main import STREAMS, VERBS, build_parser, main
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-m", "lockgate.cli"]
@@ -68,6 +69,54 @@ def test_a_wrong_command_line_is_exit_2(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "usage: lockgate" in captured.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--nonsense", "-o", "json"),
+        ("-o", "json", "--nonsense=1"),
+        ("--nonsense", "--output=json"),
+        ("--output", "json", "--nonsense"),
+        ("-ojson", "--nonsense"),
+        ("--message-format", "json", "--nonsense"),
+    ],
+)
+def test_a_wrong_command_line_as_json(
+    verb: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever asks for JSON gets it, in the verb's form, and people the text."""
+    assert main([verb, *words]) == 2
+    captured = capsys.readouterr()
+    assert f": error: {_mistake(verb, captured.out)}\n" in captured.err
+    assert "\nhelp: `lockgate" in captured.err
+
+
+def _mistake(verb: str, out: str) -> str:
+    """Return the message of the one error in an answer."""
+    answer = json.loads(out)
+    if verb in STREAMS:
+        assert (len(answer), out.count("\n")) == (1, 1)
+        error = answer["error"]
+    else:
+        assert list(answer) == ["version", "results", "summary", "diagnostics"]
+        assert not answer["results"]
+        (error,) = answer["diagnostics"]
+        assert (error["severity"], error["name"]) == ("error", "command-line")
+    assert error["code"] == "E2204"
+    assert "--help` " in error["help"]
+    return str(error["message"])
+
+
+def test_no_verb_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """A verb that is none is told likewise; nobody who asks for help gets an error."""
+    assert main(["complie", "-o", "json"]) == 2
+    assert "'complie'" in _mistake("", capsys.readouterr().out)
+    assert main(["--help", "-o", "json"]) == 0
+    assert capsys.readouterr().out.startswith("usage: ")
+    assert main(["lint", "-o", "text", "json"]) == 2
+    assert not capsys.readouterr().out
 
 
 def test_a_bug_is_loud(

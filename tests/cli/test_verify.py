@@ -109,6 +109,24 @@ def test_attestation_has_no_times(bundle: Path, kernels: Path) -> None:
     assert str(Path.cwd()) not in text
 
 
+@pytest.mark.usefixtures("asked")
+def test_text(bundle: Path, kernels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty line stands between two kernels and none at the end; columns are straight."""
+    words = ["--kernel", "6.1,6.12", "--kernels", str(kernels)]
+    assert main(["verify", str(bundle), *words]) == 0
+    first, second = capsys.readouterr().out.split("\n\n")
+    release = "6.12.3-amd64"
+    assert second.replace(release, "6.1.0-9-amd64").rstrip("\n") == first
+    assert second.endswith(f"written to bundle.verify-{release}.json\n")
+    said, head, row, packets, _ = first.splitlines()
+    assert said == "bundle on Linux 6.1.0-9-amd64: accepted"
+    assert packets.startswith("7 packets of 9 kinds")
+    for word, value in (("verified", "20"), ("ms", "1.2")):
+        end = head.index(word) + len(word)
+        assert row[:end].endswith(f" {value}"), word
+    assert row[head.index("stack") :] == "8+16"
+
+
 def test_series_and_packets(
     bundle: Path,
     kernels: Path,

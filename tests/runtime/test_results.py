@@ -6,16 +6,17 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from lockgate import renderers, results
 from lockgate.cli.main import main
 from lockgate.diagnostics import Diagnostics
+from lockgate_runtime.__main__ import main as run_node
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.verbs import Answer, faults_to_exit_codes, show
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 KEYS = ["version", "results", "summary", "diagnostics"]
 AS_JSON = argparse.Namespace(output="json")
@@ -87,3 +88,20 @@ def test_the_form_is_the_same() -> None:
     printed = json.loads(results.print_results([{"a": 1}], {}))
     assert list(printed) == KEYS
     assert printed["version"] == results.RESULTS_VERSION
+
+
+@pytest.mark.parametrize("words", [("apply",), ("confirm", "--nonsense"), ("aply",)])
+def test_a_wrong_command_line_on_a_node(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The runtime's own command line tells it in the same form."""
+    with pytest.raises(SystemExit) as end:
+        run_node([*words, "-o", "json"])
+    assert end.value.code == 2
+    (error,) = _printed(capsys)["diagnostics"]
+    assert list(error) == _finding_keys()
+    assert (error["code"], error["name"]) == ("E2204", "command-line")
+    with pytest.raises(SystemExit):
+        run_node(["observe", "--nonsense", "-o", "json"])
+    line = capsys.readouterr().out
+    assert (line.count("\n"), json.loads(line)["error"]["code"]) == (1, "E2204")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 import lockgate
 from lockgate.collection import end_process_after
 from lockgate.faults import Fault
+from lockgate_runtime.command_line import Parser, UsageError, tell_machine
 from lockgate_runtime.errors import NodeError
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
     """Build the parser, with arguments for the given verbs only: each costs an import."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="lockgate",
         description="Compile network policy to BPF, and put it in force.",
         epilog="`lockgate VERB --help` shows the arguments of a verb, with examples.  "
@@ -195,6 +196,8 @@ def _run(words: list[str]) -> int:
     try:
         arguments = build_parser(chosen).parse_args(words)
     except SystemExit as end:  # argparse has said why
+        if isinstance(end, UsageError):
+            tell_machine(end, words, is_stream=bool({*chosen} & {*STREAMS}))
         sys.stdout.flush()
         return end.code if isinstance(end.code, int) else USAGE
     try:

@@ -92,8 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         _check_numbers(arguments)
         for result in _results(arguments):
+            _show(arguments, result, is_first=not results)
             results.append(result)
-            _show(arguments, result)
     except (Fault, NodeError) as error:
         if arguments.output == "json":
             print(print_results([], {}, [diagnose(error)]), end="")
@@ -127,11 +127,14 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         )
 
 
-def _show(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
+def _show(
+    arguments: argparse.Namespace, result: dict[str, Any], *, is_first: bool
+) -> None:
+    """Print one kernel's answer, with a line between two of them."""
     from lockgate.cli.verify_text import print_result
 
     if arguments.output == "text":
-        print(print_result(result), flush=True)
+        print("" if is_first else "\n", print_result(result), sep="", flush=True)
 
 
 def _results(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:

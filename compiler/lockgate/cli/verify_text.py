@@ -21,7 +21,7 @@ def print_result(result: dict[str, Any]) -> str:
         parts += _print_packets(result["packets"])
     if "attestation" in result:
         parts.append(f"written to {result['attestation']}")
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts)
 
 
 def _print_packets(packets: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""E2200-E2249: the lock file and the bundle."""
+"""E2200-E2249: the lock file, the bundle and the command line."""
 
 from __future__ import annotations
 
@@ -31,5 +31,14 @@ EXPLANATIONS = (
         "bundle at once, or neither.",
         "The help line says what to add or to leave out; `lockgate VERB --help` has "
         "examples.",
+    ),
+    Explanation(
+        "E2204",
+        "command-line",
+        "the command line cannot be read",
+        "A verb or an option is misspelt, an argument is missing, or a value is none that the "
+        "option takes.  Nothing was done.",
+        "`lockgate --help` lists the verbs; `lockgate VERB --help` shows the arguments of one, "
+        "with examples.",
     ),
 )
