@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lockgate_runtime import environment
 from lockgate_runtime.attach import Attachment, way
 from lockgate_runtime.bundle import Bundle
+from lockgate_runtime.damage import name_refusal
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.generation import (
     BEFORE,
@@ -389,11 +390,7 @@ _GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO)
 
 def _unexpected(error: OSError) -> NodeError:
     """Turn a refusal of the system that no step has named into one of our errors."""
-    if isinstance(error, BpfError) and error.errno == errno.EPERM:
-        return environment.permission_error()
-    code = "E5021" if isinstance(error, BpfError) else "E5037"
-    return NodeError(
-        code,
-        f"{error}; nothing was changed",
-        "mend what the system says, then try again",
-    )
+    told = NodeError("E5037", str(error), "mend what the system says, then try again")
+    if isinstance(error, BpfError):
+        told = name_refusal(error)
+    return NodeError(told.code, f"{told.message}; nothing was changed", told.cure)

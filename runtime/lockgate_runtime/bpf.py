@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from lockgate_runtime.errors import BpfError
+from lockgate_runtime.errors import BpfError, PinError
 from lockgate_runtime.kernel_constants import (
     F_BEFORE,
     AttachType,
@@ -90,10 +90,14 @@ class Descriptor:
 
     @classmethod
     def pinned(cls: type[_Self], path: Path) -> _Self:
-        """Open what is pinned at ``path``; FileNotFoundError is a BpfError with ENOENT."""
+        """Open what is pinned at ``path``; PinError with ENOENT where nothing is."""
         name = _string(path)
         attributes = bytearray(struct.pack("=QII", address(name), 0, 0))
-        return cls(bpf(Command.OBJ_GET, attributes, f"open the pin {path}"))
+        try:
+            descriptor = bpf(Command.OBJ_GET, attributes, "open a pin")
+        except BpfError as error:
+            raise PinError(error.errno or 0, path) from None
+        return cls(descriptor)
 
     def pin(self, path: Path) -> None:
         """Give it a name in the BPF file system; EEXIST when taken."""

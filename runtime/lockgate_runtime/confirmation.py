@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockgate_runtime.attach import Attachment, way
 from lockgate_runtime.bundle import Bundle
+from lockgate_runtime.damage import require_loaded
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.generation import BEFORE, generation_in
 from lockgate_runtime.link_header import device_stub
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
     from lockgate_runtime.netlink import Netlink
     from lockgate_runtime.pins import Pins
     from lockgate_runtime.state import State
-
-
-def require_loaded(pins: Pins) -> None:
-    """E5034 where nothing was applied."""
-    if not pins.exist:
-        raise NodeError(
-            "E5034",
-            f"nothing is loaded below {pins.root}",
-            "apply a bundle first, or name its place by --root",
-        )
 
 
 def confirm(pins: Pins, state: State, netlink: Netlink) -> tuple[int, list[str]]:
@@ -55,17 +46,21 @@ def confirm(pins: Pins, state: State, netlink: Netlink) -> tuple[int, list[str]]
     return number, warnings
 
 
-def rollback(pins: Pins, state: State, netlink: Netlink) -> tuple[int, int, list[str]]:
+def rollback(
+    pins: Pins, state: State, netlink: Netlink
+) -> tuple[int | None, int, list[str]]:
     """Go back to the generation in the other place; return from, to, and warnings.
+
+    From which one is None where somebody removed its pins.
 
     E5033 when there is none.  Before the first generation nothing was judged: only while
     that one waits for its confirmation one can go back there; else one unloads.
     """
-    require_loaded(pins)
     slot = recover(pins)
     current = generation_in(pins, slot.active)
     previous = generation_in(pins, slot.other)
     if previous is None or (previous == BEFORE and not slot.is_pending):
+        require_loaded(pins)
         raise NodeError(
             "E5033",
             f"there is no generation before {current}",
@@ -77,7 +72,7 @@ def rollback(pins: Pins, state: State, netlink: Netlink) -> tuple[int, int, list
     newest = slot.newest if slot.is_pending else slot.other
     switch(pins, Slot(slot.other, newest=newest))
     warnings += settle(pins, state, netlink)[1]
-    return current or BEFORE, previous, warnings
+    return current, previous, warnings
 
 
 def _attach_again(pins: Pins, state: State, netlink: Netlink, number: int) -> list[str]:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class NodeError(Exception):
@@ -38,3 +42,11 @@ class BpfError(OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
+
+
+class PinError(BpfError):
+    """What is pinned at ``path`` could not be opened; ENOENT where nothing is."""
+
+    def __init__(self, number: int, path: Path) -> None:
+        super().__init__(number, f"open the pin {path}")
+        self.path = path

@@ -45,12 +45,14 @@ _NETWORK_HOOKS = ("from_network", "to_network")
 def recover(pins: Pins) -> Slot:
     """Write down a fall-back that happened, and repair a wrongly filled inactive place.
 
-    Returns the slot as it is now.
+    Returns the slot as it is now.  Nothing is touched where somebody removed pins of the
+    generation in force: it acts as before, and who it is can only be guessed.
     """
     slot = settle_slot(pins, read_slot(pins))
     active = generation_in(pins, slot.active)
-    if active is not None:
-        mark_in_force(pins, active)
+    if active is None:
+        return slot
+    mark_in_force(pins, active)
     disarm_others(pins, _acting(pins, slot))
     if not slot.is_pending and not is_empty(pins, slot.other):
         there = generation_in(pins, slot.other)
@@ -152,19 +154,23 @@ def settle(
         if not (keeps and is_attached(pins, place, netlink)):
             detach(pins, place, netlink)
             removed.append(place)
-    disarm_others(pins, _acting(pins, slot))
-    warnings += retire_others(pins, state)
-    stop_unused_sensor(pins)
+    if active is not None:
+        disarm_others(pins, _acting(pins, slot))
+        warnings += retire_others(pins, state)
+        stop_unused_sensor(pins)
     return removed, warnings
 
 
 def retire_others(pins: Pins, state: State) -> list[str]:
     """Remove generations that are in no place, those of an apply that died too; return warnings.
 
-    After :func:`recover`, which may put an older one back in place.
+    After :func:`recover`, which may put an older one back in place.  None is removed while it
+    is not known which one is in force.
     """
-    warnings = []
+    warnings: list[str] = []
     in_place = {generation_in(pins, place) for place in PLACES}
+    if generation_in(pins, read_slot(pins).active) is None:
+        return warnings
     for number in pins.generation_numbers():
         if number in in_place:
             continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.attach.cgroup import attachment_number
 from lockgate_runtime.bpf import Map
+from lockgate_runtime.damage import check_active
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.generation import (
     BEFORE,
@@ -43,12 +44,18 @@ def read_settled_status(pins: Pins, state: State, netlink: Netlink) -> dict[str,
     while True:
         was_busy, there = pins.is_busy, pins.exist
         status = None
+        problem: OSError | NodeError | None = None
         try:
             status = read_status(pins, state, netlink)
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
+            problem = error
+        except NodeError as error:
+            problem = error
         is_busy = was_busy or pins.is_busy or pins.exist != there
+        if not is_busy and problem:
+            raise problem
         if status is not None and not is_busy:
             return status | {"is_changing": False}
         if time.monotonic() > deadline:
@@ -64,7 +71,8 @@ def read_settled_status(pins: Pins, state: State, netlink: Netlink) -> dict[str,
 
 
 def read_status(pins: Pins, state: State, netlink: Netlink) -> dict[str, Any]:
-    """Return everything as plain values, ready for JSON."""
+    """Return everything as plain values, ready for JSON; E5042 where pins were removed."""
+    check_active(pins)
     if not pins.exist:
         return {"root": str(pins.root), "is_loaded": False}
     slot = read_slot(pins)

@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lockgate_runtime.errors import NodeError
     from lockgate_runtime.verbs import REFUSED, exit_code
 
-    results = []
+    results: list[dict[str, Any]] = []
     try:
         _check_numbers(arguments)
         for result in _results(arguments):

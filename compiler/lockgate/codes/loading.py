@@ -284,4 +284,14 @@ EXPLANATIONS = (
         cause="`lockgate observe --from FILE` reads what `lockgate observe -o json` printed.",
         cure="Record with `lockgate observe -o json > FILE`.",
     ),
+    Explanation(
+        "E5042",
+        "pins-removed",
+        "somebody removed pins below the root",
+        cause="Commands know what is in force by what is pinned below --root.  Something there "
+        "was removed by hand, and not by `lockgate unload`: what is attached acts as before, "
+        "and yet it cannot be read or changed, or it is not known any more what it is.",
+        cure="Apply the bundle again, which attaches everything anew; where that is refused, "
+        "lockgate unload, then apply.",
+    ),
 )

@@ -6,6 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Map
+from lockgate_runtime.damage import check_active
 from lockgate_runtime.errors import BpfError
 from lockgate_runtime.layout import COUNTER, ENUMERATIONS, EVENT_BUDGET
 from lockgate_runtime.tracing.metric import Metric, of_one
@@ -35,7 +36,11 @@ _MAPS = ("processes", "cgroups", "flows")
 
 
 def all_metrics(pins: Pins, state: State) -> list[Metric]:
-    """Return all metrics of what is loaded; of nothing, that nothing is."""
+    """Return all metrics of what is loaded; of nothing, that nothing is.
+
+    E5042 where it is not known what is in force.
+    """
+    check_active(pins)
     return [*_metrics(pins), *plane_metrics(pins, state)]
 
 

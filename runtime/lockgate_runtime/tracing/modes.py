@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.bpf import Map
+from lockgate_runtime.damage import check_active
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.generation import generation_in
 from lockgate_runtime.slot import read_slot
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
     from lockgate_runtime.tracing.sites import TracedPolicy
 
 
+def is_to_trace(pins: Pins, state: State, number: int) -> bool:
+    """Whether a generation traces, or would, had nobody removed its plane."""
+    return has_tracing(pins, number) or (state.generation(number) / SITES).exists()
+
+
 def read_modes(pins: Pins, number: int, policies: Iterable[TracedPolicy]) -> list[str]:
     """Return the mode of each policy, as the kernel has it."""
     path = tracing_map(pins, number, MODES)
@@ -52,8 +58,9 @@ def set_mode(
     E5149 where none in force has it.  Before it enforces, its ways to do so are tried (E5144),
     and the processes that a node needs are guarded from it (E5145).
     """
+    check_active(pins)
     number = generation_in(pins, read_slot(pins).active)
-    if number is None or not has_tracing(pins, number):
+    if number is None or not is_to_trace(pins, state, number):
         raise NodeError(
             "E5149",
             "no tracing policy is in force",

@@ -10,9 +10,9 @@ from lockgate_runtime.errors import BpfError
 from lockgate_runtime.generation import generation_in
 from lockgate_runtime.pins import list_folder
 from lockgate_runtime.slot import read_slot
-from lockgate_runtime.tracing.generation import has_tracing, tracing_folder
+from lockgate_runtime.tracing.generation import tracing_folder
 from lockgate_runtime.tracing.metric import Metric, of_one
-from lockgate_runtime.tracing.modes import read_modes
+from lockgate_runtime.tracing.modes import is_to_trace, read_modes
 from lockgate_runtime.tracing.reader_state import LOSSES, read_state
 from lockgate_runtime.tracing.sites import SITES, SitesError, read_sites
 
@@ -34,7 +34,7 @@ def plane_metrics(pins: Pins, state: State) -> Iterator[Metric]:
     yield of_one("lockgate_generation", "gauge", help_, number or 0)
     help_ = "Whether the generation waits for its confirmation."
     yield of_one("lockgate_generation_pending", "gauge", help_, int(slot.is_pending))
-    if number is not None and has_tracing(pins, number):
+    if number is not None and is_to_trace(pins, state, number):
         yield from _policies(pins, state, number)
         yield from _programs(pins, number)
     yield from _readers(pins, state)

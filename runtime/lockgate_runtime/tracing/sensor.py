@@ -17,17 +17,17 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from lockgate_runtime.bpf import Link
+from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.pins import list_folder, remove_tree
 from lockgate_runtime.tracing.attach import attach_site
-from lockgate_runtime.tracing.objects import Pool
+from lockgate_runtime.tracing.objects import SHARED, Pool
 from lockgate_runtime.tracing.seed import seed
 from lockgate_runtime.tracing.sites import Site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lockgate_runtime.bpf_object import Object
     from lockgate_runtime.pins import Pins
 
 SENSOR_OBJECT = "process.o"
@@ -51,10 +51,12 @@ def sensor_folder(pins: Pins) -> Path:
 def start_sensor(pins: Pins, elf: bytes) -> int:
     """Attach the sensor unless this very one is, and record what runs already.
 
-    Returns how many of the running processes had no room.
+    Returns how many of the running processes had no room.  E5022 where it runs, and somebody
+    removed the pin of a map of its.
     """
     folder = sensor_folder(pins) / f"sensor-{hashlib.sha256(elf).hexdigest()[:16]}"
     if (folder / _WHOLE).exists():
+        _require_pinned(pins, elf)
         _remove_others(pins, folder)
         return 0
     try:
@@ -72,6 +74,18 @@ def start_sensor(pins: Pins, elf: bytes) -> int:
     (folder / _WHOLE).mkdir(mode=0o700)
     _remove_others(pins, folder)
     return unrecorded
+
+
+def _require_pinned(pins: Pins, elf: bytes) -> None:
+    """E5022 where the sensor that runs writes to a map that nobody else would find."""
+    with Object("process", elf, is_tracing=True) as target:
+        for name in SHARED.intersection(target.maps):
+            if not pins.map(name).exists():
+                raise NodeError(
+                    "E5022",
+                    f"the map {name} is no longer pinned below {pins.top}",
+                    "unload (lockgate unload), then apply again",
+                )
 
 
 def _attach(pins: Pins, elf: bytes, folder: Path, left_out: frozenset[str]) -> None:

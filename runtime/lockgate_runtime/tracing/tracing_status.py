@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.bpf import Map, possible_cpus
 from lockgate_runtime.pins import list_folder
-from lockgate_runtime.tracing.generation import has_tracing, tracing_folder
+from lockgate_runtime.tracing.generation import tracing_folder
 from lockgate_runtime.tracing.layout import TRACING_COUNTERS
-from lockgate_runtime.tracing.modes import read_modes
+from lockgate_runtime.tracing.modes import is_to_trace, read_modes
 from lockgate_runtime.tracing.sensor import follows_credentials, has_sensor
 from lockgate_runtime.tracing.sites import SITES, Sites, SitesError, read_sites
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def read_tracing(pins: Pins, state: State, number: int | None) -> dict[str, Any] | None:
     """Return the plane of a generation as plain values; None where it traces nothing."""
-    if number is None or not has_tracing(pins, number):
+    if number is None or not is_to_trace(pins, state, number):
         return None
     links = [pin.name for pin in list_folder(tracing_folder(pins, number) / "links")]
     found: dict[str, Any] = {

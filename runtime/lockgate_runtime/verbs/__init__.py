@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lockgate_runtime.errors import NodeError
+from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.results import WARNING, placeless, print_results
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def changing(
     NodeError without privilege or a BPF file system; with ``needs_generation`` also where
     nothing was applied, before anything is created or locked.
     """
-    from lockgate_runtime.confirmation import require_loaded
+    from lockgate_runtime.damage import has_links, require_loaded
     from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.netlink import Netlink
     from lockgate_runtime.pins import Pins
@@ -121,7 +121,7 @@ def changing(
     check_capabilities()
     check_bpffs(arguments.root)
     pins, state = Pins(arguments.root), State(arguments.root, arguments.state)
-    if needs_generation:
+    if needs_generation and not has_links(pins):
         require_loaded(pins)
     with (
         Netlink() as netlink,
@@ -156,7 +156,7 @@ def tell_waiting() -> None:
 def faults_to_exit_codes(
     run: Callable[[argparse.Namespace], int],
 ) -> Callable[[argparse.Namespace], int]:
-    """Print a :class:`NodeError` and end with its exit code.
+    """Print a :class:`NodeError`, or what the kernel refused, and end with its exit code.
 
     Verbs that print line by line set ``is_stream``: their error is one line, too.
     """
@@ -166,16 +166,25 @@ def faults_to_exit_codes(
         try:
             return run(arguments)
         except NodeError as error:
-            print(error.render(), file=sys.stderr)
-            if arguments.output == "json":
-                if getattr(arguments, "is_stream", False):
-                    print(json.dumps({"error": error.to_json()}))
-                else:
-                    told = placeless(error.code, error.message, error.cure)
-                    print(print_results([], {}, [told]), end="")
-            return exit_code(error)
+            return _tell(arguments, error)
+        except BpfError as error:
+            from lockgate_runtime.damage import name_refusal
+
+            return _tell(arguments, name_refusal(error))
 
     return wrapped
+
+
+def _tell(arguments: argparse.Namespace, error: NodeError) -> int:
+    """Print an error, to machines too, and return the exit code."""
+    print(error.render(), file=sys.stderr)
+    if arguments.output == "json":
+        if getattr(arguments, "is_stream", False):
+            print(json.dumps({"error": error.to_json()}))
+        else:
+            told = placeless(error.code, error.message, error.cure)
+            print(print_results([], {}, [told]), end="")
+    return exit_code(error)
 
 
 def exit_code(error: NodeError) -> int:

@@ -244,6 +244,7 @@ def _run_node(
     is_stopped: Callable[[], bool],
 ) -> None:
     """Read this node's events; who follows goes over to the ring of the next apply."""
+    from lockgate_runtime.damage import require_loaded
     from lockgate_runtime.environment import check_bpffs, check_capabilities
     from lockgate_runtime.observe.ring import wait_for_next
     from lockgate_runtime.pins import Pins
@@ -251,6 +252,8 @@ def _run_node(
     check_capabilities()
     check_bpffs(arguments.root)
     pins = Pins(arguments.root)
+    if not pins.map("events").exists():
+        require_loaded(pins)
     while _read_ring(pins, arguments, writer, ancestry, is_stopped):
         wait_for_next(pins, is_stopped)
         if is_stopped():

@@ -28,11 +28,13 @@ configure = configure_change
 @faults_to_exit_codes
 def run(arguments: argparse.Namespace) -> int:
     """Tidy up; the policy in force stays."""
+    from lockgate_runtime.damage import check_active
     from lockgate_runtime.recovery import recover, settle
 
     removed: list[Attachment] = []
     warnings: list[str] = []
     with changing(arguments) as loaded:
+        check_active(loaded.pins)
         if loaded.pins.exist:  # asked under the lock: an unload may have been before us
             recover(loaded.pins)
             removed, warnings = settle(*loaded)

@@ -158,6 +158,7 @@ def _live(
     arguments: argparse.Namespace, matches: Callable[[Flow], bool]
 ) -> Iterator[Flow]:
     """Yield what waits in the ring (the last of it), then what happens."""
+    from lockgate_runtime.damage import require_loaded
     from lockgate_runtime.environment import check_capabilities
     from lockgate_runtime.observe.ring import wait_for_next
     from lockgate_runtime.observe.watch import Watch
@@ -166,6 +167,8 @@ def _live(
 
     check_capabilities()
     pins, state = Pins(arguments.root), State(arguments.root, arguments.state)
+    if not pins.map("events").exists():
+        require_loaded(pins)
     with Watch(pins, state, arguments.bundle) as watch:
         waiting: deque[Flow] = deque(maxlen=arguments.last)
         while flows := watch.take(0):

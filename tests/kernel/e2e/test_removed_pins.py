@@ -1,0 +1,119 @@
+"""Pins that somebody removed by hand: each verb says so or does its work, and nothing is worse."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockgate_runtime.damage import has_links
+from lockgate_runtime.pins import Pins, remove_tree
+from tests.kernel.e2e.bundles import Allow, Pod
+from tests.kernel.e2e.everywhere import the_same_everywhere
+from tests.kernel.e2e.traced import Trace, acting, hits_of, traced_bundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kernel.e2e.network import Network
+
+pytestmark = pytest.mark.kernel
+
+PODS = (
+    Pod("web", ("10.0.0.1",), ingress=(Allow("client", "udp", 53),)),
+    Pod("client", ("10.0.0.2",)),
+)
+WORKLOADS = {"hosts": {"": 1}, "unknown_pods": {"": 2}, "pods": [], "cgroups": {}}
+
+READERS = ("observe", "events")
+UNKNOWN = ("status", "metrics", "set-mode", "gc", "confirm", "rollback")
+"""Verbs that must know what is in force."""
+WORDS = {
+    "observe": ("observe", "--last", "5"),
+    "set-mode": ("set-mode", "count", "monitor"),
+}
+AFTER_ALL = ("confirm", "rollback")
+"""They refuse in any case: nothing waits, and nothing was before."""
+REMOVED = {
+    "maps": (*READERS, *UNKNOWN),
+    "maps/slot": UNKNOWN,
+    "maps/programs_tc": UNKNOWN,
+    "maps/events": READERS,
+    "maps/classifiers": (),
+    "generations/1": UNKNOWN,
+    "generations/1/programs/from_endpoint": UNKNOWN,
+    "generations/1/tracing": ("set-mode",),
+    "tracing": (),
+}
+"""What is removed, of each kind one; and which verbs then can only say so."""
+TOLD = {
+    "generations/1/tracing": "site_0 is not attached: apply again",
+    "tracing": "the process sensor is not attached: apply again",
+}
+"""What status says where it can."""
+NOT_APPLIED = ("maps/programs_tc", "maps/classifiers")
+"""Where apply asks for unload first: what acts holds a map that nobody else would find."""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a bundle with both planes."""
+    return traced_bundle(
+        tmp_path_factory.mktemp("both"), Trace(workloads=WORKLOADS), PODS
+    )
+
+
+@the_same_everywhere
+@pytest.mark.parametrize("removed", REMOVED)
+def test_removed(removed: str, network: Network, both: Path) -> None:
+    """Refusals have a code and a cure and change nothing; apply or unload put it right."""
+    network.apply(both)
+    path = Pins(network.root).top / removed
+    if path.is_dir():
+        remove_tree(path)
+    else:
+        path.unlink()
+    is_left = has_links(Pins(network.root))
+    acted = hits_of(network.root, 1)
+    refusing = REMOVED[removed]
+    for verb in (*READERS, *UNKNOWN):
+        error = refusal(network, verb)
+        assert bool(error) == (verb in (*refusing, *AFTER_ALL)), (verb, error)
+    assert network.denies_udp("other", "web", "10.0.0.1")
+    assert has_links(Pins(network.root)) == is_left
+    if removed in TOLD:
+        assert TOLD[removed] in network.run("status").stdout
+    os.getsid(0)
+    assert hits_of(network.root, 1) != acted or not acted, "it acts as before"
+    words = ("apply", str(both), "--node", "node-1", "-o", "json")
+    applied = network.run(*words, check=False)
+    if removed in NOT_APPLIED:
+        (error,) = json.loads(applied.stdout)["diagnostics"]
+        assert (applied.returncode, error["code"]) == (2, "E5022")
+        assert "unload" in error["help"]
+        assert acting(network.root) == [1]
+        network.run("unload")
+        network.apply(both)
+    assert not applied.returncode or removed in NOT_APPLIED, applied.stderr
+    assert "is in force" in network.run("status").stdout
+    assert len(acting(network.root)) == 1
+    network.run("unload")
+    assert not network.root.exists()
+    assert "nothing is loaded" in network.run("status").stdout
+
+
+def refusal(network: Network, verb: str) -> str:
+    """Run a verb; return why it refuses, which is one of our errors, or nothing."""
+    form = () if verb == "events" else ("-o", "json")
+    done = network.run(*WORDS.get(verb, (verb,)), *form, check=False)
+    if not done.returncode:
+        return ""
+    assert done.returncode == 2
+    error, cure = done.stderr.splitlines()
+    assert error.startswith("error[E5")
+    assert "apply" in cure
+    if "E5032" not in error and "E5033" not in error:
+        assert "somebody removed" in error
+    return error
