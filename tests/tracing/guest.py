@@ -20,6 +20,7 @@ from lockgate_runtime.libbpf import RingBuffer
 from lockgate_runtime.pins import Pins
 from lockgate_runtime.slot import Slot, write_slot
 from lockgate_runtime.tracing import generation
+from lockgate_runtime.tracing.continuations import is_continuation
 from lockgate_runtime.tracing.layout import (
     TRACING_ENUMERATIONS,
     TRACING_EVENT,
@@ -37,6 +38,7 @@ from lockgate_runtime.tracing.workloads import (
     workload_room,
 )
 from tests.tracing import deeds, object_deeds
+from tests.tracing.buffer_deeds import spell_argument
 from tests.tracing.cases import GROUPS
 from tests.tracing.cases.snapshot import CGROUPS, NODE
 from tests.tracing.reader import Reader
@@ -47,7 +49,8 @@ if TYPE_CHECKING:
 
     from tests.tracing.cases.case import Case
 
-_HOOK = 7
+_LONG = 8192
+"""Characters of a buffer that is told of shortly."""
 
 
 def main() -> None:
@@ -162,18 +165,34 @@ def act(
     shown = []
     wrong: list[str] = []
     for record in records:
-        head = TRACING_EVENT.unpack(record)
         event, found = reader.show(record)
         wrong += found
+        if is_continuation(record):
+            continue
+        head = TRACING_EVENT.unpack(record)
         if head["kind"] != kind_of_hook():
             continue
         wanted = selectors.get(places[int(head["hook"])], 0)
         head["selectors"] = decode_record(record).selectors
         if not wanted & int(head["selectors"]):
             continue
-        shown.append({"head": head, "values": values(record), "event": event})
+        found = buffers(event)
+        shown.append(
+            {"head": head, "values": values(record), "event": event, "buffers": found}
+        )
     ends = os.waitstatus_to_exitcode(status)
     return {"ends": ends, "events": shown, "faults": wrong, "child": child}
+
+
+def buffers(event: dict[str, Any]) -> list[str]:
+    """Return what is shown of buffers, and take long ones out of the event."""
+    (body,) = (value for name, value in event.items() if name.startswith("process_"))
+    arguments = body.get("args", [])
+    found = [spell_argument(argument) for argument in arguments]
+    for argument in arguments:
+        cut = argument.get("truncated_bytes_arg", argument)
+        cut |= {"bytes_arg": "long"} if len(cut.get("bytes_arg", "")) > _LONG else {}
+    return [text for text in found if text]
 
 
 def kind_of_hook() -> int:

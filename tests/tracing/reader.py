@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.pins import boot_time
+from lockgate_runtime.tracing.continuations import Continuations, is_continuation
 from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.proc import read_command
 from lockgate_runtime.tracing.process_cache import ProcessCache
@@ -27,6 +28,7 @@ class Reader:
     """Events as ``lockgate events`` shows them, with all ancestors."""
 
     def __init__(self, pins: Pins, folder: Path) -> None:
+        self._continuations = Continuations()
         self._processes = Map.pinned(pins.map("processes"))
         symbols = Symbols()
         hooks = Hooks.of(json.loads((folder / "sites.json").read_text()))
@@ -42,7 +44,11 @@ class Reader:
 
     def show(self, record: bytes) -> tuple[dict[str, Any], list[str]]:
         """Return the event, and what is wrong with it by the reference's interface."""
-        line = self._renderer.render(decode_record(record))
+        if is_continuation(record):
+            self._continuations.add(record)
+            return {}, []
+        joined = self._continuations.join(decode_record(record))
+        line = self._renderer.render(joined)
         event = json.loads(line) if line else {}
         return event, faults(event) if line else []
 

@@ -21,9 +21,15 @@ from lockgate.options import Options
 from lockgate.toolchain.clang import compile_c
 from lockgate.vm.kernels import SERIES, cache_folders, find_kernel, missing
 from lockgate.vm.machine import Machine
-from lockgate_runtime.tracing.layout import SUPPLEMENTS, TRACING_ENUMERATIONS
+from lockgate_runtime.tracing.layout import (
+    LONGEST_VALUE,
+    SUPPLEMENTS,
+    TRACING_ENUMERATIONS,
+)
 from tests.targets.recorded import recorded
+from tests.tracing.buffer_deeds import pattern, spell
 from tests.tracing.cases import BY_HOOKS, BY_PROBES, GROUPS
+from tests.tracing.cases.long_buffers import FLOOD, ROOM
 from tests.tracing.cases.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
@@ -152,6 +158,9 @@ def test_case(series: str, group: str, case: Case, seen: Seen) -> None:
         assert set(case.symbols) <= functions, functions
         hashes = [v["bytes"] for v in event["values"] if kinds[v["type"]] == "hash"]
         assert all(found.startswith(case.digest) for found in hashes), hashes
+    if case.buffers:
+        buffers = [text for event in fires["events"] for text in event["buffers"]]
+        assert sorted(buffers) == sorted(case.buffers)
     if case.does:
         actions = TRACING_ENUMERATIONS["tracing_action"]
         told = {actions[event["head"]["action"]] for event in fires["events"]}
@@ -179,6 +188,21 @@ def test_returns_that_pass_by_are_counted(series: str, seen: Seen) -> None:
     assert 0 < told < 80
     assert left["calls"] - left["returns"] >= 80 - told
     assert left["missed"] == 0
+
+
+@pytest.mark.parametrize("series", HERE)
+def test_long_buffers_leave_room_for_events(series: str, seen: Seen) -> None:
+    """Who floods the ring loses rests of values, and no event; what is shown is right."""
+    events = seen(series)["long-buffers"][FLOOD.name]["fires"]["events"]
+    data = pattern(FLOOD.name, 400_000)
+    shown = [text for event in events for text in event["buffers"]]
+    assert len(shown) == FLOOD.many
+    sizes = [int(text.partition(" ")[0]) for text in shown]
+    for text, size in zip(shown, sizes, strict=True):
+        cut_by = "limit" if size == LONGEST_VALUE else "loss"
+        assert text == spell(data[:size], len(data), cut_by)
+    assert sizes[:10] == [LONGEST_VALUE] * 10
+    assert sizes[-5:] == [ROOM] * 5
 
 
 @pytest.mark.parametrize("series", HERE)

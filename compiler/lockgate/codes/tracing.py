@@ -236,13 +236,16 @@ EXPLANATIONS = (
     Explanation(
         "W1116",
         "shortened-buffer",
-        "a buffer of which no more than 4,096 bytes are shown",
-        "'maxData' asks the reference for up to 327,360 bytes of a buffer.  Events here show the "
-        "first 4,096 bytes of every buffer, with it or without; those that are cut say so.",
-        "Take 'maxData' away, or live with the beginning.",
+        "a filter that judges less of a buffer than is shown",
+        "'maxData' shows up to 327,360 bytes of a buffer in events.  Filters judge its first 4,096 "
+        "bytes, as they do without it: what stands behind, they cannot find.  A longer buffer "
+        "counts as one that may match: its event is shown, and a denial denies it to be safe.",
+        "Compare the beginning of the buffer (Prefix, Equal), or filter the events, which have "
+        "all of it: lockgate events --filter EXPR.",
         _example(
             "kprobes:\n- call: sys_write\n"
-            "  args: [{index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}]"
+            "  args: [{index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}]\n  selectors:\n"
+            "  - matchArgs: [{index: 1, operator: SubString, values: [secret]}]"
         ),
     ),
     Explanation(

@@ -166,6 +166,9 @@ _SUPPLEMENTS = (
 ADDITIONS: dict[str, dict[str, str]] = {
     "event": {"losses": "labels", "request": "request"},
     "process": {"systemd_unit": "string"},
+    # Why a value with 'maxData' is cut: limit (of 327,360 bytes), memory (that cannot be read),
+    # loss (of records, for want of room).
+    "truncated": {"cut_by": "string"},
     **{
         name: _fields(
             "string*: policy_names because; action: withheld_action; "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate_runtime.tracing import layout, words
 from lockgate_runtime.tracing.json_text import dumps, read_text
 from lockgate_runtime.tracing.records import Value
-from lockgate_runtime.tracing.values import show_cut_bytes, show_value
+from lockgate_runtime.tracing.values import cuts_of, show_cut_bytes, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -85,29 +85,23 @@ class Frame:
     def values(self, record: Record) -> str:
         """Return the texts of a record's values."""
         arguments, data, rest = [], [], ""
-        sizes = {
-            value.place: int.from_bytes(value.data, "little")
-            for value in record.values
-            if value.type == "whole_size"
-        }
+        cuts = cuts_of(record)
         for value in record.values:
             place = value.place
             if value.type in layout.SUPPLEMENTS:
                 continue
             if place >= layout.VALUE_RETURN:
-                returned = _text(value, self.hook.get("returned"))
+                returned = _text(value, self.hook.get("returned"), cuts.get(place))
                 if self.name == "process_kprobe":
                     rest += f',"return":{returned}'
                 else:  # as the reference does, whose interface has no other place
                     arguments.append(returned)
             elif place >= layout.VALUE_DATA:
-                rows = self.hook["data"]
-                place -= layout.VALUE_DATA
-                data.append(_text(value, rows[place] if place < len(rows) else None))
+                row = _nth(self.hook["data"], place - layout.VALUE_DATA)
+                data.append(_text(value, row, cuts.get(place)))
             else:
-                rows = self.hook["arguments"]
-                row = rows[place] if place < len(rows) else None
-                arguments.append(_text(value, row, sizes.get(value.place)))
+                row = _nth(self.hook["arguments"], place)
+                arguments.append(_text(value, row, cuts.get(place)))
         if self.name == "process_loader":
             paths = [value.data[8:] for value in record.values if value.type == "path"]
             return f',"path":{dumps(read_text(paths[0]))}' if paths else ""
@@ -210,10 +204,10 @@ def _fields(fields: Mapping[str, Any]) -> str:
     return "," + dumps(fields)[1:-1] if fields else ""
 
 
-def _text(value: Value, row: Row | None, whole_size: int | None = None) -> str:
+def _text(value: Value, row: Row | None, cut: Row | None = None) -> str:
     declared, label = (row["type"], row.get("label") or "") if row else ("", "")
-    if whole_size is not None:
-        return dumps(show_cut_bytes(value, whole_size, label))
+    if cut is not None:
+        return dumps(show_cut_bytes(value, cut, label))
     if len(value.data) <= _REMEMBERED:
         return _remembered(value.type, value.flags, value.data, declared, label)
     return dumps(show_value(value, declared, label))

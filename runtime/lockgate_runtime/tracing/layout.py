@@ -252,6 +252,42 @@ VALUE_IS_CUT = 1 << 0
 VALUE_IS_UNREADABLE = 1 << 1
 """Flags of a value: longer than what is here; the memory could not be read (size 0)."""
 
+LONGEST_VALUE = 327_360
+"""Bytes of the longest value that events can show ('maxData'), as in the reference."""
+
+TRACING_CONTINUATION = Structure(
+    "tracing_continuation",
+    "Head of a record with more bytes of a value than its event has; it is before the event's.",
+    (
+        # The first five stand where struct tracing_event has them, time being that of the event.
+        Field("version", "u8", "TRACING_EVENT_VERSION"),
+        Field("kind", "u8", "EVENT_KIND_CONTINUATION"),
+        Field("place", "u16", "of the value"),
+        Field("size", "u32", "bytes of the record, head included"),
+        Field("time", "u64", ""),
+        Field("tid", "u32", ""),
+        Field("room", "u32", "tells events apart that one thread builds at a time"),
+        Field("offset", "u32", "where its bytes are among all that are continued"),
+        Field("pad", "u32", ""),
+    ),
+)
+
+TRACING_REST = Structure(
+    "tracing_rest",
+    "The bytes of a value of type rest: what of the value at its place is in continuations.",
+    (
+        Field("size", "u32", "bytes in continuations"),
+        Field("room", "u16", "of the continuations"),
+        Field("flags", "u16", "REST_IS_..."),
+    ),
+)
+
+REST_IS_WHOLE = 1 << 0
+REST_IS_UNREADABLE = 1 << 1
+REST_IS_LOST = 1 << 2
+"""Why a rest ends: so does the value; the memory behind cannot be read; the ring had no room for
+more.  Without any of them, the value is longer than LONGEST_VALUE."""
+
 VALUE_DATA, VALUE_RETURN = 256, 512
 """Where the places of 'data' and of what is returned begin."""
 
@@ -291,6 +327,8 @@ TRACING_STRUCTURES = (
     TRACING_COUNTERS,
     CREDENTIALS_VALUE,
     USER_NAMESPACE_VALUE,
+    TRACING_CONTINUATION,
+    TRACING_REST,
 )
 
 TRACING_ENUMERATIONS: dict[str, tuple[str, ...]] = {
@@ -338,18 +376,30 @@ TRACING_ENUMERATIONS: dict[str, tuple[str, ...]] = {
         "user_stack",
         "request",
         "whole_size",
+        "rest",
     ),
 }
 """Enumerations; a value is its place.  New values are added at the end."""
 
-SUPPLEMENTS = frozenset({"hash", "kernel_stack", "user_stack", "request", "whole_size"})
+SUPPLEMENTS = frozenset(
+    {"hash", "kernel_stack", "user_stack", "request", "whole_size", "rest"}
+)
 """Types of values that an event has besides arguments, data and returns; they have no place.
 
 A stack is its addresses (u64), the innermost first; it is unreadable where there is none.  A
 hash is a s64, the number of its algorithm (enum hash_algo) or minus an errno, and 64 bytes with
 the digest at their beginning.  A request (u64) names the selector whose GetUrl and DnsLookup are
 asked for: the number of its site times 65,536 and its own.  A whole size (u64) is how many bytes
-there were of a value that is cut, whose place it has."""
+there were of a value that is cut, whose place it has; so has a rest (struct tracing_rest)."""
 
-EVENT_KINDS = ("exec", "fork", "exit", "credentials", "hook", "library", "throttle")
-"""Kinds of tracing events: they follow the kinds of :mod:`lockgate_runtime.layout`, in order."""
+EVENT_KINDS = (
+    "exec",
+    "fork",
+    "exit",
+    "credentials",
+    "hook",
+    "library",
+    "throttle",
+    "continuation",
+)
+"""Kinds of tracing records: they follow the kinds of :mod:`lockgate_runtime.layout`, in order."""

@@ -125,6 +125,8 @@ def _readers(pins: Pins, state: State) -> Iterator[Metric]:
     yield of_one("lockgate_events_read_total", "counter", help_, left.read)
     help_ = "Records that readers took and never wrote: they were killed."
     yield of_one("lockgate_events_unseen_total", "counter", help_, left.unseen)
+    help_ = "Values that were shown cut: the ring had no room for their rests."
+    yield of_one("lockgate_events_cut_total", "counter", help_, left.cut)
     told = [({"reason": name}, left.told.get(name, 0)) for name in LOSSES]
     help_ = "Losses of events that readers told of."
     yield Metric("lockgate_events_lost_told_total", "counter", help_, told)

@@ -40,6 +40,8 @@ class ReaderState:
     """Losses that were told, by counter."""
     unseen: int = 0
     """Records that readers took and nobody saw."""
+    cut: int = 0
+    """Values that were shown cut, because records with their rests were lost."""
     seen: Counter[Kind] = field(default_factory=Counter)
 
     def count(self, kind: Kind) -> None:
@@ -60,6 +62,7 @@ def read_state(folder: Path, counters: int) -> ReaderState:
                 int(value["read"]),
                 {name: int(value["told"].get(name, 0)) for name in LOSSES},
                 int(value["unseen"]),
+                int(value.get("cut", 0)),
                 Counter({tuple(kind): int(n) for *kind, n in value["seen"]}),
             )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -74,6 +77,7 @@ def write_state(folder: Path, state: ReaderState) -> None:
         "read": state.read,
         "told": state.told,
         "unseen": state.unseen,
+        "cut": state.cut,
         "seen": [[*kind, count] for kind, count in sorted(state.seen.items())],
     }
     beside = folder / f"{NAME}.new"

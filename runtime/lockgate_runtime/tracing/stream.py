@@ -22,6 +22,7 @@ from lockgate_runtime.pins import boot_time
 from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.alike import AlikeEvents
 from lockgate_runtime.tracing.cgroup_names import CgroupNames
+from lockgate_runtime.tracing.continuations import Continuations, is_continuation
 from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.json_text import dumps
 from lockgate_runtime.tracing.pod_names import PODS, PodNames, read_pod_names
@@ -117,6 +118,7 @@ class EventStream:
             count=self._state_left.count,
         )
         self._alike = AlikeEvents(self.renderer)
+        self._continuations = Continuations()
         if self._processes:
             for _, record in sorted(
                 self._processes.items(), key=lambda item: item[1][:8]
@@ -131,25 +133,10 @@ class EventStream:
         self.is_drained = not records
         for data in records:
             try:
-                if not is_tracing(data):
-                    line: str | None = self._flow(data)
-                else:
-                    self._state_left.read += 1
-                    self._note(data)
-                    line = self._alike.find(data)
-                    if line is None:
-                        record = decode_record(data)
-                        line = self._alike.render(data, record)
-                        if line and self._throttle and record.kind in _BASE:
-                            lines += self._throttle.admit(
-                                record.cgroup, record.time, line
-                            )
-                            line = None
+                lines += self._lines(data)
             except (RecordError, EventError, struct.error, IndexError):
                 unreadable += 1
-            else:
-                if line is not None:
-                    lines.append(line)
+        self._state_left.cut += self._continuations.take_cut()
         if self._throttle:
             lines += self._throttle.settle(boot_time())
         self.counts["events"] += len(lines)
@@ -205,6 +192,23 @@ class EventStream:
         _trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _lines(self, data: bytes) -> list[str]:
+        """Return the line of one record, and others that it makes due; most often one."""
+        if not is_tracing(data):
+            return [self._flow(data)]
+        self._state_left.read += 1
+        self._note(data)
+        if is_continuation(data):
+            self._continuations.add(data)
+            return []
+        line = self._alike.find(data)
+        if line is None:
+            record = self._continuations.join(decode_record(data))
+            line = self._alike.render(data, record)
+            if line and self._throttle and record.kind in _BASE:
+                return self._throttle.admit(record.cgroup, record.time, line)
+        return [] if line is None else [line]
 
     def _flow(self, data: bytes) -> str:
         """Return the line of one of the network's events, which stand in the same ring."""

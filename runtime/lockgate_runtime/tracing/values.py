@@ -17,14 +17,16 @@ from lockgate_runtime.tracing import layout, show_objects, words
 from lockgate_runtime.tracing.json_text import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from lockgate_runtime.tracing.records import Value
+    from lockgate_runtime.tracing.records import Record, Value
 
 _WIDE_SIGNED = frozenset({"long", "int64", "sint64"})
 _WIDE_UNSIGNED = frozenset({"size_t", "ulong", "uint64"})
 _SOCKET = struct.Struct("<HHBBHIIHH16s16sQ")
 _ADDRESS = struct.Struct("<HHI16s")
+_ENDS = {layout.REST_IS_UNREADABLE: "memory", layout.REST_IS_LOST: "loss"}
+"""Why a rest ends before its value does, by its flags; else it is too long."""
 _CREDENTIALS = struct.Struct("<8I3QIiIIII")
 _USER_NAMESPACE = struct.Struct("<iIII")
 if (_CREDENTIALS.size, _USER_NAMESPACE.size) != (
@@ -94,11 +96,24 @@ def _show_bytes(value: Value, declared: str) -> dict[str, Any]:
     return {"bytes_arg": data}
 
 
-def show_cut_bytes(value: Value, size: int, label: str) -> dict[str, Any]:
-    """Return the object of bytes that were cut, of which there had been more: ``size``."""
+def cuts_of(record: Record) -> dict[int, dict[str, str]]:
+    """Return by place what is known of values that are cut: their whole size, why they end."""
+    found: dict[int, dict[str, str]] = {}
+    for value in record.values:
+        if value.type == "whole_size":
+            size = int.from_bytes(value.data, "little")
+            found.setdefault(value.place, {})["orig_size"] = str(size)
+        elif value.type == "rest":
+            (flags,) = struct.unpack_from("<H", value.data, 6)
+            found.setdefault(value.place, {})["cut_by"] = _ENDS.get(flags, "limit")
+    return found
+
+
+def show_cut_bytes(value: Value, cut: Mapping[str, str], label: str) -> dict[str, Any]:
+    """Return the object of bytes that may be cut, and if so with what is known of that."""
     shown = show_value(value, "", label)
     if "truncated_bytes_arg" in shown:
-        shown["truncated_bytes_arg"]["orig_size"] = str(size)
+        shown["truncated_bytes_arg"] |= cut
     return shown
 
 

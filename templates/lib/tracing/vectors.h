@@ -5,15 +5,14 @@
  */
 #pragma once
 
+#include "gather.h"
 #include "kernel.h"
-#include "rooms.h"
-#include "socket.h"
 #include "walk.h"
 
-/* Bytes of one chunk: there is room for one behind the last place of a text. */
-#define CHUNK_SIZE 128
 /* Pieces and chunks that are looked at. */
 #define MOST_CHUNKS 128
+/* Pieces that a vector can have (UIO_MAXIOV). */
+#define MOST_PIECES 1024
 
 struct iovec {
 	u64 iov_base;
@@ -37,27 +36,6 @@ struct iov_iter {
 	(__builtin_preserve_enum_value(*(enum TYPE *)NAME, 0) ?                           \
 		 __builtin_preserve_enum_value(*(enum TYPE *)NAME, 1) : 255)
 
-/*
- * How far reading has come.  It is kept behind the text and not on the stack: the verifier knows
- * nothing of what is there, so that to it all steps are alike, and it looks at each once.
- */
-struct gather {
-	u64 vector; /* the next struct iovec */
-	u64 pieces; /* how many there still are */
-	u64 from; /* of this piece: what is still to be read */
-	u64 left;
-	u64 skipped; /* bytes that were taken already */
-	u64 wanted;
-	u64 end;
-};
-
-_Static_assert(CHUNK_SIZE + sizeof(struct gather) <= NAME_SIZE, "room behind a text");
-
-static __always_inline struct gather *gather_of(struct text *text)
-{
-	return (struct gather *)(text->bytes + TEXT_SIZE + CHUNK_SIZE);
-}
-
 struct gathering {
 	struct text *text;
 };
@@ -67,30 +45,14 @@ static long gather_chunk(u32 index, void *context)
 	struct text *text = ((struct gathering *)context)->text;
 	struct gather *gather = gather_of(text);
 	u64 size = gather->left, end = gather->end;
-	struct {
-		u64 base;
-		u64 length;
-	} piece;
 
-	if (!gather->wanted)
+	if (!gather->wanted || (!size && !gather->pieces))
 		return 1;
 	if (!size) {
-		if (!gather->pieces)
-			return 1;
-		if (READ_ANY(&piece, sizeof(piece), gather->vector)) {
-			text->flags |= VALUE_IS_UNREADABLE;
-			return 1;
-		}
-		gather->pieces--;
-		gather->vector += sizeof(piece);
-		if (gather->skipped >= piece.length) {
-			gather->skipped -= piece.length;
+		if (next_piece(gather))
 			return 0;
-		}
-		gather->from = piece.base + gather->skipped;
-		gather->left = piece.length - gather->skipped;
-		gather->skipped = 0;
-		return 0;
+		text->flags |= VALUE_IS_UNREADABLE;
+		return 1;
 	}
 	if (end >= TEXT_SIZE) {
 		text->flags |= VALUE_IS_CUT;

@@ -14,6 +14,8 @@ from tests.tracing.cases.files import FILES
 from tests.tracing.cases.hooks import HOOKS
 from tests.tracing.cases.limits import LIMITS
 from tests.tracing.cases.loader import LOADER
+from tests.tracing.cases.long_buffers import BY_PROBES as LONG_BY_PROBES
+from tests.tracing.cases.long_buffers import FLOOD, LONG_BUFFERS, TAKEN
 from tests.tracing.cases.names import NAMES
 from tests.tracing.cases.network import NETWORK
 from tests.tracing.cases.numbers import NUMBERS
@@ -75,6 +77,8 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "objects": OBJECTS,
     "bpf": BPF,
     "buffers": BUFFERS,
+    "long-buffers": (*LONG_BUFFERS, *TAKEN, FLOOD),
+    "long-by-probes": LONG_BY_PROBES,
     "values": VALUES,
     "ways": WAYS,
     "unseen": UNSEEN,
@@ -87,6 +91,7 @@ BY_HOOKS = frozenset({"returns-by-hooks"})
 BY_PROBES = frozenset(
     {
         "probes",
+        "long-by-probes",
         "names-by-probes",
         "returns-by-probes",
         "signals-by-probes",

@@ -22,6 +22,7 @@ class Case:
     ``supplements`` are types of values that an event has besides, ``symbols`` functions in its
     stacks, ``digest`` what its hash begins with; ``does`` is the action that all events tell of,
     ``told`` what stands in the JSON of each.
+    ``buffers`` are what the events show of buffers, in any order (buffer_deeds.spell).
     ``text`` is a whole policy of that name, in place of hook and selector.
     """
 
@@ -43,6 +44,7 @@ class Case:
     annotations: str = "{}"
     symbols: tuple[str, ...] = ()
     digest: str = ""
+    buffers: tuple[str, ...] = ()
     text: str = ""
 
     @property

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from lockgate.codegen.tracing.masks import mask_of, spell
 from lockgate.codegen.tracing.readers import may_be_nowhere
 from lockgate.codegen.tracing.shape import JUDGED_TEXTS
-from lockgate.codegen.tracing.strings import read_call, read_socket_call, text_type
+from lockgate.codegen.tracing.strings import (
+    is_continued,
+    read_call,
+    read_socket_call,
+    text_type,
+)
 from lockgate.ir.site import PATHS
 from lockgate.ir.tracing_arguments import ArgumentType
 from lockgate_runtime.tracing.layout import VALUE_DATA, VALUE_RETURN
@@ -62,6 +67,8 @@ class ShownValues:
     names: list[str]
     lines: list[str]
     hooks: list[ShownHook]
+    long_values: int
+    """Values of which more is shown than an event has room for."""
 
 
 def shown_values(
@@ -89,6 +96,7 @@ def shown_values(
                 )
                 for hook in hooks
             ],
+            sum(is_continued(site, value) for _, value in places),
         )
         for number, (places, hooks) in enumerate(groups.items())
     ]
@@ -161,6 +169,8 @@ def _lines(
         shown = f"add_path(event, {place}, {text}, {reader.dentry})"
     elif value.type is ArgumentType.SOCKADDR_UN:
         shown = f"add_unix_address(event, {place}, {text}, value_{number}(context))"
+    elif is_continued(site, number):
+        shown = f"add_long_text(event, {place}, {text})"
     else:
         kind = text_type(value.type)
         shown = f"add_text(event, TRACING_TYPE_{kind}, {place}, {text})"

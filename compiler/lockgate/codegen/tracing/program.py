@@ -220,6 +220,7 @@ def render_site(
         ),
         few_words=_FEW_WORDS if sets_on_stack(site) <= _FEW_SETS else _FEW_WORDS // 2,
         hook_table=hook_table(site, events),
+        long_values=max((group.long_values for group in events), default=0),
         shows_texts=any("texts" in line for g in events for line in g.lines),
         has_function=len(site.functions) > 1,
         is_return=site.stand in RETURNS,

@@ -19,7 +19,8 @@ _READ_BY = {
     ArgumentType.LOAD_INFO: "PROBE(((const struct load_info *){at})->name)",
 }
 _READ_AS_BYTES = frozenset({ArgumentType.CHAR_BUF, ArgumentType.CONST_BUF})
-_SHOWN_AS_BYTES = _READ_AS_BYTES | {ArgumentType.CHAR_IOVEC, ArgumentType.IOV_ITER}
+_VECTORS = frozenset({ArgumentType.CHAR_IOVEC, ArgumentType.IOV_ITER})
+_SHOWN_AS_BYTES = _READ_AS_BYTES | _VECTORS
 
 
 def text_type(kind: ArgumentType) -> str:
@@ -27,6 +28,13 @@ def text_type(kind: ArgumentType) -> str:
     if kind in _SHOWN_AS_BYTES:
         return "BYTES"
     return "NET_DEVICE" if kind is ArgumentType.NET_DEVICE else "STRING"
+
+
+def is_continued(site: Site, number: int) -> bool:
+    """Whether an event shows more of a buffer than it has room for itself ('maxData')."""
+    value = site.values[number]
+    is_measured = value.type in _VECTORS or _size(site, number).startswith("size_")
+    return value.is_long and value.type in _SHOWN_AS_BYTES and is_measured
 
 
 def read_call(site: Site, number: int, reader: Reader, text: str) -> str | None:
@@ -45,7 +53,8 @@ def read_call(site: Site, number: int, reader: Reader, text: str) -> str | None:
     if value.type is ArgumentType.CHAR_IOVEC:
         if value.is_copied_at_return:
             # What was read fills pieces one after the other, and how many there are is unknown.
-            return f"read_vector({text}, {at}, MOST_CHUNKS, size_{number}(context))"
+            most = "MOST_PIECES" if value.is_long else "MOST_CHUNKS"
+            return f"read_vector({text}, {at}, {most}, size_{number}(context))"
         count = f"size_{number}(context)" if value.size_index is not None else "1"
         return f"read_vector({text}, {at}, {count}, ~0ULL)"
     if value.type is ArgumentType.IOV_ITER:
@@ -54,7 +63,8 @@ def read_call(site: Site, number: int, reader: Reader, text: str) -> str | None:
         length = f"size_{number}(context)" if value.size_index is not None else "0"
         return f"read_unix_path({text}, {at}, {length})"
     if value.type in _READ_AS_BYTES:
-        return f"read_bytes({text}, {at}, {_size(site, number)})"
+        word = "read_long_bytes" if is_continued(site, number) else "read_bytes"
+        return f"{word}({text}, {at}, {_size(site, number)})"
     return None
 
 

@@ -36,7 +36,7 @@ _BUFFERS = {
 MOST_INDEX = 5
 """The last argument that a probe on a function can read (x86-64: six in registers)."""
 MOST_BYTES = 4096
-"""Bytes of one buffer that an event shows (TEXT_SIZE of rooms.h)."""
+"""Bytes of one buffer that are judged, and shown without 'maxData' (TEXT_SIZE of rooms.h)."""
 DEEPEST = 10
 """So many members can be followed, as in the reference."""
 
@@ -132,10 +132,23 @@ def _check_buffer(fields: Fields, kind: ArgumentType, diagnostics: Diagnostics) 
             names = ", ".join(sorted(kind.value for kind in kinds))
             cure = f"it is for {names}; take it away"
             diagnostics.warning("W1104", message, fields.key_span(name), help=cure)
-    if fields.boolean("maxData") and kind in _BUFFERS["maxData"]:
-        message = f"'maxData' reads no more than others do: {MOST_BYTES} bytes"
-        cure = "what is longer is cut, and its event says so (truncated_bytes_arg)"
-        diagnostics.warning("W1116", message, fields.key_span("maxData"), help=cure)
+    if fields.boolean("maxData"):
+        _check_long(fields, kind, diagnostics)
+
+
+def _check_long(fields: Fields, kind: ArgumentType, diagnostics: Diagnostics) -> None:
+    """Say of 'maxData' that it adds nothing where nobody says how long a buffer is."""
+    span = fields.key_span("maxData")
+    is_measured = fields.has("sizeArgIndex") or fields.boolean("returnCopy")
+    if kind is ArgumentType.CHAR_BUF and not is_measured:
+        message = "'maxData' means nothing for a buffer whose size nobody says"
+        cure = f"add 'sizeArgIndex' (or 'returnCopy'); else {MOST_BYTES} bytes are read"
+        diagnostics.warning("W1104", message, span, help=cure)
+    if kind is ArgumentType.AUTO:
+        message = "'maxData' means nothing beside type auto, unless it is an iov_iter"
+        names = ", ".join(sorted(kind.value for kind in _BUFFERS["maxData"]))
+        cure = f"name the type: {names}"
+        diagnostics.warning("W1104", message, span, help=cure)
 
 
 def _parse_path(fields: Fields, diagnostics: Diagnostics) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """Policies that are well formed and do not do what their author believes.
 
-These are the classic ones: an action without a filter beside selectors with filters, and a
-decision upon memory of the program that is judged.
+These are the classic ones: an action without a filter beside selectors with filters, a decision
+upon memory of the program that is judged, and a filter that judges less than is shown.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockgate.frontend.tracing.arguments import MOST_BYTES
 from lockgate.ir.tracing import (
     KernelFunction,
     KernelFunctions,
@@ -18,6 +19,7 @@ from lockgate.ir.tracing import (
 )
 from lockgate.ir.tracing_actions import ActionKind
 from lockgate.ir.tracing_arguments import ArgumentType
+from lockgate.ir.tracing_selectors import Comparison
 from lockgate.targets.denials import DENIABLE
 
 if TYPE_CHECKING:
@@ -40,12 +42,18 @@ _USER_MEMORY = frozenset(
 )
 """What a system call is given as a pointer into the caller's memory."""
 
+_TO_THE_END = frozenset(
+    {Comparison.POSTFIX, Comparison.SUBSTRING, Comparison.SUBSTRING_IGNORE_CASE}
+)
+"""Comparisons that need more of a text than its beginning and its size."""
+
 
 def report_mistakes(policy: TracingPolicy, diagnostics: Diagnostics) -> None:
     """Report the classic mistakes of a policy."""
     for hook in policy.hooks:
         _report_unfiltered(hook, diagnostics)
         _report_racy(hook, policy.mode, diagnostics)
+        _report_shortened(hook, diagnostics)
 
 
 def _enforces(selector: HookSelector) -> bool:
@@ -88,6 +96,20 @@ def _report_racy(hook: Hook, mode: Mode, diagnostics: Diagnostics) -> None:
                 diagnostics.error("E1115", message, match.span, help=cure)
             else:
                 diagnostics.warning("W1115", message, match.span, help=cure)
+
+
+def _report_shortened(hook: Hook, diagnostics: Diagnostics) -> None:
+    """Say of a filter that it judges less of a buffer than events show."""
+    for selector in hook.selectors:
+        for match in selector.arguments:
+            arguments = [hook.arguments[place] for place in match.arguments]
+            if match.comparison in _TO_THE_END and any(a.is_long for a in arguments):
+                message = f"this judges the first {MOST_BYTES} bytes, though 'maxData' shows more"
+                cure = (
+                    "a longer buffer counts as one that may match: compare its beginning "
+                    "(Prefix, Equal), or filter the events: lockgate events --filter"
+                )
+                diagnostics.warning("W1116", message, match.span, help=cure)
 
 
 def _sees_user_memory(hook: Hook) -> bool:
