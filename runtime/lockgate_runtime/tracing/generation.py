@@ -5,7 +5,7 @@
     generations/N/tracing/programs/PROGRAM-I   copies of a site's program, classify, classify_all
     generations/N/tracing/links/PROGRAM-I      what attaches them; there only while it is armed
     generations/N/tracing/whole/               there while all of it is attached
-    generations/N/tracing/user/                there where it has programs at uprobes
+    generations/N/tracing/user/PROGRAM/        there for each program at uprobes
     generations/N/tracing/maps/NAME            maps that its objects share, or that are by place
     generations/N/tracing/services/OBJECT-I    whom the programs of a copy serve
 
@@ -114,8 +114,9 @@ def load(
     target = tracing_folder(pins, number)
     for name in ("programs", "links", "maps", "services"):
         (target / name).mkdir(mode=0o700, parents=True)
-    if any(site.binary is not None for site in sites.sites):
-        (target / _USER).mkdir(mode=0o700)
+    for site in sites.sites:
+        if site.binary is not None:
+            (target / _USER / site.program).mkdir(mode=0o700, parents=True)
     pool = Pool(pins, sites.tables, folder, kept_maps(donor) if donor else {})
     names = sorted({site.object for site in sites.sites})
     if donor:
@@ -341,16 +342,30 @@ def disarm(pins: Pins, number: int) -> list[str]:
     The kernel may take a moment to let the last hit of a program end.
     """
     folder = tracing_folder(pins, number)
-    with contextlib.suppress(FileNotFoundError):
-        (folder / _WHOLE).rmdir()
-    removed = []
-    for pin in list_folder(folder / "links"):
-        with Link.pinned(pin):
-            pin.unlink(missing_ok=True)
-        removed.append(pin.name)
+    removed = _detach(folder, list_folder(folder / "links"))
     for name, program in _CLASSIFIERS.items():
         _forget_classifier(pins.map(name), folder / "programs" / program)
     return removed
+
+
+def leave_user_space(pins: Pins, number: int) -> None:
+    """Take away a generation's links in user space; every hit there that it has seen has ended.
+
+    Who closes the last reference to such a link waits for them (``uprobe_unregister()``).
+    """
+    folder = tracing_folder(pins, number)
+    programs = {one.name for one in list_folder(folder / _USER)}
+    links = list_folder(folder / "links")
+    _detach(folder, [pin for pin in links if pin.name.rpartition("-")[0] in programs])
+
+
+def _detach(folder: Path, links: list[Path]) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        (folder / _WHOLE).rmdir()
+    for pin in links:
+        with Link.pinned(pin):
+            pin.unlink(missing_ok=True)
+    return [pin.name for pin in links]
 
 
 def _forget_classifier(path: Path, pin: Path) -> None:

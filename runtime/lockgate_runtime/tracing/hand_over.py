@@ -5,6 +5,10 @@ generations stand at a hook, and run one after the other on each hit.  The slot 
 hooks are handed over: whoever runs first then tells the second whose the hit is
 (``templates/lib/tracing/turn.h``).  Once every hit that began before has ended, the slot is
 written as it stays, and from then on nobody has to be asked.
+
+Hits in user space may sleep between two programs.  Where the generation that goes will not be
+needed again, its programs there are detached meanwhile: the kernel waits for the hits that they
+have seen, and whoever runs alone runs first.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import os
 import re
 import time
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +29,13 @@ from lockgate_runtime.slot import PLACES, Slot, read_slot, write_slot
 from lockgate_runtime.tracing.generation import (
     is_armed,
     is_in_user_space,
+    leave_user_space,
     serve_places,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lockgate_runtime.pins import Pins
 
 TURNS = "turns"
@@ -48,17 +55,30 @@ def switch(pins: Pins, slot: Slot) -> None:
         return
     # What a change that died has said of another generation in that place ends now.
     serve_places(pins)
-    hand_over(pins, slot, may_sleep=_may_sleep(pins))
+    leaving = None if slot.deadline else generation_in(pins, slot.other)
+    if leaving is None or slot.newest != slot.written:
+        hand_over(pins, slot, may_sleep=_may_sleep(pins))
+    else:
+        leave = partial(leave_user_space, pins, leaving)
+        hand_over(pins, slot, may_sleep=False, leave=leave)
 
 
-def hand_over(pins: Pins, slot: Slot, *, may_sleep: bool) -> None:
+def hand_over(
+    pins: Pins,
+    slot: Slot,
+    *,
+    may_sleep: bool,
+    leave: Callable[[], None] = lambda: None,
+) -> None:
     """Write the slot so that each hit meanwhile belongs to exactly one generation.
 
-    ``may_sleep``: a task may sleep between the programs of a hit, since they are at uprobes.
+    ``may_sleep``: a task may sleep between the programs of a hit, since they are at uprobes;
+    ``leave`` detaches those of the generation that goes, which must not run first.
     """
     try:
         write_slot(pins, replace(slot, is_handed_over=True))
         _wait(may_sleep=may_sleep)
+        leave()
     finally:
         write_slot(pins, slot)
     _forget_turns(pins)

@@ -12,6 +12,7 @@ import signal
 import struct
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kernel
 
 FUNCTION = "security_task_getsid"
+EXCHANGES = 2 if IS_EMULATED else 6
+"""Times that all programs are attached anew."""
 SWAPS = int(os.environ.get("LOCKGATE_SWAPS", "4" if IS_EMULATED else "12"))
 CALLERS = 2
 EPERM = 1
@@ -183,6 +186,7 @@ class World:
         self._ends = ends
         self._maps: dict[str, Map] = {}
         self._links: dict[int, list[Link]] = {0: [], 1: []}
+        self._user_links: dict[int, list[Link]] = {0: [], 1: []}
         self._services: list[Map] = []
         judge = Site("judge", "", "tracepoint", ("syscalls/sys_exit_getsid",))
         for link in self._attached(judge, 0):
@@ -221,7 +225,8 @@ class World:
     def attach(self, place: int) -> None:
         """Attach the programs of a place."""
         for site in self.sites.values():
-            self._links[place] += self._attached(site, place)
+            links = self._links if site.binary is None else self._user_links
+            links[place] += self._attached(site, place)
 
     def serve(self, *places: int) -> None:
         """Let all that is attached serve these places."""
@@ -231,9 +236,14 @@ class World:
 
     def detach(self, place: int) -> None:
         """Detach them."""
-        for link in self._links[place]:
-            link.close()
-        self._links[place].clear()
+        self.leave_user_space(place)
+        while self._links[place]:
+            self._links[place].pop().close()
+
+    def leave_user_space(self, place: int) -> None:
+        """Detach those in user space."""
+        while self._user_links[place]:
+            self._user_links[place].pop().close()
 
     def calls(self) -> list[tuple[int, ...]]:
         """Return by way: calls taken by nobody, by one, by both."""
@@ -313,6 +323,24 @@ def test_each_hit_belongs_to_one(world: World) -> None:
             time.sleep(0.01)
         hand_over(world.pins, Slot(1, newest=1), may_sleep=True)
         world.detach(0)
+        after = world.calls()
+    _check(world, before, after)
+
+
+def test_who_leaves_user_space_first(world: World) -> None:
+    """Nobody waits for tasks that sleep where the older programs there have gone."""
+    world.attach(0)
+    write_slot(world.pins, Slot(0))
+    with world.called():
+        before = world.calls()
+        for swap in range(EXCHANGES):
+            older, newer = swap % 2, 1 - swap % 2
+            world.attach(newer)
+            leave = partial(world.leave_user_space, older)
+            hand_over(
+                world.pins, Slot(newer, newest=newer), may_sleep=False, leave=leave
+            )
+            world.detach(older)
         after = world.calls()
     _check(world, before, after)
 
