@@ -67,6 +67,7 @@ def rollback(
             "apply another bundle, or unload to judge nothing (lockgate unload)",
         )
     arm_again(pins, state, previous, slot.other)
+    pins.create()  # somebody may have removed the folder of links
     warnings = _attach_again(pins, state, netlink, previous)
     # While both generations act, the one that waits for its confirmation is the newer.
     newest = slot.newest if slot.is_pending else slot.other

@@ -90,6 +90,15 @@ def generation_in(pins: Pins, place: int) -> int | None:
     return None
 
 
+def is_whole(pins: Pins, number: int) -> bool:
+    """Whether all programs of a generation are pinned: a hook without one drops everything."""
+    folder = pins.generation(number) / "programs"
+    cgroup = [(folder / hook).exists() for hook in CGROUP_HOOKS]
+    return all((folder / hook).exists() for hook in TC_HOOKS) and (
+        all(cgroup) or not any(cgroup)
+    )
+
+
 def mark_in_force(pins: Pins, number: int) -> None:
     """Remember that packets were judged by a generation: one can go back to it."""
     (pins.generation(number) / _IN_FORCE).mkdir(mode=0o700, exist_ok=True)

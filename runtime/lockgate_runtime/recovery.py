@@ -20,6 +20,7 @@ from lockgate_runtime.generation import (
     generation_in,
     is_empty,
     is_passing,
+    is_whole,
     mark_in_force,
     put_in_place,
     retire,
@@ -71,8 +72,8 @@ def _acting(pins: Pins, slot: Slot) -> set[int]:
 def _restore(pins: Pins, place: int, active: int | None) -> None:
     """Put the older policy back where one that never came in force was put, or half put."""
     for number in reversed(pins.generation_numbers()):
-        whole = list_folder(pins.generation(number) / "programs")
-        if number != active and whole and was_in_force(pins, number):
+        is_older = number != active and was_in_force(pins, number)
+        if is_older and is_whole(pins, number):
             put_in_place(pins, number, place)
             return
     empty_place(pins, place)

@@ -208,7 +208,9 @@ def _places(status: dict[str, Any]) -> list[str]:
     """Return where endpoints and the host are, below an empty line."""
     lines = []
     for row in status["endpoints"]:
-        where = row["where"] if row["is_attached"] else f"{row['where']} (gone)"
+        where = row["where"]
+        if not row["is_attached"]:
+            where += " (gone, or detached: apply again)"
         if row["is_attached"] and row.get("kept"):
             where += f" (as before: {row['kept']})"
         lines.append(f"  endpoint {row['namespace']}/{row['name']}  {where}")

@@ -222,6 +222,7 @@ def arm(
     if donor:
         keep_links(donor, folder, sites)
     serve_places(pins, {place: number})
+    (folder / "links").mkdir(mode=0o700, exist_ok=True)  # somebody may have removed it
     _check_room(folder, sites)
     _forget_sockets(pins, sites)
     # Who keeps calls comes before who sees their returns: none of those is missed.

@@ -12,7 +12,7 @@ from lockgate_runtime.damage import has_links
 from lockgate_runtime.pins import Pins, remove_tree
 from tests.kernel.e2e.bundles import Allow, Pod
 from tests.kernel.e2e.everywhere import the_same_everywhere
-from tests.kernel.e2e.traced import Trace, acting, hits_of, traced_bundle
+from tests.kernel.e2e.traced import OTHER_KEY, Trace, acting, hits_of, traced_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,3 +117,24 @@ def refusal(network: Network, verb: str) -> str:
     if "E5032" not in error and "E5033" not in error:
         assert "somebody removed" in error
     return error
+
+
+@the_same_everywhere
+def test_removed_of_the_generation_before(
+    network: Network, both: Path, tmp_path: Path
+) -> None:
+    """One goes back to what is whole, and to nothing that would drop every packet."""
+    network.apply(both)
+    trace = Trace(key=OTHER_KEY, number=2, workloads=WORKLOADS)
+    network.apply(traced_bundle(tmp_path / "other", trace, PODS))
+    top = Pins(network.root).top
+    remove_tree(top / "generations/1/tracing/links")
+    remove_tree(top / "links")
+    assert "lg-web (gone, or detached: apply again)" in network.run("status").stdout
+    assert "warning" not in network.run("rollback").stdout
+    assert network.denies_udp("other", "web", "10.0.0.1")
+    assert acting(network.root) == [1]
+    (top / "generations/2/programs/from_endpoint").unlink()
+    assert "E5033" in refusal(network, "rollback")
+    assert acting(network.root) == [1]
+    assert network.udp("client", "web", "10.0.0.1")
