@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lockgate_runtime import environment
 from lockgate_runtime.attach import Attachment, way
 from lockgate_runtime.bundle import Bundle
-from lockgate_runtime.damage import name_refusal
+from lockgate_runtime.damage import check_slot, name_refusal
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.generation import (
     BEFORE,
@@ -170,6 +170,7 @@ class _Application:
 
     def plan(self) -> Outcome:
         """Say what would be done; change nothing."""
+        check_slot(self._pins)
         found = self._survey()
         exists = self._pins.exist
         slot = read_slot(self._pins) if exists else Slot(0)
@@ -182,6 +183,7 @@ class _Application:
 
     def run(self) -> Outcome:
         """Do it."""
+        check_slot(self._pins)
         is_fresh = not self._pins.exist
         try:
             if not is_fresh:

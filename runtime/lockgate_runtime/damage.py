@@ -40,6 +40,17 @@ def check_active(pins: Pins) -> None:
         )
 
 
+def check_slot(pins: Pins) -> None:
+    """E5042 where something is attached, and no other generation can take over from it."""
+    if not pins.exist and has_links(pins):
+        raise NodeError(
+            "E5042",
+            f"somebody removed {pins.map('slot')}, by which one generation takes over from "
+            "another; what is attached acts as before",
+            "unload (lockgate unload), then apply again: in between nothing is enforced",
+        )
+
+
 def has_links(pins: Pins) -> bool:
     """Whether anything is attached that has a pin, in either plane."""
     folders = [pins.generation(n) / "tracing" for n in pins.generation_numbers()]

@@ -35,6 +35,7 @@ from lockgate_runtime.tracing.place_tables import files_of, place_tables
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import (
+    check_sensor,
     follows_credentials,
     start_sensor,
     stop_sensor,
@@ -90,7 +91,12 @@ class PlaneApplication:
         """What arming found that people should know."""
 
     def check(self, *, is_unguarded: bool) -> None:
-        """E5145 where an enforcing selector would hit a process that the node needs."""
+        """Find out what speaks against it, before anything is loaded.
+
+        E5022 where somebody removed the pin of a map in use; E5145 where an enforcing selector
+        would hit a process that the node needs.
+        """
+        check_sensor(self._pins, self._plane.sensor)
         if not is_unguarded:
             deeds = read_deeds(self._plane.folder)
             here = on_node(deeds, self._node)

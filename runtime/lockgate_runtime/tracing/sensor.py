@@ -51,12 +51,10 @@ def sensor_folder(pins: Pins) -> Path:
 def start_sensor(pins: Pins, elf: bytes) -> int:
     """Attach the sensor unless this very one is, and record what runs already.
 
-    Returns how many of the running processes had no room.  E5022 where it runs, and somebody
-    removed the pin of a map of its.
+    Returns how many of the running processes had no room.
     """
-    folder = sensor_folder(pins) / f"sensor-{hashlib.sha256(elf).hexdigest()[:16]}"
-    if (folder / _WHOLE).exists():
-        _require_pinned(pins, elf)
+    folder = _folder(pins, elf)
+    if _is_whole(folder):
         _remove_others(pins, folder)
         return 0
     try:
@@ -76,8 +74,21 @@ def start_sensor(pins: Pins, elf: bytes) -> int:
     return unrecorded
 
 
-def _require_pinned(pins: Pins, elf: bytes) -> None:
-    """E5022 where the sensor that runs writes to a map that nobody else would find."""
+def _folder(pins: Pins, elf: bytes) -> Path:
+    return sensor_folder(pins) / f"sensor-{hashlib.sha256(elf).hexdigest()[:16]}"
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a sensor came to its end, and nobody removed a link since."""
+    links = {pin.name for pin in list_folder(folder / "links")}
+    programs = {f"{pin.name}-0" for pin in list_folder(folder / "programs")}
+    return (folder / _WHOLE).exists() and bool(links) and programs <= links
+
+
+def check_sensor(pins: Pins, elf: bytes) -> None:
+    """E5022 where this sensor runs, and writes to a map that nobody else would find."""
+    if not (_folder(pins, elf) / _WHOLE).exists():
+        return
     with Object("process", elf, is_tracing=True) as target:
         for name in SHARED.intersection(target.maps):
             if not pins.map(name).exists():
@@ -128,7 +139,7 @@ def stop_sensor(pins: Pins) -> None:
 
 def has_sensor(pins: Pins) -> bool:
     """Whether a sensor is attached, whole."""
-    return any((f / _WHOLE).exists() for f in list_folder(sensor_folder(pins)))
+    return any(map(_is_whole, list_folder(sensor_folder(pins))))
 
 
 def follows_credentials(pins: Pins) -> bool:
