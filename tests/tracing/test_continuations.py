@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from lockgate_runtime.tracing import layout
 from lockgate_runtime.tracing.continuations import Continuations, is_continuation
+from lockgate_runtime.tracing.event_schema import without_additions
 from lockgate_runtime.tracing.frames import Hooks
 from lockgate_runtime.tracing.records import RecordError, decode_record
 from tests.tracing.buffer_deeds import pattern, spell, spell_argument
 from tests.tracing.test_alike import SITES
 from tests.tracing.test_events import KINDS, record, renderer, value
+from tests.tracing.walk_events import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,7 +118,13 @@ def joined(records: list[bytes]) -> Any:  # noqa: ANN401  # a Record
 def test_a_cut_value_says_why(end: int, word: str) -> None:
     """What is there is shown, with the whole size."""
     data = pattern("cut", 50_000)
-    assert read(written(data, end, 400_000)) == [spell(data, 400_000, word)]
+    records = written(data, end, 400_000)
+    assert read(records) == [spell(data, 400_000, word)]
+    line = renderer(hooks_of=lambda _: Hooks.of(SITES)).render(joined(records))
+    assert line is not None
+    event = json.loads(line)
+    assert faults(event) == []
+    assert faults(without_additions(event), additions=False) == []
 
 
 @pytest.mark.parametrize("missing", [0, 1, 5, 11])

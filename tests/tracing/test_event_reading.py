@@ -175,7 +175,7 @@ def test_events_that_are_alike_are_told_once_in_a_window() -> None:
 def test_a_reader_leaves_what_it_knows(tmp_path: Path) -> None:
     """To the next of the same counters; others begin anew."""
     told = {"lost": 1, "nested": 0, "flows": 0}
-    state = ReaderState(7, is_known=True, read=5, told=told)
+    state = ReaderState(7, is_known=True, read=5, told=told, cut=3)
     state.count(("process_exec", "", ""))
     write_state(tmp_path, state)
     assert read_state(tmp_path, 7) == state

@@ -240,8 +240,8 @@ EXPLANATIONS = (
         "'maxData' shows up to 327,360 bytes of a buffer in events.  Filters judge its first 4,096 "
         "bytes, as they do without it: what stands behind, they cannot find.  A longer buffer "
         "counts as one that may match: its event is shown, and a denial denies it to be safe.",
-        "Compare the beginning of the buffer (Prefix, Equal), or filter the events, which have "
-        "all of it: lockgate events --filter EXPR.",
+        "Compare the beginning of the buffer (Prefix, Equal), or search the events, which have "
+        "all of it (bytes_arg, in base64).",
         _example(
             "kprobes:\n- call: sys_write\n"
             "  args: [{index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}]\n  selectors:\n"

@@ -23,6 +23,7 @@ EXAMPLES = """
 where other tools of the field have a counter of the same meaning, it is called there
   lockgate_events_total{event,policy,action}    tetragon_events_total, as readers saw them
   lockgate_events_unseen_total                  tetragon_notify_overflowed_events_total
+  lockgate_events_cut_total                     tetragon_data_events_total{event="Bad"}
   lockgate_tracing_lost_total                   tetragon_observer_ringbuf_events_lost_total
   lockgate_tracing_events_total                 tetragon_observer_ringbuf_events_received_total
   lockgate_tracing_unknown_total                tetragon_events_missing_process_info_total

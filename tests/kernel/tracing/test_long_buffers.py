@@ -96,6 +96,26 @@ def test_tasks_at_once(stream: EventStream) -> None:
         assert shown[pid] == [spell(data, SIZE)] * 2 * ROUNDS
 
 
+def test_what_a_full_ring_cuts_is_counted(stream: EventStream, tmp_path: Path) -> None:
+    """Each value says so itself, and metrics say how many; no event is lost."""
+    data = pattern("writer-", SIZE)
+    for _ in range(ROUNDS):
+        for _ in range(5):
+            put_nowhere(data)
+    lines = stream.take(0)
+    while more := stream.take(0):
+        lines += more
+    assert not [line for line in lines if '"losses"' in line]
+    bodies = [json.loads(line)["process_tracepoint"] for line in lines]
+    shown = [spell_argument(body["args"][0]) for body in bodies]
+    assert len(shown) == 5 * ROUNDS
+    cut = [text for text in shown if text.endswith("loss")]
+    assert ROUNDS < len(cut) < 4 * ROUNDS
+    stream.confirm()
+    (left,) = tmp_path.rglob("events.json")
+    assert json.loads(left.read_text())["cut"] == len(cut)
+
+
 def start(number: int, rounds: mmap.mmap) -> int:
     """Start a task that writes its buffer twice in each round; return its process."""
     parent = os.getpid()

@@ -107,7 +107,7 @@ def _report_shortened(hook: Hook, diagnostics: Diagnostics) -> None:
                 message = f"this judges the first {MOST_BYTES} bytes, though 'maxData' shows more"
                 cure = (
                     "a longer buffer counts as one that may match: compare its beginning "
-                    "(Prefix, Equal), or filter the events: lockgate events --filter"
+                    "(Prefix, Equal), or search the bytes of events"
                 )
                 diagnostics.warning("W1116", message, match.span, help=cure)
 
