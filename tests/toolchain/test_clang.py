@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -188,6 +189,25 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         assert compile_c({"a.c": "int a;\n"}, diagnostics, clang=path) == {}
     assert [found.code for found in diagnostics.found] == ["E4002"] * 3
     assert ZIGLANG in (diagnostics.found[0].help or "")
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"), [(errno.EAGAIN, "try again"), (errno.EACCES, "--clang")]
+)
+def test_a_compiler_that_does_not_run(
+    number: int, cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that is short of processes needs patience, and no other compiler."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    find_compiler()
+    monkeypatch.setattr("lockgate.toolchain.clang.run_in", refuse)
+    diagnostics = Diagnostics()
+    assert compile_c({"a.c": f"int nobody_compiled_{number};\n"}, diagnostics) == {}
+    (found,) = diagnostics.found
+    assert (found.code, cure in (found.help or "")) == ("E4002", True)
 
 
 def test_another_clang_is_recorded(tmp_path: Path) -> None:

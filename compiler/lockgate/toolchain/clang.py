@@ -7,6 +7,7 @@ whose key leaves comments out: a comment in a policy never calls clang.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -114,16 +115,25 @@ def find_compiler(path: str | None = None) -> Compiler:
     return Compiler(command, "ziglang", package, _clang_version(command))
 
 
+def _cannot_run(program: str, error: Exception) -> CompilationError:
+    """Say why a compiler did not run: it is none, or the machine has no room for it now."""
+    is_busy = isinstance(error, subprocess.TimeoutExpired) or (
+        isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.ENOMEM)
+    )
+    cure = "try again when the machine has less to do"
+    return CompilationError(
+        "E4002",
+        f"cannot run {program}: {error}",
+        cure if is_busy else "name another clang with --clang",
+    )
+
+
 def _clang_version(command: tuple[str, ...]) -> str:
     with tempfile.TemporaryDirectory(prefix="lockgate-") as folder:
         try:
             printed = run_in((*command, "--version"), Path(folder))
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise CompilationError(
-                "E4002",
-                f"cannot run {command[0]}: {error}",
-                "name another with --clang",
-            ) from None
+            raise _cannot_run(command[0], error) from None
     match = re.search(r"clang version (\S+)", printed.stdout)
     if not match:
         raise CompilationError(
@@ -226,11 +236,7 @@ def _compile(name: str, sources: Mapping[str, str], compiler: Compiler) -> bytes
         try:
             done = run_in(command, folder)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise CompilationError(
-                "E4002",
-                f"cannot run {command[0]}: {error}",
-                "name another clang with --clang",
-            ) from None
+            raise _cannot_run(command[0], error) from None
         if done.returncode:
             lines = done.stderr.replace(path, ".").splitlines()[:_LINES_OF_ERRORS]
             raise CompilationError(

@@ -218,11 +218,11 @@ def arm(
     if (folder / _WHOLE).exists():
         return
     step("serve")
+    (folder / "links").mkdir(mode=0o700, exist_ok=True)  # somebody may have removed it
     donor = armed_in(pins, 1 - place)
     if donor:
         keep_links(donor, folder, sites)
     serve_places(pins, {place: number})
-    (folder / "links").mkdir(mode=0o700, exist_ok=True)  # somebody may have removed it
     _check_room(folder, sites)
     _forget_sockets(pins, sites)
     # Who keeps calls comes before who sees their returns: none of those is missed.
@@ -331,6 +331,8 @@ def _attach_refusal(site: Site, error: BpfError) -> NodeError:
         cure = "the function has no room for another program (38 of them): see bpftool link"
     if error.errno in (errno.EPERM, errno.EBUSY):
         cure = "the kernel lets nobody attach there: lockgate attach-report says what works"
+    if error.errno == errno.EEXIST:
+        cure = "what is in force has it there, and lost pins that say so: apply again"
     return NodeError("E5143", f"{site.program}: {error}", cure)
 
 
