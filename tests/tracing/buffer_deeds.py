@@ -102,7 +102,7 @@ def put_half_gone(name: str) -> None:
     os._exit(0)  # Python would unmap it once more
 
 
-def put_at_once(*buffers: bytes, times: int = 16) -> None:
+def put_at_once(*buffers: bytes, times: int = 4) -> None:
     """Write each buffer some times, in a thread of its own that waits for all others."""
     start = threading.Barrier(len(buffers))
 

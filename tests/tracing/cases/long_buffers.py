@@ -69,9 +69,16 @@ LONG_BUFFERS = (
         [spell(half_gone("long-unmapped"), 64 * 4096 - OFFSET, "memory")],
     ),
     _case(
+        "long-kernel",
+        "setxattr('/lg/mnt', pattern('{name}', 60_000))",
+        [_whole("long-kernel", 60_000)],
+        "security_inode_setxattr",
+        "index: 3, type: char_buf, sizeArgIndex: 5, maxData: true",
+    ),
+    _case(
         "long-threads",
         "put_at_once(*(pattern(f'{name}:{{n}}', 100_000) for n in range(2)))",
-        [_whole(f"long-threads:{n}", 100_000) for n in range(2) for _ in range(16)],
+        [_whole(f"long-threads:{n}", 100_000) for n in range(2) for _ in range(4)],
     ),
     _case(
         "long-limited",
