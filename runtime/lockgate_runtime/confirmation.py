@@ -46,12 +46,8 @@ def confirm(pins: Pins, state: State, netlink: Netlink) -> tuple[int, list[str]]
     return number, warnings
 
 
-def rollback(
-    pins: Pins, state: State, netlink: Netlink
-) -> tuple[int | None, int, list[str]]:
+def rollback(pins: Pins, state: State, netlink: Netlink) -> tuple[int, int, list[str]]:
     """Go back to the generation in the other place; return from, to, and warnings.
-
-    From which one is None where somebody removed its pins.
 
     E5033 when there is none.  Before the first generation nothing was judged: only while
     that one waits for its confirmation one can go back there; else one unloads.
@@ -59,8 +55,9 @@ def rollback(
     slot = recover(pins)
     current = generation_in(pins, slot.active)
     previous = generation_in(pins, slot.other)
-    if previous is None or (previous == BEFORE and not slot.is_pending):
+    if current is None:  # whom would what both have in common serve meanwhile?
         require_loaded(pins)
+    if previous is None or (previous == BEFORE and not slot.is_pending):
         raise NodeError(
             "E5033",
             f"there is no generation before {current}",
@@ -73,7 +70,7 @@ def rollback(
     newest = slot.newest if slot.is_pending else slot.other
     switch(pins, Slot(slot.other, newest=newest))
     warnings += settle(pins, state, netlink)[1]
-    return current, previous, warnings
+    return current or BEFORE, previous, warnings
 
 
 def _attach_again(pins: Pins, state: State, netlink: Netlink, number: int) -> list[str]:

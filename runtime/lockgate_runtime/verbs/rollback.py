@@ -30,6 +30,5 @@ def run(arguments: argparse.Namespace) -> int:
     with changing(arguments, needs_generation=True) as loaded:
         before, now, warnings = rollback(*loaded)
     answer = Answer([{"generation": now, "before": before}], warnings=warnings)
-    other = "one whose pins somebody removed" if before is None else before
-    show(arguments, answer, f"generation {now} is in force again instead of {other}")
+    show(arguments, answer, f"generation {now} is in force again instead of {before}")
     return 0

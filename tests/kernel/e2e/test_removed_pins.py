@@ -54,6 +54,8 @@ TOLD = {
 """What status says where it can."""
 STOPPED = ("generations/1", "generations/1/tracing")
 """Without a pin that holds it, a link of a tracing policy is no more."""
+LOST = "generations/1/tracing"
+"""It is known what is in force, and its modes are gone: E5148."""
 NOT_APPLIED = {
     "maps": "E5042",
     "maps/slot": "E5042",
@@ -87,6 +89,7 @@ def test_removed(removed: str, network: Network, both: Path) -> None:
     for verb in (*READERS, *UNKNOWN):
         error = refusal(network, verb)
         assert bool(error) == (verb in (*refusing, *AFTER_ALL)), (verb, error)
+        assert ("E5042" in error) == (verb in refusing and removed != LOST), verb
     assert network.denies_udp("other", "web", "10.0.0.1")
     assert has_links(Pins(network.root)) == is_left
     if removed in TOLD:
@@ -130,9 +133,12 @@ def refusal(network: Network, verb: str) -> str:
 def test_removed_of_the_generation_before(
     network: Network, both: Path, tmp_path: Path
 ) -> None:
-    """One goes back to what is whole, and to nothing that would drop every packet."""
+    """One goes back to what is whole, and to nothing that would drop every packet.
+
+    Both have the same tracing program, which goes on where nobody knows who is in force.
+    """
     network.apply(both)
-    trace = Trace(key=OTHER_KEY, number=2, workloads=WORKLOADS)
+    trace = Trace(key=OTHER_KEY, workloads=WORKLOADS)
     network.apply(traced_bundle(tmp_path / "other", trace, PODS))
     top = Pins(network.root).top
     remove_tree(top / "generations/1/tracing/links")
@@ -145,3 +151,9 @@ def test_removed_of_the_generation_before(
     assert "E5033" in refusal(network, "rollback")
     assert acting(network.root) == [1]
     assert network.udp("client", "web", "10.0.0.1")
+    network.apply(both)
+    (now,) = acting(network.root)
+    assert now != 1
+    (top / f"generations/{now}/programs/from_endpoint").unlink()
+    assert "E5042" in refusal(network, "rollback")
+    assert acting(network.root) == [now]
