@@ -108,6 +108,7 @@ def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     done = _dev(*arguments)
     assert "./dev bench NAME" in done.stdout + done.stderr
     assert done.returncode == (2 if arguments else 0)
+    assert ("no verb 'no-such-verb'" in done.stderr) == ("no-such-verb" in arguments)
 
 
 def test_requirements_name_the_environment(
