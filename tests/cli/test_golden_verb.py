@@ -109,6 +109,19 @@ def test_inputs_inside(tmp_path: Path) -> None:
     assert _golden("check", tmp_path) == 0
 
 
+def test_cure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the error says to write is right where examples have the folder."""
+    golden = tmp_path / "policies/golden"
+    golden.mkdir(parents=True)
+    (tmp_path / "policies/policy.yaml").write_text(POLICY)
+    (tmp_path / "cluster.yaml").write_text(CLUSTER.read_text())
+    assert _golden("update", golden) == 2
+    written = capsys.readouterr().err.split("`")[1]
+    (golden / ".lockgate-golden.yaml").write_text(f"{written}\n")
+    assert _golden("update", golden) == 0
+    assert _golden("check", golden) == 0
+
+
 def test_options(folder: Path) -> None:
     """Options of the configuration change what the policies come to."""
     config = folder / ".lockgate-golden.yaml"

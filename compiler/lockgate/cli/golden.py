@@ -29,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(every verdict table), budget.txt (entries and bytes of maps) and, where there are "
         "any, tracing.txt (what tracing policies do) in a folder, so "
         "that a pull request shows its effect.  Which policies they are of stands in the "
-        "folder's .lockgate-golden.yaml, such as\n\n"
-        "  inputs: [../policies, ../cluster.yaml]\n\n"
+        "folder's .lockgate-golden.yaml, such as, in policies/golden,\n\n"
+        "  inputs: [.., ../../cluster.yaml]\n\n"
         "or, without it, the YAML and .gate files in the folder are meant."
     )
     parser.add_argument("action", choices=("update", "check"))

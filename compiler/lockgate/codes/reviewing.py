@@ -51,8 +51,9 @@ EXPLANATIONS = (
         "the folder says nothing of which policies its golden files are",
         "A folder of golden files holds .lockgate-golden.yaml, which names the inputs, or "
         "the inputs themselves (*.yaml, *.yml, *.gate).  This one has neither.",
-        "Write .lockgate-golden.yaml into it, with paths relative to the folder:\n\n"
-        "    inputs: [../policies, ../cluster.yaml]",
+        "Write .lockgate-golden.yaml into it, with paths relative to the folder; in "
+        "policies/golden:\n\n"
+        "    inputs: [.., ../../cluster.yaml]",
     ),
     Explanation(
         "E6511",

@@ -2,8 +2,8 @@
 
 A folder of them says which inputs they are of, in ``.lockgate-golden.yaml``::
 
-    inputs: [../policies, ../cluster.yaml]   # relative to the folder
-    semantics: kubernetes                    # optional, like the options of compile
+    inputs: [.., ../../cluster.yaml]   # relative to the folder, here policies/golden
+    semantics: kubernetes              # optional, like the options of compile
     enforcement-mode: default
     audit: [NetworkPolicy/shop/db]
     cluster-name: default
@@ -186,7 +186,8 @@ def _nothing_to_read(folder: Path) -> Fault:
     return Fault(
         "E6510",
         f"{folder} says nothing of which policies its golden files are",
-        f"write {CONFIG} into it: `inputs: [../policies, ../cluster.yaml]`",
+        f"write {CONFIG} into it, with paths relative to it: in policies/golden "
+        "`inputs: [.., ../../cluster.yaml]` are the policies and the snapshot beside them",
     )
 
 
