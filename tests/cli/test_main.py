@@ -71,16 +71,15 @@ def test_a_wrong_command_line_is_exit_2(
     assert "usage: lockgate" in captured.err
 
 
-@pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize(
-    "words",
+    ("verb", "words"),
     [
-        ("--nonsense", "-o", "json"),
-        ("-o", "json", "--nonsense=1"),
-        ("--nonsense", "--output=json"),
-        ("--output", "json", "--nonsense"),
-        ("-ojson", "--nonsense"),
-        ("--message-format", "json", "--nonsense"),
+        *((verb, ("--nonsense", "-o", "json")) for verb in VERBS),
+        ("lint", ("-o", "json", "--nonsense=1")),
+        ("lint", ("--nonsense", "--output=json")),
+        ("lint", ("--output", "json", "--nonsense")),
+        ("lint", ("-ojson", "--nonsense")),
+        ("compile", ("--message-format", "json", "--nonsense")),
     ],
 )
 def test_a_wrong_command_line_as_json(

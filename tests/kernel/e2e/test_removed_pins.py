@@ -36,12 +36,10 @@ WORDS = {
 AFTER_ALL = ("confirm", "rollback")
 """They refuse in any case: nothing waits, and nothing was before."""
 REMOVED = {
-    "maps": (*READERS, *UNKNOWN),
     "maps/slot": UNKNOWN,
     "maps/programs_tc": UNKNOWN,
     "maps/events": READERS,
     "maps/classifiers": (),
-    "generations/1": UNKNOWN,
     "generations/1/programs/from_endpoint": UNKNOWN,
     "generations/1/tracing": ("set-mode",),
     "tracing/*/links/process_exec-0": (),
@@ -52,12 +50,9 @@ TOLD = {
     "tracing/*/links/process_exec-0": "the process sensor is not attached: apply again",
 }
 """What status says where it can."""
-STOPPED = ("generations/1", "generations/1/tracing")
-"""Without a pin that holds it, a link of a tracing policy is no more."""
 LOST = "generations/1/tracing"
-"""It is known what is in force, and its modes are gone: E5148."""
+"""It is known what is in force; its links are no more without pins, and its modes: E5148."""
 NOT_APPLIED = {
-    "maps": "E5042",
     "maps/slot": "E5042",
     "maps/programs_tc": "E5022",
     "maps/events": "E5022",
@@ -94,7 +89,7 @@ def test_removed(removed: str, network: Network, both: Path) -> None:
     assert has_links(Pins(network.root)) == is_left
     if removed in TOLD:
         assert TOLD[removed] in network.run("status").stdout
-    assert acting(network.root) == ([] if removed in STOPPED else [1])
+    assert acting(network.root) == ([] if removed == LOST else [1])
     words = ("apply", str(both), "--node", "node-1", "-o", "json")
     applied = network.run(*words, check=False)
     if removed in NOT_APPLIED:
