@@ -236,3 +236,7 @@ def _report_bug() -> None:
         f"Python {sys.version.split()[0]}).",
         file=sys.stderr,
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,13 @@ from lockgate_runtime.errors import NodeError
 from lockgate_runtime.generation import generation_in
 from lockgate_runtime.recovery import attachments, wanted_by
 from lockgate_runtime.slot import read_slot
-from lockgate_runtime.tracing import generation
+from lockgate_runtime.tracing import classifiers, generation
+from lockgate_runtime.tracing.former_classes import (
+    CLASSES,
+    Known,
+    read_lists,
+    same_classes,
+)
 from lockgate_runtime.tracing.guard import (
     DEEDS,
     check_processes,
@@ -21,17 +27,15 @@ from lockgate_runtime.tracing.guard import (
     read_deeds,
 )
 from lockgate_runtime.tracing.kept import (
-    CLASSIFIER,
     DIGESTS,
     choose_kept,
     digest_parts,
     digest_place_tables,
     read_digests,
 )
-from lockgate_runtime.tracing.layout import CLASSIFY_REQUEST, FOLLOW_RULES
 from lockgate_runtime.tracing.mode_map import MODES, has_room
 from lockgate_runtime.tracing.place_tables import FOLDER as PLACE_TABLES
-from lockgate_runtime.tracing.place_tables import files_of, place_tables
+from lockgate_runtime.tracing.place_tables import class_room, files_of, place_tables
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import (
@@ -111,8 +115,9 @@ class PlaneApplication:
         ):
             if path.exists():
                 self._state.keep(number, path.name, path.read_bytes())
-        for table in place_tables(self._plane.sites):
-            for name in files_of(table):
+        tables = place_tables(self._plane.sites)
+        for name in (CLASSES, *(name for table in tables for name in files_of(table))):
+            if (folder / name).exists():
                 content = (folder / name).read_bytes()
                 self._state.keep(number, f"{PLACE_TABLES}/{name}", content)
         # There in any case: where it is lost, nobody knows whom a policy would hit.
@@ -185,10 +190,9 @@ class PlaneApplication:
                 f"{filled.without_room} cgroups have no class, for want of room in the map: they "
                 "are of the workload of the cgroup above them"
             )
-        request = _what_is_known(self._pins, self._state, number, place, sites)
         generation.arm(
             *(self._pins, number, place, sites, self._plane.folder, self._step),
-            request=request,
+            known=_what_is_known(self._pins, self._state, number, place, sites),
         )
         return tried
 
@@ -248,8 +252,8 @@ def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
             fill_workloads(pins, place, workloads, workload_room(sites))
         source = state.generation(number) / PLACE_TABLES
         _check_place_tables(state, number, sites, source)
-        request = _what_is_known(pins, state, number, place, sites)
-        generation.arm(pins, number, place, sites, source, request=request)
+        known = _what_is_known(pins, state, number, place, sites)
+        generation.arm(pins, number, place, sites, source, known=known)
     except BaseException as error:
         if not was_armed:
             generation.disarm(pins, number)
@@ -272,10 +276,8 @@ def _read_kept(state: State, number: int) -> tuple[Sites, Workloads | None]:
 
 def _check_classifiers(pins: Pins, number: int, sites: Sites) -> None:
     """E5148 where processes would keep classes that they have no more, or have none."""
-    folder = generation.tracing_folder(pins, number) / "programs"
-    pinned = [(folder / name).exists() for name in generation.CLASSIFIERS]
-    is_asked = any("classes" in site.reads for site in sites.sites)
-    if (is_asked or any(pinned)) and not all(pinned):
+    folder = generation.tracing_folder(pins, number)
+    if not classifiers.is_whole(folder / "programs", sites):
         raise _lost(number, "somebody removed a program that classifies processes")
 
 
@@ -298,25 +300,23 @@ def _check_place_tables(state: State, number: int, sites: Sites, source: Path) -
 
 def _what_is_known(
     pins: Pins, state: State, number: int, place: int, sites: Sites
-) -> bytes:
-    """Return what who is armed in the other place knows of processes, and rules alike."""
+) -> Known:
+    """Return what who is armed in the other place knows of processes."""
     folder = generation.armed_in(pins, 1 - place)
     if folder is None:
-        return CLASSIFY_REQUEST.pack()
-    other = int(folder.parent.name)
-    known = [
-        read_digests(state.generation(each) / DIGESTS).get(CLASSIFIER)
-        for each in (number, other)
-    ]
+        return Known()
+    there, here = state.generation(int(folder.parent.name)), state.generation(number)
     try:
-        followed = read_sites(state.generation(other) / SITES).followed
+        other = read_sites(there / SITES)
     except (SitesError, OSError):
-        followed = ()
-    bits = {rule: bit for bit, rule in enumerate(followed[:FOLLOW_RULES], start=1)}
-    same = [bits.get(rule, 0) for rule in sites.followed[:FOLLOW_RULES]]
-    return CLASSIFY_REQUEST.pack(
-        is_same=known[0] is not None and known[0] == known[1],
-        same_rule=bytes(same).ljust(FOLLOW_RULES, b"\0"),
+        return Known()
+    bits = {rule: bit for bit, rule in enumerate(other.followed, start=1)}
+    lists = [read_lists(each / PLACE_TABLES) for each in (there, here)]
+    former = same_classes(lists[0], lists[1]) if lists[0] and lists[1] else {}
+    was_first, first = (1 - place) * class_room(other), place * class_room(sites)
+    return Known(
+        rules=tuple(bits.get(rule, 0) for rule in sites.followed),
+        classes={was_first + was: first + is_ for was, is_ in former.items()},
     )
 
 

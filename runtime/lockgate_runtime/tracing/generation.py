@@ -18,7 +18,6 @@ What both have the same is loaded and attached once (:mod:`lockgate_runtime.trac
 from __future__ import annotations
 
 import contextlib
-import struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -34,13 +33,15 @@ from lockgate_runtime.tracing.attach import (
     uses_multi,
     way_number,
 )
+from lockgate_runtime.tracing.classifiers import classify, forget_classifiers
+from lockgate_runtime.tracing.former_classes import FORMER_CLASSES, Known
 from lockgate_runtime.tracing.kept import (
     CLASSIFIER,
     keep_links,
     keep_objects,
     kept_maps,
 )
-from lockgate_runtime.tracing.layout import CLASSIFY_REQUEST, TRACING_CONFIG
+from lockgate_runtime.tracing.layout import TRACING_CONFIG
 from lockgate_runtime.tracing.mode_map import MODES, write_modes
 from lockgate_runtime.tracing.objects import Pool, refusal
 from lockgate_runtime.tracing.place_tables import fill_place, place_tables
@@ -57,17 +58,10 @@ if TYPE_CHECKING:
     from lockgate_runtime.tracing.kept import Donor
     from lockgate_runtime.tracing.sites import Site, Sites
 
-CLASSIFY, CLASSIFY_FORK, CLASSIFY_ALL = "classify", "classify_fork", "classify_all"
-CLASSIFIERS = (CLASSIFY, CLASSIFY_ALL)
-"""Programs that every generation has whose sites ask for classes."""
-_CLASSIFIERS = {"classifiers": CLASSIFY, "fork_classifiers": CLASSIFY_FORK}
-"""Maps by whose places the sensor calls programs, and which ones."""
 FORGET = "forget_socket"
 """The program that takes sockets that end out of the map sockets."""
 _WHOLE, _USER = "whole", "user"
-_MOST_PASSES = 64
-"""Over the records, until none has to be changed any more: processes execute meanwhile."""
-_NOTHING_KNOWN = CLASSIFY_REQUEST.pack()
+_NOTHING_KNOWN = Known()
 
 
 def tracing_folder(pins: Pins, number: int) -> Path:
@@ -131,7 +125,7 @@ def load(
             _load_object(pool, folder / name, sites, place, target)
         by_place = {table.map for table in place_tables(sites)}
         for (owner, name), created in sorted(pool.own.items(), key=lambda i: i[0]):
-            if not owner or name in by_place:
+            if not owner or name in by_place or name == FORMER_CLASSES:
                 created.pin(target / "maps" / name)
     finally:
         pool.close()
@@ -200,23 +194,22 @@ def arm(
     source: Path,
     step: Callable[[str], None] = lambda _name: None,
     *,
-    request: bytes = _NOTHING_KNOWN,
+    known: Known = _NOTHING_KNOWN,
 ) -> None:
     """Classify the processes that run, then attach every site; E5143 where one refuses.
 
     What is armed stays as it is; what an arming that died has left goes first.  ``source`` has
-    the tables that are by place; ``request`` says what the generation in the other place, which
-    is armed, knows of the processes.
+    the tables that are by place; ``known`` is what the generation in the other place, which is
+    armed, knows of the processes.
     """
     folder = tracing_folder(pins, number)
-    if not (folder / _WHOLE).exists():
-        disarm(pins, number)
-        step("fill")
-        fill_place(place_tables(sites), source, folder / "maps", place)
-    step("classify")
-    _classify(pins, folder / "programs", place, request)
     if (folder / _WHOLE).exists():
         return
+    disarm(pins, number)
+    step("fill")
+    fill_place(place_tables(sites), source, folder / "maps", place)
+    step("classify")
+    classify(pins, folder, place, known)
     step("serve")
     (folder / "links").mkdir(mode=0o700, exist_ok=True)  # somebody may have removed it
     donor = armed_in(pins, 1 - place)
@@ -250,32 +243,6 @@ def serve_places(pins: Pins, known: Mapping[int, int] = MappingProxyType({})) ->
         if number is not None
     }
     serve(planes)
-
-
-def _classify(pins: Pins, programs: Path, place: int, request: bytes) -> None:
-    """Let who begins be classified for the place from now on, then classify what runs."""
-    for name, program in _CLASSIFIERS.items():
-        if (programs / program).exists():
-            with (
-                Map.pinned(pins.map(name)) as classifiers,
-                Program.pinned(programs / program) as classify,
-            ):
-                value = struct.pack("=I", classify.fd)
-                classifiers.set(struct.pack("=I", place), value)
-    if (programs / CLASSIFY_ALL).exists():
-        is_same = CLASSIFY_REQUEST.unpack(request)["is_same"]
-        with Program.pinned(programs / CLASSIFY_ALL) as classify_all:
-            answer = classify_all.run_once(request)
-            for _ in range(_MOST_PASSES if is_same else 0):
-                if not answer:
-                    break
-                answer = classify_all.run_once(request)
-        if answer:
-            raise NodeError(
-                "E5147",
-                f"the running processes could not be classified (answer {answer})",
-                "unload and apply again; report it if that does not help",
-            )
 
 
 def _check_room(folder: Path, sites: Sites) -> None:
@@ -346,8 +313,7 @@ def disarm(pins: Pins, number: int) -> list[str]:
     """
     folder = tracing_folder(pins, number)
     removed = _detach(folder, list_folder(folder / "links"))
-    for name, program in _CLASSIFIERS.items():
-        _forget_classifier(pins.map(name), folder / "programs" / program)
+    forget_classifiers(pins, folder)
     return removed
 
 
@@ -369,19 +335,6 @@ def _detach(folder: Path, links: list[Path]) -> list[str]:
         with Link.pinned(pin):
             pin.unlink(missing_ok=True)
     return [pin.name for pin in links]
-
-
-def _forget_classifier(path: Path, pin: Path) -> None:
-    """Let who begins no longer be classified for a generation."""
-    if not pin.exists() or not path.exists():
-        return
-    with Program.pinned(pin) as program, Map.pinned(path) as classifiers:
-        number = program.info.id
-        for place in PLACES:
-            key = struct.pack("=I", place)
-            value = classifiers.get(key)
-            if value is not None and int.from_bytes(value, "little") == number:
-                classifiers.delete(key)
 
 
 def disarm_others(pins: Pins, kept: Collection[int]) -> list[str]:

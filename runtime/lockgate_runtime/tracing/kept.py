@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lockgate_runtime.tracing.sites import Site, Sites, TableFile
 
 CLASSIFIER = "classify.o"
-"""The object that gives processes their classes; with its tables it decides which."""
+"""The object that gives processes their classes."""
 
 _SHARED = "shared"
 """In place of an object's name: what objects share, of which each knows the shape."""
@@ -45,10 +45,7 @@ def digest_parts(sites: Sites, folder: Path) -> dict[str, str]:
     the modes, which people change.
     """
     found = digest_place_tables(sites, folder)
-    shared = _shared_tables(sites)
-    contents = [_content(table, folder) for table in shared]
-    found[CLASSIFIER] = _digest([_hash(folder / CLASSIFIER), *contents])
-    found[_SHARED] = _digest([_part(table, folder) for table in shared])
+    found[_SHARED] = _digest([_part(t, folder) for t in _shared_tables(sites)])
     for name, rows in _by_object(sites).items():
         if any(site.binary is not None for site in rows):
             continue

@@ -170,8 +170,6 @@ CLASSIFY_REQUEST = Structure(
     "classify_request",
     "What classify_all is told of the generation in the other place.",
     (
-        Field("is_same", "u32", "whether it has the same classes"),
-        Field("pad", "u32", ""),
         Field(
             "same_rule",
             "u8",

@@ -37,6 +37,11 @@ def place_tables(sites: Sites) -> Iterator[TableFile]:
     return (table for table in sites.tables if table.room)
 
 
+def class_room(sites: Sites) -> int:
+    """Return how many classes of binaries each place has room for."""
+    return next((t.room for t in sites.tables if t.map == "followers"), 0)
+
+
 def files_of(table: TableFile) -> list[str]:
     """Return the names of a table's files."""
     return [table.file, *([table.keys] if table.keys else [])]

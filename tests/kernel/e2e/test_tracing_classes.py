@@ -39,7 +39,7 @@ spec:
   - subsystem: syscalls
     event: sys_enter_{call}
     selectors:
-    - matchBinaries: [{{operator: In, values: {binaries}, followChildren: {follows}}}]
+    - {asked}: [{{operator: In, values: {binaries}{follow}}}]
       matchActions: [{{action: Sigkill}}]
 """
 DYING = ("load tracing", "fill", "classify", "serve", "switch")
@@ -55,16 +55,22 @@ class Shells:
         for name in "abc":
             shutil.copy("/bin/sh", folder / name)
 
-    def bundle(self, lists: Lists, *, follows: bool = False) -> Path:
+    def bundle(
+        self, lists: Lists, *, follows: bool = False, by_parents: bool = False
+    ) -> Path:
         """Compile policies; the bundle is named for its lists."""
-        folder = self._folder / f"{'-'.join(lists)}{'-follows' * follows}"
+        kind = "-follows" * follows + "-parents" * by_parents
+        folder = self._folder / f"{'-'.join(lists)}{kind}"
         if folder.exists():
             return folder / "bundle"
         folder.mkdir()
         for call, names in zip(DEEDS, lists, strict=True):
             paths = json.dumps([str(self._folder / name) for name in names])
-            text = POLICY.format(call=call, binaries=paths, follows=json.dumps(follows))
-            (folder / f"{call}.yaml").write_text(text)
+            asked = "matchParentBinaries" if by_parents else "matchBinaries"
+            follow = ", followChildren: true" * follows
+            text = POLICY.format(call=call, asked=asked, binaries=paths, follow=follow)
+            if names:
+                (folder / f"{call}.yaml").write_text(text)
         settings = Settings(cache=CACHE, targets=lambda: [running_kernel()])
         made = compile_policies([folder], settings=settings)
         assert made.ok, made.diagnostics.found
@@ -152,6 +158,44 @@ def test_rules_that_are_the_same_are_remembered(
         begin.touch()
         time.sleep(0.5)
         assert end.exists() == (lists[0] != "a"), "another rule knows nothing of it"
+
+
+@the_same_everywhere
+def test_what_is_known_is_not_taken_for_something_else(
+    network: Network, shells: Shells
+) -> None:
+    """Where a third list has the place of the first, nobody is taken for one of its."""
+    begin = shells.path("begin")
+    child = f"/bin/sh -c 'until [ -e {begin} ]; do sleep 0.1; done; cd /; echo > %s' &"
+    ends = [shells.path(f"end-{number}") for number in range(12)]
+    network.apply(shells.bundle(("a", ""), follows=True))
+    words = [str(shells.path("a")), "-c", " ".join(child % end for end in ends)]
+    with subprocess.Popen([*words[:2], words[2] + " wait"]) as parent:  # noqa: S603  # ours
+        time.sleep(0.5)
+        for name in "bc":
+            network.apply(shells.bundle((name, ""), follows=True))
+        begin.touch()
+        assert parent.wait(10) == 0
+    assert all(end.exists() for end in ends)
+
+
+@the_same_everywhere
+def test_parents_that_have_ended(network: Network, shells: Shells) -> None:
+    """Their class goes on as one that has all its paths; else nobody knows whose child it is."""
+    orphan = "/bin/sh -c 'until [ -e %s ]; do sleep 0.1; done; cd /; echo > %s' &"
+    first = ("a", "c")
+    afterwards = ([("a", "b")], [("ab", "c")], [("b", "c"), ("a", "c")])
+    for number, changes in enumerate(afterwards):
+        network.apply(shells.bundle(first, by_parents=True))
+        begin, end = (shells.path(f"{what}-{number}") for what in ("begin", "end"))
+        assert shells.run("a", orphan % (begin, end)) == 0
+        for lists in changes:
+            network.apply(shells.bundle(lists, by_parents=True))
+        begin.touch()
+        time.sleep(0.5)
+        assert end.exists() == (("b", "c") in changes), (
+            "was a, then any, then who knows"
+        )
 
 
 @the_same_everywhere

@@ -122,6 +122,12 @@ int classify_all(void *context)
 	for_each_element(&processes, each, NULL, 0);
 	return 0;
 }
+
+SEC("syscall")
+int forget_all(void *context)
+{
+	return 0;
+}
 """
 
 

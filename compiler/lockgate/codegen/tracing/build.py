@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.codegen.render import render
 from lockgate.codegen.tracing import TracingBuild
-from lockgate.codegen.tracing.classes import collect_classes
+from lockgate.codegen.tracing.classes import LISTS, collect_classes, print_lists
 from lockgate.codegen.tracing.enforcers import enforcer_row, render_enforcer
 from lockgate.codegen.tracing.names import print_sites
 from lockgate.codegen.tracing.owners import (
@@ -77,6 +77,8 @@ def build_generation(generation: Generation, target: Target) -> TracingBuild:
         )
         tables += class_tables(classes)
     files = {name: data for table in tables for name, data in table.files.items()}
+    if classes.has_paths:
+        files[LISTS] = print_lists(classes)
     if generation.workloads is not None:
         files[WORKLOADS] = print_workloads(generation.workloads)
     return TracingBuild(

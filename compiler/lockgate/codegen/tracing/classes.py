@@ -8,6 +8,7 @@ and the longest postfix that it has.
 
 from __future__ import annotations
 
+import json
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from lockgate.ir.site import Generation
 
+LISTS = "classes.json"
+"""See :mod:`lockgate_runtime.tracing.former_classes`."""
 NAMESPACED = 1 << 32
 """Added to a number that a process has in a pid namespace of its own."""
 _BINARIES = (Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED)
@@ -45,14 +48,16 @@ class Classes:
     """The classes from 1 on, and the tables of the program that classifies.
 
     The automaton's bits are numbers here: entering a state sets the prefix, the end of the text
-    gives the postfix, or the class of a value that is equal.  ``pairs[prefix][postfix]`` is the
-    class of all others.  ``followers`` has for each class the rules that follow its processes,
-    ``numbers`` for each number of a process, with NAMESPACED added for one in its own namespace.
+    gives the postfix, or the class of a value that is equal (``equals``; in ``ends`` by state).
+    ``pairs[prefix][postfix]`` is the class of all others.  ``followers`` has for each class the
+    rules that follow its processes, ``numbers`` for each number of a process, with NAMESPACED
+    added for one in its own namespace.
     """
 
     known: tuple[BinaryClass, ...]
     automaton: Automaton
-    equals: dict[int, int]
+    equals: dict[bytes, int]
+    ends: dict[int, int]
     prefixes: tuple[bytes, ...]
     postfixes: tuple[bytes, ...]
     pairs: tuple[tuple[int, ...], ...]
@@ -83,7 +88,7 @@ class Classes:
 
     def _end(self, state: int, prefix: int) -> int:
         ends = self.automaton.ends[state]
-        equal = self.equals.get(state, 0)
+        equal = self.ends.get(state, 0)
         postfix = _longest(ends, len(self.postfixes), len(self.prefixes))
         return equal or self.pairs[prefix][postfix]
 
@@ -93,7 +98,7 @@ class Classes:
         for state, steps in enumerate(self.automaton.steps):
             ends = self.automaton.ends[state]
             postfix = _longest(ends, len(self.postfixes), len(self.prefixes))
-            head = (self._prefix(state), self.equals.get(state, 0), postfix, 0)
+            head = (self._prefix(state), self.ends.get(state, 0), postfix, 0)
             filled = [*steps, *[steps[0]] * (room - len(steps))]
             lines.append(struct.pack(f"<4I{room}I", *head, *filled))
         return b"".join(lines)
@@ -148,13 +153,14 @@ def collect_classes(generation: Generation) -> Classes:
         )
         for prefix in (b"", *prefixes)
     )
-    ends = {}
+    of_value, ends = {}, {}
     for value in equals:
         state = 1
         for byte in value:
             state = automaton.steps[state][automaton.classes[byte]]
         holding = frozenset(t for t in tests if _is_equal(t, value))
-        ends[state] = number(value.decode(errors="replace"), holding)
+        of_value[value] = number(value.decode(errors="replace"), holding)
+        ends[state] = of_value[value]
     followers = [0]
     for class_ in known:
         bits = 0
@@ -165,6 +171,7 @@ def collect_classes(generation: Generation) -> Classes:
     return Classes(
         tuple(known),
         automaton,
+        of_value,
         ends,
         prefixes,
         postfixes,
@@ -172,6 +179,20 @@ def collect_classes(generation: Generation) -> Classes:
         tuple(followers),
         _numbers(generation.followed),
     )
+
+
+def print_lists(classes: Classes) -> bytes:
+    """Return what lists name, as the file LISTS has it."""
+    value = {
+        "equals": {_decode(path): n for path, n in sorted(classes.equals.items())},
+        "prefixes": [*map(_decode, classes.prefixes)],
+        "postfixes": [*map(_decode, classes.postfixes)],
+    }
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def _decode(path: bytes) -> str:
+    return path.decode(errors="surrogateescape")
 
 
 def _numbers(followed: Iterable[FollowRule]) -> dict[int, int]:
