@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.tracing.layout import UNKNOWN_CLASS
+from lockgate_runtime.tracing.place_tables import class_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from lockgate_runtime.tracing.sites import Sites
 
 CLASSES = "classes.json"
 """What lists name, beside the tables that are by place: equal paths with their classes, and the
@@ -28,6 +31,7 @@ known prefixes and postfixes, the shorter ones before the longer."""
 FORMER_CLASSES = "former_classes"
 """The map that tells the program that classifies."""
 _PAIRS = "binary_pairs.bin"
+_LEAST_ROOM = 1024
 
 
 class Known(NamedTuple):
@@ -109,6 +113,11 @@ def same_classes(former: Lists, lists: Lists) -> dict[int, int]:
     }
 
 
+def former_room(sites: Sites) -> int:
+    """Return of how many classes the program can be told; of more nothing is known."""
+    return max(_LEAST_ROOM, 2 * class_room(sites))
+
+
 @contextmanager
 def known_classes(maps: Path, known: Known) -> Iterator[None]:
     """Let the program know the classes that are the same, while it runs."""
@@ -116,10 +125,14 @@ def known_classes(maps: Path, known: Known) -> Iterator[None]:
     if not pin.exists():
         yield
         return
-    count = len(known.classes)
-    keys, values = known.classes.keys(), known.classes.values()
     with Map.pinned(pin) as former:
         former.clear()
+        classes = sorted(known.classes.items())[: former.info.max_entries]
+        count = len(classes)
+        keys, values = (
+            (number for number, _ in classes),
+            (number for _, number in classes),
+        )
         former.set_many(
             struct.pack(f"={count}I", *keys), struct.pack(f"={count}I", *values)
         )

@@ -34,7 +34,11 @@ from lockgate_runtime.tracing.attach import (
     way_number,
 )
 from lockgate_runtime.tracing.classifiers import classify, forget_classifiers
-from lockgate_runtime.tracing.former_classes import FORMER_CLASSES, Known
+from lockgate_runtime.tracing.former_classes import (
+    FORMER_CLASSES,
+    Known,
+    former_room,
+)
 from lockgate_runtime.tracing.kept import (
     CLASSIFIER,
     keep_links,
@@ -148,6 +152,8 @@ def _load_object(
     for number in range(rounds):
 
         def prepare(target: Object, number: int = number) -> None:
+            if FORMER_CLASSES in target.maps:
+                target.resize(FORMER_CLASSES, former_room(sites))
             if target.has_constant("config", len(constants)):
                 target.set_constant("config", constants)
             for program in target.programs:
