@@ -143,6 +143,12 @@ class Map(Descriptor):
         self.width = width
 
     @classmethod
+    def numbered(cls, number: int) -> Map:
+        """Open the map that the kernel gave a number; it must be there."""
+        attributes = bytearray(struct.pack("=III", number, 0, 0))
+        return cls(bpf(Command.MAP_GET_FD_BY_ID, attributes, f"open the map {number}"))
+
+    @classmethod
     def create(
         cls,
         kind: MapType,
@@ -312,6 +318,10 @@ class Map(Descriptor):
         bpf(Command.MAP_FREEZE, attributes, f"freeze {self.info.name}")
 
 
+MOST_MAPS = 64
+"""That a program may have: MAX_USED_MAPS of the kernel."""
+
+
 class ProgramInfo(NamedTuple):
     """Struct bpf_prog_info, what we use of it; ``instructions`` are translated ones."""
 
@@ -367,6 +377,17 @@ class Program(Descriptor):
         return ProgramInfo(
             kind, number, name, instructions, jited, verified, time, runs, missed
         )
+
+    @property
+    def maps(self) -> tuple[int, ...]:
+        """The numbers of the maps that it uses (at most MOST_MAPS of them)."""
+        numbers = bytearray(4 * MOST_MAPS)
+        raw = bytearray(232)
+        struct.pack_into("=IQ", raw, 52, MOST_MAPS, address(numbers))
+        attributes = bytearray(struct.pack("=IIQ", self.fd, len(raw), address(raw)))
+        bpf(Command.OBJ_INFO, attributes, "read what maps a program has")
+        (count,) = struct.unpack_from("=I", raw, 52)
+        return struct.unpack_from(f"={min(count, MOST_MAPS)}I", numbers)
 
     def test_run(
         self,

@@ -17,6 +17,7 @@ class Command(IntEnum):
     OBJ_PIN = 6
     OBJ_GET = 7
     PROG_TEST_RUN = 10
+    MAP_GET_FD_BY_ID = 14
     OBJ_INFO = 15
     PROG_QUERY = 16
     RAW_TRACEPOINT_OPEN = 17

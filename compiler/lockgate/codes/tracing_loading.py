@@ -87,10 +87,9 @@ EXPLANATIONS = (
         "E5147",
         "processes-not-classified",
         "the running processes could not be classified",
-        cause="A program of the new generation goes over the processes that already run, before "
-        "its hooks are attached: what an older one knew of them is forgotten first.  So many "
-        "begin that this did not come to an end. Nothing was changed.",
-        cure="Apply again when fewer processes begin; if it stays so, please report it with the "
+        cause="A program of the new generation sorts the processes that already run, before its "
+        "hooks are attached; it did not come to an end. Nothing was changed.",
+        cure="lockgate unload, then apply again; if it stays so, please report it with the "
         "kernel's version.",
     ),
     Explanation(

@@ -14,12 +14,8 @@ from lockgate_runtime.generation import generation_in
 from lockgate_runtime.recovery import attachments, wanted_by
 from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing import classifiers, generation
-from lockgate_runtime.tracing.former_classes import (
-    CLASSES,
-    Known,
-    read_lists,
-    same_classes,
-)
+from lockgate_runtime.tracing.former import Known
+from lockgate_runtime.tracing.former_classes import CLASSES, read_lists, same_classes
 from lockgate_runtime.tracing.guard import (
     DEEDS,
     check_processes,
@@ -291,11 +287,11 @@ def _lost(number: int, why: str) -> NodeError:
 
 
 def _check_place_tables(state: State, number: int, sites: Sites, source: Path) -> None:
-    """E5148 where the tables that would be written are not those that were applied."""
+    """E5148 where the tables that would be written are not certainly those that were applied."""
     known = read_digests(state.generation(number) / DIGESTS)
     for name, digest in digest_place_tables(sites, source).items():
-        if known.get(name, digest) != digest:
-            raise _lost(number, f"the table {name} in the state folder is another one")
+        if known.get(name) != digest:
+            raise _lost(number, f"its table {name} or {DIGESTS} is damaged")
 
 
 def _what_is_known(
@@ -305,7 +301,8 @@ def _what_is_known(
     folder = generation.armed_in(pins, 1 - place)
     if folder is None:
         return Known()
-    there, here = state.generation(int(folder.parent.name)), state.generation(number)
+    number_there = int(folder.parent.name)
+    there, here = state.generation(number_there), state.generation(number)
     try:
         other = read_sites(there / SITES)
     except (SitesError, OSError):
@@ -315,6 +312,7 @@ def _what_is_known(
     former = same_classes(lists[0], lists[1]) if lists[0] and lists[1] else {}
     was_first, first = (1 - place) * class_room(other), place * class_room(sites)
     return Known(
+        generation=number_there,
         rules=tuple(bits.get(rule, 0) for rule in sites.followed),
         classes={was_first + was: first + is_ for was, is_ in former.items()},
     )

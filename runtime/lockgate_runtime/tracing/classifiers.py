@@ -9,68 +9,50 @@ from lockgate_runtime.bpf import Map, Program
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.libbpf import wait_for_running_programs
 from lockgate_runtime.slot import PLACES
-from lockgate_runtime.tracing.former_classes import known_classes
-from lockgate_runtime.tracing.layout import CLASSIFY_REQUEST, FOLLOW_RULES
+from lockgate_runtime.tracing.former import tell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lockgate_runtime.pins import Pins
-    from lockgate_runtime.tracing.former_classes import Known
+    from lockgate_runtime.tracing.former import Known
     from lockgate_runtime.tracing.sites import Sites
 
-CLASSIFY, CLASSIFY_FORK = "classify", "classify_fork"
-CLASSIFY_ALL, FORGET_ALL = "classify_all", "forget_all"
+CLASSIFY, CLASSIFY_FORK, CLASSIFY_ALL = "classify", "classify_fork", "classify_all"
 _ARRAYS = {"classifiers": CLASSIFY, "fork_classifiers": CLASSIFY_FORK}
 """Maps by whose places the sensor calls programs, and which ones."""
-_MOST_PASSES = 64
-"""Over the records, until nothing has to be forgotten any more: processes begin meanwhile."""
 
 
 def is_whole(programs: Path, sites: Sites) -> bool:
     """Whether all that a generation needs for what its sites ask is still pinned."""
-    wanted = {CLASSIFY, CLASSIFY_ALL, FORGET_ALL}
-    if any(table.map == "listed_numbers" for table in sites.tables):
-        wanted.add(CLASSIFY_FORK)
+    wanted = {CLASSIFY, CLASSIFY_FORK, CLASSIFY_ALL}
     is_asked = any("classes" in site.reads for site in sites.sites)
     pinned = {name for name in wanted if (programs / name).exists()}
     return pinned == wanted or not (is_asked or pinned)
 
 
 def classify(pins: Pins, folder: Path, place: int, known: Known) -> None:
-    """Let who begins be classified for the place from now on, and who runs.
-
-    E5147 where what an older generation knew does not come to an end.
-    """
+    """Let who begins be classified for the place from now on, then who runs.  E5147."""
     programs = folder / "programs"
     if not (programs / CLASSIFY_ALL).exists():
         return
-    with Program.pinned(programs / FORGET_ALL) as forget_all:
-        forget_all.run_once(b"")
-        wait_for_running_programs()  # they may have a copy of what was
-        for _ in range(_MOST_PASSES):
-            if not (is_left := forget_all.run_once(b"")):
-                break
-    if is_left:
+    tell(folder / "maps", known)
+    for name, program in _ARRAYS.items():
+        with (
+            Map.pinned(pins.map(name)) as classifiers,
+            Program.pinned(programs / program) as classifier,
+        ):
+            value = struct.pack("=I", classifier.fd)
+            classifiers.set(struct.pack("=I", place), value)
+    wait_for_running_programs()  # who begins just then has a record when they have ended
+    with Program.pinned(programs / CLASSIFY_ALL) as classify_all:
+        answer = classify_all.run_once(b"")
+    if answer:
         raise NodeError(
             "E5147",
-            "the running processes could not be classified: too many begin meanwhile",
-            "apply again when fewer processes begin; report it if that does not help",
+            f"the running processes could not be classified (answer {answer})",
+            "unload and apply again; report it if that does not help",
         )
-    for name, program in _ARRAYS.items():
-        if (programs / program).exists():
-            with (
-                Map.pinned(pins.map(name)) as classifiers,
-                Program.pinned(programs / program) as classify,
-            ):
-                value = struct.pack("=I", classify.fd)
-                classifiers.set(struct.pack("=I", place), value)
-    rules = bytes(known.rules).ljust(FOLLOW_RULES, b"\0")
-    with (
-        known_classes(folder / "maps", known),
-        Program.pinned(programs / CLASSIFY_ALL) as classify_all,
-    ):
-        classify_all.run_once(CLASSIFY_REQUEST.pack(same_rule=rules))
 
 
 def forget_classifiers(pins: Pins, folder: Path) -> None:

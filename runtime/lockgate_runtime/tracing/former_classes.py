@@ -8,41 +8,21 @@ them now), nothing is known of such a parent any more.
 from __future__ import annotations
 
 import json
-import struct
 from array import array
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from lockgate_runtime.bpf import Map
 from lockgate_runtime.tracing.layout import UNKNOWN_CLASS
-from lockgate_runtime.tracing.place_tables import class_room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from lockgate_runtime.tracing.sites import Sites
 
 CLASSES = "classes.json"
 """What lists name, beside the tables that are by place: equal paths with their classes, and the
 known prefixes and postfixes, the shorter ones before the longer."""
-FORMER_CLASSES = "former_classes"
-"""The map that tells the program that classifies."""
 _PAIRS = "binary_pairs.bin"
-_LEAST_ROOM = 1024
-
-
-class Known(NamedTuple):
-    """What the generation in the other place knows of processes, and a new one can take over.
-
-    ``rules``: by rule that follows processes the number, from 1 on, of the one there that is the
-    same, 0 for none; ``classes``: by class there the class here that has all of its paths.
-    """
-
-    rules: tuple[int, ...] = ()
-    classes: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -111,30 +91,3 @@ def same_classes(former: Lists, lists: Lists) -> dict[int, int]:
         for class_, (new, *others) in sorted(found.items())
         if not others and new != UNKNOWN_CLASS
     }
-
-
-def former_room(sites: Sites) -> int:
-    """Return of how many classes the program can be told; of more nothing is known."""
-    return max(_LEAST_ROOM, 2 * class_room(sites))
-
-
-@contextmanager
-def known_classes(maps: Path, known: Known) -> Iterator[None]:
-    """Let the program know the classes that are the same, while it runs."""
-    pin = maps / FORMER_CLASSES
-    if not pin.exists():
-        yield
-        return
-    with Map.pinned(pin) as former:
-        former.clear()
-        classes = sorted(known.classes.items())[: former.info.max_entries]
-        count = len(classes)
-        keys, values = (
-            (number for number, _ in classes),
-            (number for _, number in classes),
-        )
-        former.set_many(
-            struct.pack(f"={count}I", *keys), struct.pack(f"={count}I", *values)
-        )
-        yield
-        former.clear()

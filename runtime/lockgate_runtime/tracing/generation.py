@@ -7,7 +7,7 @@
     generations/N/tracing/whole/               there while all of it is attached
     generations/N/tracing/user/PROGRAM/        there for each program at uprobes
     generations/N/tracing/maps/NAME            maps that its objects share, or that are by place
-    generations/N/tracing/services/OBJECT-I    whom the programs of a copy serve
+    generations/N/tracing/services/PROGRAM-I   whom a program serves
 
 To load attaches nothing.  To arm attaches everything, and yet nothing acts before the slot names
 the generation's place; to disarm takes the links away and keeps the programs for a rollback.
@@ -34,8 +34,9 @@ from lockgate_runtime.tracing.attach import (
     way_number,
 )
 from lockgate_runtime.tracing.classifiers import classify, forget_classifiers
-from lockgate_runtime.tracing.former_classes import (
+from lockgate_runtime.tracing.former import (
     FORMER_CLASSES,
+    FORMER_MAPS,
     Known,
     former_room,
 )
@@ -126,24 +127,25 @@ def load(
         names.insert(0, CLASSIFIER)
     try:
         for name in names:
-            _load_object(pool, folder / name, sites, place, target)
+            _load_object(pool, folder / name, sites, (number, place), target)
         by_place = {table.map for table in place_tables(sites)}
         for (owner, name), created in sorted(pool.own.items(), key=lambda i: i[0]):
-            if not owner or name in by_place or name == FORMER_CLASSES:
+            if not owner or name in by_place or name in FORMER_MAPS:
                 created.pin(target / "maps" / name)
     finally:
         pool.close()
 
 
 def _load_object(
-    pool: Pool, path: Path, sites: Sites, place: int, folder: Path
+    pool: Pool, path: Path, sites: Sites, generation: tuple[int, int], folder: Path
 ) -> None:
     """Load an object, once for each copy of its programs, and pin them."""
     by_program = {s.program: s for s in sites.sites if s.object == path.name}
     # The entry that only keeps what the return wants to know asks for no turn, and has no hooks.
     asking = next((site for site in by_program.values() if site.hooks), None)
     constants = TRACING_CONFIG.pack(
-        place=place,
+        generation=generation[0],
+        place=generation[1],
         is_newest_first=bool(asking and is_newest_first(asking)),
         way=way_number(asking) if asking else 0,
     )
@@ -164,9 +166,9 @@ def _load_object(
                 pin = f"{name}-{number}" if name in by_program else name
                 with loaded.program(name) as program:
                     program.pin(folder / "programs" / pin)
-            if by_program:
-                with loaded.map(SERVICE) as service:
-                    service.pin(services(folder) / f"{path.stem}-{number}")
+                if name in by_program:
+                    with loaded.map(SERVICE) as service:
+                        service.pin(services(folder) / pin)
 
 
 def _prepare_program(

@@ -135,8 +135,8 @@ def is_whole(folder: Path, name: str, sites: Sites) -> bool:
     """Whether all that was loaded of an object, and its links, are still pinned."""
     rows = _by_object(sites)[name]
     wanted = [folder / "maps" / table.map for table in _place_tables_of(name, sites)]
-    wanted += [services(folder) / copy for copy in copies_of(name, rows)]
-    wanted += [folder / "programs" / program for program in programs_of(rows)]
+    for program in programs_of(rows):
+        wanted += [services(folder) / program, folder / "programs" / program]
     wanted += [folder / "links" / link for row in rows for link in links_of(row)]
     return all(pin.exists() for pin in wanted)
 
@@ -147,12 +147,6 @@ def _place_tables_of(name: str, sites: Sites) -> list[TableFile]:
     if _reads_classes(_by_object(sites)[name]):
         owners.add("")
     return [table for table in place_tables(sites) if table.object in owners]
-
-
-def copies_of(name: str, rows: list[Site]) -> list[str]:
-    """Return the names of an object's copies: traced functions have one each."""
-    stem = name.removesuffix(".o")
-    return [f"{stem}-{copy}" for copy in range(max(site.copies for site in rows))]
 
 
 def programs_of(rows: list[Site]) -> list[str]:
@@ -188,13 +182,12 @@ def keep_objects(donor: Donor, sites: Sites, folder: Path) -> None:
         for program in programs_of(rows):
             with Program.pinned(donor.folder / "programs" / program) as kept:
                 kept.pin(folder / "programs" / program)
+            with Map.pinned(services(donor.folder) / program) as service:
+                service.pin(services(folder) / program)
         for table in _tables_of(name, sites):
             if table.room:
                 with Map.pinned(donor.folder / "maps" / table.map) as rows_of_classes:
                     rows_of_classes.pin(folder / "maps" / table.map)
-        for copy in copies_of(name, rows):
-            with Map.pinned(services(donor.folder) / copy) as service:
-                service.pin(services(folder) / copy)
 
 
 def kept_maps(donor: Donor) -> dict[str, Map]:
@@ -214,10 +207,10 @@ def keep_links(donor: Path, folder: Path, sites: Sites) -> None:
     own, others = read_services(folder), read_services(donor)
     kept = {
         site.program
-        for name, rows in _by_object(sites).items()
+        for rows in _by_object(sites).values()
         if all(
-            copy in own and own[copy] == others.get(copy)
-            for copy in copies_of(name, rows)
+            program in own and own[program] == others.get(program)
+            for program in programs_of(rows)
         )
         for site in rows
     }

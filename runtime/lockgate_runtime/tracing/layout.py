@@ -50,6 +50,12 @@ PROCESS = Structure(
         Field("followed", "u64", "by place: rules that follow this process", 2),
         Field("binary", "u32", "by place: class of the path; 0 is unknown", 2),
         Field("parent_binary", "u32", "by place: the parent's, when it forked", 2),
+        Field(
+            "classified",
+            "u32",
+            "by place: the generation that filled these; of another one they say nothing",
+            2,
+        ),
         Field("tgid", "u32", ""),
         Field("parent", "u32", "tgid of the parent, when it forked"),
         Field("login_uid", "u32", "2^32 - 1 where nobody logged in (auid)"),
@@ -148,6 +154,7 @@ TRACING_CONFIG = Structure(
         Field("self", "u32", "tgid that no action may hit (apply's own); 0 is none"),
         Field("is_newest_first", "u32", "whether what is attached last runs first"),
         Field("way", "u32", "how the program is attached: the same in each generation"),
+        Field("generation", "u32", "of a classifier: the one that it classifies for"),
     ),
 )
 
@@ -166,10 +173,12 @@ PLACE_SHIFT = 63
 FOLLOW_RULES = 64
 """Rules that follow processes, at most; the bits of ``process.followed``."""
 
-CLASSIFY_REQUEST = Structure(
-    "classify_request",
-    "What classify_all is told of the generation in the other place.",
+FORMER_GENERATION = Structure(
+    "former_generation",
+    "What classifiers are told of the generation in the other place (map former).",
     (
+        Field("generation", "u32", "its number; 0: nothing is known"),
+        Field("pad", "u32", ""),
         Field(
             "same_rule",
             "u8",
@@ -318,7 +327,7 @@ TRACING_STRUCTURES = (
     CGROUP,
     TRACING_CONFIG,
     TRACING_SERVICE,
-    CLASSIFY_REQUEST,
+    FORMER_GENERATION,
     POLICY_MODE,
     TRACING_EVENT,
     TRACING_VALUE,

@@ -36,7 +36,7 @@ _FAULTS = (
 )
 """What may be wrong with the values of an exec, by the reference's words for it."""
 
-_RECORD = struct.Struct("<10Q16s8s8s4I8I10I4I")
+_RECORD = struct.Struct("<10Q16s16s8s4I8I10I4I")
 _CREDENTIALS = struct.Struct("<8I3Q6I")
 if _RECORD.size != layout.PROCESS.offset("path"):
     raise AssertionError("the layout changed")

@@ -2,7 +2,7 @@
 
 What is the same in two generations is loaded and attached once, and pinned by both::
 
-    generations/N/tracing/services/OBJECT-COPY    the word that programs of one copy read
+    generations/N/tracing/services/PROGRAM-COPY    the word that a program reads
 
 Two generations that have the same map there have the same programs, and each of these serves
 both places.  All of it is derived from pins, and may be written again at any time: that changes
@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.bpf import Map
+from lockgate_runtime.bpf import Map, Program
 from lockgate_runtime.pins import list_folder
 from lockgate_runtime.slot import PLACES
 from lockgate_runtime.tracing.layout import TRACING_SERVICE
@@ -31,6 +31,24 @@ _KEY = bytes(4)
 def services(folder: Path) -> Path:
     """Return where a generation's plane has the pins."""
     return folder / "services"
+
+
+def restore_services(folder: Path) -> None:
+    """Pin again what somebody removed: the programs have it, and it must not be forgotten.
+
+    Who serves two generations, and is taken for one that serves the older only, serves nobody.
+    """
+    missing = {pin for pin in list_folder(folder / "programs") if "-" in pin.name} - {
+        folder / "programs" / pin.name for pin in list_folder(services(folder))
+    }
+    if missing and not services(folder).exists():
+        services(folder).mkdir(mode=0o700)
+    for pin in sorted(missing):
+        with Program.pinned(pin) as program:
+            for number in program.maps:
+                with Map.numbered(number) as found:
+                    if found.info.name == SERVICE:
+                        found.pin(services(folder) / pin.name)
 
 
 def read_services(folder: Path) -> dict[str, int]:
@@ -50,6 +68,7 @@ def serve(planes: Mapping[int, tuple[int, Path]]) -> None:
     places: dict[int, list[int]] = {}
     pins: dict[int, Path] = {}
     for place, (_, folder) in sorted(planes.items()):
+        restore_services(folder)
         for name, number in read_services(folder).items():
             places.setdefault(number, []).append(place)
             pins[number] = services(folder) / name

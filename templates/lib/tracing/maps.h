@@ -75,6 +75,9 @@ struct {
 			__sync_fetch_and_add(&counters_->NAME, 1);                        \
 	} while (0)
 
+/* What stands before it is read and written before what stands behind. */
+#define barrier() asm volatile("" ::: "memory")
+
 static __always_inline struct process *find_process(u32 tgid)
 {
 	u64 key = tgid;

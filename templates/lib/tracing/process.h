@@ -112,6 +112,14 @@ static __always_inline void read_parent(struct process *process, u32 tgid,
 	process->parent_binary[1] = parent ? parent->binary[1] : UNKNOWN_CLASS;
 }
 
+/* By whom what follows was filled: first, since who fills it says so at the end. */
+static __always_inline void copy_classified(struct process *process, const struct process *from)
+{
+	process->classified[0] = from->classified[0];
+	process->classified[1] = from->classified[1];
+	barrier();
+}
+
 /* Begin an event around a blank record. */
 static __always_inline struct process_event *start_process_event(struct event_room *event, u32 size)
 {

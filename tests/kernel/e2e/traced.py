@@ -123,10 +123,27 @@ int classify_all(void *context)
 	return 0;
 }
 
-SEC("syscall")
-int forget_all(void *context)
+SEC("tp_btf/sched_process_fork")
+int classify_fork(u64 *context)
 {
+	if (!config.place)
+		bpf_tail_call_static(context, &fork_classifiers, 1);
 	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, struct former_generation);
+	__uint(max_entries, 1);
+} former SEC(".maps");
+
+SEC("syscall")
+int know(void *context)
+{
+	u32 zero = 0;
+
+	return !bpf_map_lookup_elem(&former, &zero);
 }
 """
 
