@@ -65,12 +65,12 @@ def serve(planes: Mapping[int, tuple[int, Path]]) -> None:
 
     ``planes``: by place the generation and its plane's folder.
     """
-    places: dict[int, list[int]] = {}
+    places: dict[int, set[int]] = {}
     pins: dict[int, Path] = {}
     for place, (_, folder) in sorted(planes.items()):
         restore_services(folder)
         for name, number in read_services(folder).items():
-            places.setdefault(number, []).append(place)
+            places.setdefault(number, set()).add(place)
             pins[number] = services(folder) / name
     generations = [planes[p][0] if p in planes else 0 for p in PLACES]
     for number, served in sorted(places.items()):

@@ -130,7 +130,7 @@ def parse_sites(text: bytes | str) -> Sites:
             tuple(value.get("followed", ())),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SitesError(f"{SITES} is not what it should be: {error!r}") from None
+        raise SitesError(f"{SITES} is not what it should be: {error!r:.80}") from None
 
 
 def _hook(row: Mapping[str, Any]) -> Mapping[str, Any]:

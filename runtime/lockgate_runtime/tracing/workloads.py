@@ -101,7 +101,7 @@ def read_workloads(folder: Path, node: str = "") -> Workloads | None:
             {path: int(class_) for path, class_ in value["cgroups"].items()},
         )
     except _DAMAGES as error:
-        text = f"{WORKLOADS} is not what it should be: {error!r}"
+        text = f"{WORKLOADS} is not what it should be: {error!r:.80}"
         raise WorkloadsError(text) from None
 
 

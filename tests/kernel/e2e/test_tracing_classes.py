@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockgate.driver import Settings, compile_policies, write_outputs
+from lockgate_runtime.bpf import Map
 from lockgate_runtime.pins import Pins
 from lockgate_runtime.state import State
+from lockgate_runtime.tracing.layout import PROCESS
 from tests.kernel.e2e.bundles import CACHE
 from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.stage import Stage
@@ -180,6 +183,41 @@ def test_what_is_known_is_not_taken_for_something_else(
 
 
 @the_same_everywhere
+def test_who_begins_is_not_taken_for_something_else(
+    network: Network, shells: Shells
+) -> None:
+    """A process that no classification has reached passes nothing on that is an older one's."""
+    begin, end = shells.path("begin"), shells.path("end")
+    waiting = f"until [ -e {begin} ]; do sleep 0.1; done; (cd /; echo > {end})"
+    network.apply(shells.bundle(("a", ""), follows=True))
+    with subprocess.Popen([str(shells.path("b")), "-c", waiting]) as parent:  # noqa: S603  # ours
+        time.sleep(0.3)
+        key = struct.pack("=Q", parent.pid)
+        with Map.pinned(Pins(network.root).map("processes")) as processes:
+            record = bytearray(processes.get(key) or b"")
+            for name, count in (("followed", 16), ("classified", 8)):
+                at = PROCESS.offset(name)
+                record[at : at + count] = b"\xff" * count
+            processes.set(key, bytes(record))
+        begin.touch()
+        assert parent.wait(10) == 0
+    assert end.exists()
+
+
+@the_same_everywhere
+def test_services_that_somebody_unpinned(network: Network, shells: Shells) -> None:
+    """Who serves two generations serves the one in force, whatever is pinned of it."""
+    for number, verb in ((2, "gc"), (4, "rollback")):
+        network.apply(shells.bundle(("a", "a")))
+        network.apply(shells.bundle(("b", "b")))
+        folder = Pins(network.root).generation(number) / "tracing" / "services"
+        (folder / "site_0-0").unlink()
+        network.run(verb)
+        assert shells.killed() == (("b", "b") if verb == "gc" else ("a", "a"))
+        assert (folder / "site_0-0").exists()
+
+
+@the_same_everywhere
 def test_parents_that_have_ended(network: Network, shells: Shells) -> None:
     """Their class goes on as one that has all its paths; else nobody knows whose child it is."""
     orphan = "/bin/sh -c 'until [ -e %s ]; do sleep 0.1; done; cd /; echo > %s' &"
@@ -206,7 +244,13 @@ def test_damaged_lists_are_not_applied(network: Network, shells: Shells) -> None
     folder = State(network.root, network.state).generation(1) / "place_tables"
     rows = folder / "binaries_0_0.bin"
     kept = rows.read_bytes()
-    for damage in (kept[:-8], kept[:-8] + b"\xff" * 8, b"", None):
+    other = kept[:-8] + b"\xff" * 8
+    for damage, is_known in (
+        *((kept[:-8], True), (other, True), (b"", True), (None, True)),
+        (other, False),
+    ):
+        if not is_known:
+            (folder.parent / "digests.json").write_text("{}")
         rows.unlink()
         if damage is not None:
             rows.write_bytes(damage)
