@@ -14,7 +14,7 @@ from lockgate_runtime.generation import generation_in
 from lockgate_runtime.recovery import attachments, wanted_by
 from lockgate_runtime.slot import read_slot
 from lockgate_runtime.tracing import classifiers, generation
-from lockgate_runtime.tracing.former import Known
+from lockgate_runtime.tracing.former import Known, read_epoch
 from lockgate_runtime.tracing.former_classes import CLASSES, read_lists, same_classes
 from lockgate_runtime.tracing.guard import (
     DEEDS,
@@ -301,8 +301,7 @@ def _what_is_known(
     folder = generation.armed_in(pins, 1 - place)
     if folder is None:
         return Known()
-    number_there = int(folder.parent.name)
-    there, here = state.generation(number_there), state.generation(number)
+    there, here = state.generation(int(folder.parent.name)), state.generation(number)
     try:
         other = read_sites(there / SITES)
     except (SitesError, OSError):
@@ -312,7 +311,7 @@ def _what_is_known(
     former = same_classes(lists[0], lists[1]) if lists[0] and lists[1] else {}
     was_first, first = (1 - place) * class_room(other), place * class_room(sites)
     return Known(
-        generation=number_there,
+        epoch=read_epoch(folder / "maps"),
         rules=tuple(bits.get(rule, 0) for rule in sites.followed),
         classes={was_first + was: first + is_ for was, is_ in former.items()},
     )

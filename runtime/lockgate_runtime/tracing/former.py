@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate_runtime.bpf import Map
+from lockgate_runtime.pins import boot_time
 from lockgate_runtime.tracing.layout import FOLLOW_RULES, FORMER_GENERATION
 from lockgate_runtime.tracing.place_tables import class_room
 
@@ -27,12 +28,12 @@ _LEAST_ROOM = 1024
 class Known(NamedTuple):
     """What a new generation can take over from the one in the other place.
 
-    ``generation``: its number, 0 where there is none; ``rules``: by rule that follows processes
-    the number, from 1 on, of the one there that is the same, 0 for none; ``classes``: by class
-    there the class here that has all of its paths.
+    ``epoch``: by which its knowledge is told, 0 where there is none; ``rules``: by rule that
+    follows processes the number, from 1 on, of the one there that is the same, 0 for none;
+    ``classes``: by class there the class here that has all of its paths.
     """
 
-    generation: int = 0
+    epoch: int = 0
     rules: tuple[int, ...] = ()
     classes: Mapping[int, int] = MappingProxyType({})
 
@@ -42,11 +43,27 @@ def former_room(sites: Sites) -> int:
     return max(_LEAST_ROOM, 2 * class_room(sites))
 
 
+def read_epoch(maps: Path) -> int:
+    """Return by what a generation's knowledge is told; 0 where it has none."""
+    if not (maps / FORMER).exists():
+        return 0
+    with Map.pinned(maps / FORMER) as former:
+        value = FORMER_GENERATION.unpack(former.get(bytes(4)) or b"")
+    return int(value["epoch"])
+
+
 def tell(maps: Path, known: Known) -> None:
-    """Fill the maps; those of classes are there where rules tell binaries apart."""
+    """Begin an epoch, and fill the maps; that of classes is there where rules ask for paths.
+
+    An epoch is a time (ms since boot): what was known when a generation was armed before is as
+    old as what another one knew.
+    """
+    epoch = boot_time() // 1_000_000 % (1 << 32) or 1
     rules = bytes(known.rules).ljust(FOLLOW_RULES, b"\0")
     with Map.pinned(maps / FORMER) as former:
-        value = FORMER_GENERATION.pack(generation=known.generation, same_rule=rules)
+        value = FORMER_GENERATION.pack(
+            epoch=epoch, former_epoch=known.epoch, same_rule=rules
+        )
         former.set(bytes(4), value)
     if not (maps / FORMER_CLASSES).exists():
         return

@@ -127,7 +127,7 @@ def load(
         names.insert(0, CLASSIFIER)
     try:
         for name in names:
-            _load_object(pool, folder / name, sites, (number, place), target)
+            _load_object(pool, folder / name, sites, place, target)
         by_place = {table.map for table in place_tables(sites)}
         for (owner, name), created in sorted(pool.own.items(), key=lambda i: i[0]):
             if not owner or name in by_place or name in FORMER_MAPS:
@@ -137,15 +137,14 @@ def load(
 
 
 def _load_object(
-    pool: Pool, path: Path, sites: Sites, generation: tuple[int, int], folder: Path
+    pool: Pool, path: Path, sites: Sites, place: int, folder: Path
 ) -> None:
     """Load an object, once for each copy of its programs, and pin them."""
     by_program = {s.program: s for s in sites.sites if s.object == path.name}
     # The entry that only keeps what the return wants to know asks for no turn, and has no hooks.
     asking = next((site for site in by_program.values() if site.hooks), None)
     constants = TRACING_CONFIG.pack(
-        generation=generation[0],
-        place=generation[1],
+        place=place,
         is_newest_first=bool(asking and is_newest_first(asking)),
         way=way_number(asking) if asking else 0,
     )

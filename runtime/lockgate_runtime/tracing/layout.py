@@ -53,7 +53,7 @@ PROCESS = Structure(
         Field(
             "classified",
             "u32",
-            "by place: the generation that filled these; of another one they say nothing",
+            "by place: the epoch of who filled these; of another one they say nothing",
             2,
         ),
         Field("tgid", "u32", ""),
@@ -154,7 +154,6 @@ TRACING_CONFIG = Structure(
         Field("self", "u32", "tgid that no action may hit (apply's own); 0 is none"),
         Field("is_newest_first", "u32", "whether what is attached last runs first"),
         Field("way", "u32", "how the program is attached: the same in each generation"),
-        Field("generation", "u32", "of a classifier: the one that it classifies for"),
     ),
 )
 
@@ -177,8 +176,10 @@ FORMER_GENERATION = Structure(
     "former_generation",
     "What classifiers are told of the generation in the other place (map former).",
     (
-        Field("generation", "u32", "its number; 0: nothing is known"),
-        Field("pad", "u32", ""),
+        Field(
+            "epoch", "u32", "when this generation was armed last: no other one has it"
+        ),
+        Field("former_epoch", "u32", "the other's; 0: nothing is known of it"),
         Field(
             "same_rule",
             "u8",

@@ -161,6 +161,14 @@ def test_rules_that_are_the_same_are_remembered(
         begin.touch()
         time.sleep(0.5)
         assert end.exists() == (lists[0] != "a"), "another rule knows nothing of it"
+    network.apply(shells.bundle(("a", "b"), follows=True))
+    network.apply(shells.bundle(("a", "bc"), follows=True))
+    begin, end = shells.path("begin-again"), shells.path("end-again")
+    assert shells.run("a", orphan % (begin, end)) == 0
+    network.run("rollback")
+    begin.touch()
+    time.sleep(0.5)
+    assert not end.exists(), "it began while another generation knew it"
 
 
 @the_same_everywhere
