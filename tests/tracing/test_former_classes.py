@@ -111,11 +111,19 @@ def test_what_another_list_names_is_not_known(target: Target, tmp_path: Path) ->
     }, "of /b and /c one is like any other now"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "5", '{"equals": 1}', "[" * 5000])
+ODD = '{"equals": {"/a": "no number"}, "prefixes": [], "postfixes": []}'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "5", '{"equals": 1}', ODD, "[" * 5000]
+)
 def test_lost(target: Target, tmp_path: Path, text: str) -> None:
     """What is damaged is as if it were not there."""
     lists_of(target, tmp_path, ("In", ["/a"]))
-    (tmp_path / "binary_pairs.bin").write_bytes(b"123")
-    assert read_lists(tmp_path) is None
+    kept = (tmp_path / CLASSES).read_text()
     (tmp_path / CLASSES).write_text(text)
+    assert read_lists(tmp_path) is None
+    (tmp_path / CLASSES).write_text(kept)
+    assert read_lists(tmp_path)
+    (tmp_path / "binary_pairs.bin").write_bytes(b"123")
     assert read_lists(tmp_path) is None

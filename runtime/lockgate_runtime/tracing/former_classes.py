@@ -23,6 +23,7 @@ CLASSES = "classes.json"
 """What lists name, beside the tables that are by place: equal paths with their classes, and the
 known prefixes and postfixes, the shorter ones before the longer."""
 _PAIRS = "binary_pairs.bin"
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,13 @@ def read_lists(folder: Path) -> Lists | None:
     try:
         value = json.loads((folder / CLASSES).read_bytes())
         pairs = array("I", (folder / _PAIRS).read_bytes())
-        lists = Lists(value["equals"], value["prefixes"], value["postfixes"], pairs)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        lists = Lists(
+            {path: int(class_) for path, class_ in value["equals"].items()},
+            tuple(map(str, value["prefixes"])),
+            tuple(map(str, value["postfixes"])),
+            pairs,
+        )
+    except _DAMAGES:
         return None
     count = (len(lists.prefixes) + 1) * (len(lists.postfixes) + 1)
     return lists if len(pairs) == count else None

@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lockgate_runtime.tracing.layout import FOLLOW_RULES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -127,7 +129,7 @@ def parse_sites(text: bytes | str) -> Sites:
             tuple(_policy(row) for row in value["policies"]),
             tuple(_table(row) for row in value.get("tables", ())),
             tuple(_hook(row) for row in value["hooks"]),
-            tuple(value.get("followed", ())),
+            tuple(map(str, value.get("followed", ())[:FOLLOW_RULES])),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SitesError(f"{SITES} is not what it should be: {error!r:.80}") from None
