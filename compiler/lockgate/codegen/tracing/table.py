@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_LEAST_ROOM = 64
+_LEAST_ROOM = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,17 @@ class Table:
         return found
 
 
-def room_for(count: int) -> int:
-    """Return for how many entries there is room where there are so many: some more, in steps.
+def room_for(count: int, least: int = _LEAST_ROOM) -> int:
+    """Return for how many entries there is room where there are so many, in steps of four.
 
-    >>> [room_for(count) for count in (1, 64, 65, 97, 129)]
-    [64, 64, 96, 128, 192]
+    What outgrows its room is loaded anew, with all that reads it: that shall be seldom.
+
+    >>> [room_for(count) for count in (1, 256, 257, 1025)]
+    [256, 256, 1024, 4096]
     """
-    room = _LEAST_ROOM
+    room = least
     while room < count:
-        # Half as much again, then twice: powers of two, and what is between them.
-        room += room // 2 if room & (room - 1) == 0 else room // 3
+        room *= 4
     return room
 
 

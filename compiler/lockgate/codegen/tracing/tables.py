@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 
 Network = IPv4Network | IPv6Network
+_STATES = 512
+"""Least room for the states of binaries: some thirty paths; they take 139 KB a place."""
 _EVERY: dict[int, Network] = {4: IPv4Network((0, 0)), 6: IPv6Network((0, 0))}
 """By version the prefix that every address has."""
 
@@ -98,7 +100,8 @@ def class_tables(classes: Classes) -> Iterator[Table]:
         return
     automaton = classes.automaton
     pairs = [class_ for row in classes.pairs for class_ in row]
-    states_room, pairs_room = map(room_for, (len(automaton.steps), len(pairs)))
+    states_room = room_for(len(automaton.steps), _STATES)
+    pairs_room = room_for(len(pairs))
     rooms = struct.pack(
         "<4I", states_room, pairs_room, classes.room, len(classes.postfixes) + 1
     )
