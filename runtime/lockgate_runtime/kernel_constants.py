@@ -45,6 +45,7 @@ class MapType(IntEnum):
     LRU_HASH = 9
     LRU_PERCPU_HASH = 10
     LPM_TRIE = 11
+    ARRAY_OF_MAPS = 12
     RINGBUF = 27
 
 

@@ -32,11 +32,7 @@ from lockgate_runtime.tracing.sites import Sites, read_sites
 from lockgate_runtime.tracing.stream import read_counters
 from lockgate_runtime.tracing.symbols import Symbols
 from lockgate_runtime.tracing.user_symbols import UserSymbols
-from lockgate_runtime.tracing.workloads import (
-    fill_workloads,
-    read_workloads,
-    workload_room,
-)
+from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
 from tests.tracing import deeds, object_deeds
 from tests.tracing.buffer_deeds import spell_argument
 from tests.tracing.cases import GROUPS
@@ -85,7 +81,7 @@ def run_group(
     generation.load(pins, number, place, sites, folder)
     workloads = read_workloads(folder, NODE)
     if workloads:
-        fill_workloads(pins, place, workloads, workload_room(sites))
+        fill_workloads(pins, place, workloads)
     write_slot(pins, Slot(place))
     generation.arm(pins, number, place, sites, folder)
     own = {case.name: own_selectors(sites, case.name) for case in cases}

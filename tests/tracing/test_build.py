@@ -81,7 +81,7 @@ def test_a_changed_value_changes_tables_alone(target: Target) -> None:
     assert {name for name in one.tables if one.tables[name] != two.tables[name]} >= {
         "states_0_1.bin",
         "edges_0_1.keys",
-        "binary_states.bin",
+        "lists.bin",
     }
 
 

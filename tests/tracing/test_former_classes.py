@@ -111,7 +111,7 @@ def test_what_another_list_names_is_not_known(target: Target, tmp_path: Path) ->
     }, "of /b and /c one is like any other now"
 
 
-ODD = '{"equals": {"/a": "no number"}, "prefixes": [], "postfixes": []}'
+ODD = '{"equals": {"/a": "no number"}, "prefixes": [], "postfixes": [], "pairs": [1]}'
 
 
 @pytest.mark.parametrize(
@@ -125,5 +125,7 @@ def test_lost(target: Target, tmp_path: Path, text: str) -> None:
     assert read_lists(tmp_path) is None
     (tmp_path / CLASSES).write_text(kept)
     assert read_lists(tmp_path)
-    (tmp_path / "binary_pairs.bin").write_bytes(b"123")
+    damaged = json.loads(kept)
+    damaged["pairs"] *= 2
+    (tmp_path / CLASSES).write_text(json.dumps(damaged))
     assert read_lists(tmp_path) is None

@@ -6,14 +6,14 @@ dimensions, types, comparisons, actions) becomes code; what the tests compare wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate.ir.tracing_arguments import ArgumentType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from ipaddress import IPv4Network, IPv6Network
 
     from lockgate.ir.expression import Expression
@@ -287,21 +287,39 @@ def follow_rule(test: Test) -> FollowRule:
     return BinaryTest(test.comparison, test.texts)
 
 
+class FollowKey(NamedTuple):
+    """What has a bit in ``process.followed``: a rule, and where it is written."""
+
+    span: Span
+    rule: FollowRule
+
+
+def follow_key(test: Test) -> FollowKey:
+    """Return by what a test that follows processes finds its bit."""
+    return FollowKey(test.span, follow_rule(test))
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """Everything that tracing policies make on one target.
 
-    ``followed`` are the rules that follow a process to its children; a rule's place is its bit
-    in ``process.followed``.  ``workloads`` are the classes of pods, containers and hosts, None
+    ``follow_bits`` has the bits in ``process.followed`` of the rules that follow a process to its
+    children.  ``workloads`` are the classes of pods, containers and hosts, None
     where nobody asks for them.
     """
 
     target: str
     policies: tuple[TracingPolicy, ...]
     sites: tuple[Site, ...]
-    followed: tuple[FollowRule, ...] = ()
+    follow_bits: Mapping[FollowKey, int] = field(default_factory=dict)
     enforcers: tuple[EnforcerSite, ...] = ()
     workloads: WorkloadClasses | None = None
+
+    @property
+    def followed(self) -> Sequence[FollowRule]:
+        """The rules that follow processes, by bit."""
+        rules = {bit: key.rule for key, bit in self.follow_bits.items()}
+        return [rules[bit] for bit in sorted(rules)]
 
     @property
     def hooks(self) -> Sequence[SiteHook]:

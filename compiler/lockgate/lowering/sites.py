@@ -21,7 +21,7 @@ from lockgate.ir.site import (
     SiteHook,
     SiteSelector,
     Value,
-    follow_rule,
+    follow_key,
 )
 from lockgate.ir.tracing import OF_32_BITS
 from lockgate.ir.tracing_actions import Action, ActionKind
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from lockgate.diagnostics import Diagnostics
     from lockgate.ir.placement import Placement, Reading
-    from lockgate.ir.site import FollowRule, Test
+    from lockgate.ir.site import FollowKey, FollowRule
     from lockgate.ir.tracing import Hook, TracingPolicy
     from lockgate.ir.tracing_arguments import Argument
     from lockgate.targets.target import Target
@@ -124,23 +124,31 @@ def gather_sites(
     return Generation(target.name, policies, sites, followed, tuple(enforcers))
 
 
-def _followed(
-    sites: Sequence[Site], diagnostics: Diagnostics
-) -> tuple[FollowRule, ...]:
-    """Return the rules that follow processes, each once; refuse more than there are bits."""
-    rules: dict[FollowRule, Test] = {}
-    for site in sites:
-        for dimension in site.dimensions:
-            for test in dimension.tests if dimension.facet is Facet.FOLLOWED else ():
-                rules.setdefault(follow_rule(test), test)
-    if len(rules) > MOST_FOLLOWING:
-        message = f"{len(rules)} different rules follow processes to their children"
+def _followed(sites: Sequence[Site], diagnostics: Diagnostics) -> dict[FollowKey, int]:
+    """Return the bit of each selector that follows processes; refuse more than there are.
+
+    Each has its own, so that another list in one changes nothing of others.  Where there are too
+    many of them, those whose rules are the same share one.
+    """
+    asked = {
+        follow_key(test): test
+        for site in sites
+        for dimension in site.dimensions
+        if dimension.facet is Facet.FOLLOWED
+        for test in dimension.tests
+    }
+    if len(asked) <= MOST_FOLLOWING:
+        return {key: bit for bit, key in enumerate(asked)}
+    bits: dict[FollowRule, int] = {}
+    shared = {key: bits.setdefault(key.rule, len(bits)) for key in asked}
+    if len(bits) > MOST_FOLLOWING:
+        message = f"{len(bits)} different rules follow processes to their children"
         help_ = (
             f"a process has room for {MOST_FOLLOWING}: let policies share their lists"
         )
-        over = list(rules.values())[MOST_FOLLOWING]
+        over = next(key for key, bit in shared.items() if bit == MOST_FOLLOWING)
         diagnostics.error("E3138", message, over.span, help=help_)
-    return tuple(rules)
+    return shared
 
 
 def _program_place(placement: Placement) -> tuple[str, str]:

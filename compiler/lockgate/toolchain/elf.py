@@ -16,6 +16,8 @@ _INSTRUCTION = 8
 _EXECUTABLE = 1 << 2
 _SYMBOL_TABLE, _FUNCTION, _GLOBAL = 2, 2, 1
 _SUBPROGRAMS = ".text"
+_DESCRIPTOR = 4
+"""Size of a value that is a map, as user space sees it."""
 
 _PTR, _ARRAY, _STRUCT, _UNION, _TYPEDEF, _VAR, _DATASEC = 2, 3, 4, 5, 8, 14, 15
 _MODIFIERS = (_TYPEDEF, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag
@@ -32,6 +34,7 @@ _MAP_KINDS = {
     9: "lru_hash",
     10: "lru_percpu_hash",
     11: "lpm_trie",
+    12: "array_of_maps",
     22: "queue",
     27: "ringbuf",
 }
@@ -174,6 +177,8 @@ class _Btf:
 
     def _size_of(self, what: str, members: Mapping[str, int]) -> int:
         """Return the bytes of key or value: ``__type(key, ...)`` or ``__uint(key_size, ...)``."""
+        if what == "value" and "values" in members:
+            return _DESCRIPTOR
         if what in members:
             return self._width(self._resolve(members[what]).size)
         name = f"{what}_size"

@@ -31,7 +31,7 @@ from lockgate_runtime.tracing.kept import (
 )
 from lockgate_runtime.tracing.mode_map import MODES, has_room
 from lockgate_runtime.tracing.place_tables import FOLDER as PLACE_TABLES
-from lockgate_runtime.tracing.place_tables import class_room, files_of, place_tables
+from lockgate_runtime.tracing.place_tables import place_tables
 from lockgate_runtime.tracing.pod_names import PODS
 from lockgate_runtime.tracing.self_test import try_stands
 from lockgate_runtime.tracing.sensor import (
@@ -47,7 +47,6 @@ from lockgate_runtime.tracing.workloads import (
     WorkloadsError,
     fill_workloads,
     read_workloads,
-    workload_room,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ class PlaneApplication:
             if path.exists():
                 self._state.keep(number, path.name, path.read_bytes())
         tables = place_tables(self._plane.sites)
-        for name in (CLASSES, *(name for table in tables for name in files_of(table))):
+        for name in (CLASSES, *(table.file for table in tables)):
             if (folder / name).exists():
                 content = (folder / name).read_bytes()
                 self._state.keep(number, f"{PLACE_TABLES}/{name}", content)
@@ -174,8 +173,7 @@ class PlaneApplication:
         filled = Filled()
         workloads = read_workloads(self._plane.folder, self._node)
         if workloads:
-            room = workload_room(sites)
-            filled = fill_workloads(self._pins, place, workloads, room)
+            filled = fill_workloads(self._pins, place, workloads)
         if filled.unknown_pods:
             self.warnings.append(
                 f"{filled.unknown_pods} pods here are not in the bundle's snapshot: policies "
@@ -245,7 +243,7 @@ def arm_again(pins: Pins, state: State, number: int, place: int) -> None:
         sites, workloads = _read_kept(state, number)
         _check_classifiers(pins, number, sites)
         if workloads:
-            fill_workloads(pins, place, workloads, workload_room(sites))
+            fill_workloads(pins, place, workloads)
         source = state.generation(number) / PLACE_TABLES
         _check_place_tables(state, number, sites, source)
         known = _what_is_known(pins, state, number, place, sites)
@@ -309,11 +307,10 @@ def _what_is_known(
     bits = {rule: bit for bit, rule in enumerate(other.followed, start=1)}
     lists = [read_lists(each / PLACE_TABLES) for each in (there, here)]
     former = same_classes(lists[0], lists[1]) if lists[0] and lists[1] else {}
-    was_first, first = (1 - place) * class_room(other), place * class_room(sites)
     return Known(
         epoch=read_epoch(folder / "maps"),
         rules=tuple(bits.get(rule, 0) for rule in sites.followed),
-        classes={was_first + was: first + is_ for was, is_ in former.items()},
+        classes=former,
     )
 
 

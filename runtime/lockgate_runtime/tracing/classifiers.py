@@ -31,12 +31,15 @@ def is_whole(programs: Path, sites: Sites) -> bool:
     return pinned == wanted or not (is_asked or pinned)
 
 
-def classify(pins: Pins, folder: Path, place: int, known: Known) -> None:
-    """Let who begins be classified for the place from now on, then who runs.  E5147."""
+def classify(pins: Pins, folder: Path, place: int, known: Known, classes: int) -> None:
+    """Let who begins be classified for the place from now on, then who runs.  E5147.
+
+    ``classes``: see :func:`lockgate_runtime.tracing.former.tell`.
+    """
     programs = folder / "programs"
     if not (programs / CLASSIFY_ALL).exists():
         return
-    tell(folder / "maps", known)
+    tell(folder / "maps", known, classes)
     for name, program in _ARRAYS.items():
         with (
             Map.pinned(pins.map(name)) as classifiers,

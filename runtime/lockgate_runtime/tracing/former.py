@@ -5,24 +5,21 @@ It has seen some whose ancestors or parents have ended, which nobody can find ou
 
 from __future__ import annotations
 
-import struct
+from array import array
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockgate_runtime.bpf import Map
 from lockgate_runtime.pins import boot_time
 from lockgate_runtime.tracing.layout import FOLLOW_RULES, FORMER_GENERATION
-from lockgate_runtime.tracing.place_tables import class_room
+from lockgate_runtime.tracing.place_tables import class_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lockgate_runtime.tracing.sites import Sites
-
-FORMER, FORMER_CLASSES = FORMER_MAPS = "former", "former_classes"
-"""The maps that tell it."""
-_LEAST_ROOM = 1024
+FORMER = "former"
+"""The map that tells it."""
 
 
 class Known(NamedTuple):
@@ -38,9 +35,11 @@ class Known(NamedTuple):
     classes: Mapping[int, int] = MappingProxyType({})
 
 
-def former_room(sites: Sites) -> int:
-    """Return of how many classes programs can be told; of more nothing is known."""
-    return max(_LEAST_ROOM, 2 * class_room(sites))
+def class_words(known: Known, place: int) -> bytes:
+    """Return by number of a class there the id of the one here, as words of the list."""
+    count = max(known.classes, default=-1) + 1
+    ids = (class_id(known.classes.get(number, 0), place) for number in range(count))
+    return array("Q", ids).tobytes()
 
 
 def read_epoch(maps: Path) -> int:
@@ -52,24 +51,19 @@ def read_epoch(maps: Path) -> int:
     return int(value["epoch"])
 
 
-def tell(maps: Path, known: Known) -> None:
-    """Begin an epoch, and fill the maps; that of classes is there where rules ask for paths.
+def tell(maps: Path, known: Known, classes: int) -> None:
+    """Begin an epoch, and say what is known; ``classes``: where the list has those.
 
     An epoch is a time (ms since boot): what was known when a generation was armed before is as
     old as what another one knew.
     """
     epoch = boot_time() // 1_000_000 % (1 << 32) or 1
-    rules = bytes(known.rules).ljust(FOLLOW_RULES, b"\0")
     with Map.pinned(maps / FORMER) as former:
         value = FORMER_GENERATION.pack(
-            epoch=epoch, former_epoch=known.epoch, same_rule=rules
+            epoch=epoch,
+            former_epoch=known.epoch,
+            same_rule=bytes(known.rules).ljust(FOLLOW_RULES, b"\0"),
+            classes=classes,
+            class_count=max(known.classes, default=-1) + 1,
         )
         former.set(bytes(4), value)
-    if not (maps / FORMER_CLASSES).exists():
-        return
-    with Map.pinned(maps / FORMER_CLASSES) as former_classes:
-        former_classes.clear()
-        classes = sorted(known.classes.items())[: former_classes.info.max_entries]
-        words = [struct.pack("=2I", *pair) for pair in classes]
-        keys, values = (b"".join(w[at : at + 4] for w in words) for at in (0, 4))
-        former_classes.set_many(keys, values)

@@ -8,7 +8,6 @@ them now), nothing is known of such a parent any more.
 from __future__ import annotations
 
 import json
-from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 
 
 CLASSES = "classes.json"
-"""What lists name, beside the tables that are by place: equal paths with their classes, and the
-known prefixes and postfixes, the shorter ones before the longer."""
-_PAIRS = "binary_pairs.bin"
+"""What lists name, beside the tables that are by place: equal paths with their classes, known
+prefixes and postfixes, the shorter ones before the longer, and the classes of pairs of those."""
 _DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
@@ -67,17 +65,16 @@ def read_lists(folder: Path) -> Lists | None:
     """Read what a generation compares paths with; None where it does not, or that is lost."""
     try:
         value = json.loads((folder / CLASSES).read_bytes())
-        pairs = array("I", (folder / _PAIRS).read_bytes())
         lists = Lists(
             {path: int(class_) for path, class_ in value["equals"].items()},
             tuple(map(str, value["prefixes"])),
             tuple(map(str, value["postfixes"])),
-            pairs,
+            tuple(map(int, value["pairs"])),
         )
     except _DAMAGES:
         return None
     count = (len(lists.prefixes) + 1) * (len(lists.postfixes) + 1)
-    return lists if len(pairs) == count else None
+    return lists if len(lists.pairs) == count else None
 
 
 def same_classes(former: Lists, lists: Lists) -> dict[int, int]:

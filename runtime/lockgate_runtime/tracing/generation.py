@@ -34,12 +34,7 @@ from lockgate_runtime.tracing.attach import (
     way_number,
 )
 from lockgate_runtime.tracing.classifiers import classify, forget_classifiers
-from lockgate_runtime.tracing.former import (
-    FORMER_CLASSES,
-    FORMER_MAPS,
-    Known,
-    former_room,
-)
+from lockgate_runtime.tracing.former import FORMER, Known, class_words
 from lockgate_runtime.tracing.kept import (
     CLASSIFIER,
     keep_links,
@@ -130,7 +125,7 @@ def load(
             _load_object(pool, folder / name, sites, place, target)
         by_place = {table.map for table in place_tables(sites)}
         for (owner, name), created in sorted(pool.own.items(), key=lambda i: i[0]):
-            if not owner or name in by_place or name in FORMER_MAPS:
+            if not owner or name in by_place or name == FORMER:
                 created.pin(target / "maps" / name)
     finally:
         pool.close()
@@ -153,8 +148,6 @@ def _load_object(
     for number in range(rounds):
 
         def prepare(target: Object, number: int = number) -> None:
-            if FORMER_CLASSES in target.maps:
-                target.resize(FORMER_CLASSES, former_room(sites))
             if target.has_constant("config", len(constants)):
                 target.set_constant("config", constants)
             for program in target.programs:
@@ -214,9 +207,10 @@ def arm(
         return
     disarm(pins, number)
     step("fill")
-    fill_place(place_tables(sites), source, folder / "maps", place)
+    former = class_words(known, place)
+    length = fill_place(place_tables(sites), source, folder / "maps", place, former)
     step("classify")
-    classify(pins, folder, place, known)
+    classify(pins, folder, place, known, length)
     step("serve")
     (folder / "links").mkdir(mode=0o700, exist_ok=True)  # somebody may have removed it
     donor = armed_in(pins, 1 - place)

@@ -95,7 +95,7 @@ def _reads_classes(rows: list[Site]) -> bool:
 
 
 def _part(table: TableFile, folder: Path) -> list[Any]:
-    return (_shape if table.room else _content)(table, folder)
+    return (_shape if table.form else _content)(table, folder)
 
 
 def _content(table: TableFile, folder: Path) -> list[Any]:
@@ -108,7 +108,7 @@ def _shape(table: TableFile, folder: Path) -> list[Any]:
     values = (folder / table.file).read_bytes()
     width = len(values) // table.records
     unknown = values[:width].hex() if table.object else ""
-    return [table.map, table.object, table.room, bool(table.keys), width, unknown]
+    return [table.map, table.object, table.form, width, unknown]
 
 
 def _digest(parts: list[Any]) -> str:
@@ -185,7 +185,7 @@ def keep_objects(donor: Donor, sites: Sites, folder: Path) -> None:
             with Map.pinned(services(donor.folder) / program) as service:
                 service.pin(services(folder) / program)
         for table in _tables_of(name, sites):
-            if table.room:
+            if table.form:
                 with Map.pinned(donor.folder / "maps" / table.map) as rows_of_classes:
                     rows_of_classes.pin(folder / "maps" / table.map)
 

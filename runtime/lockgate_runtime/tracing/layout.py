@@ -166,8 +166,9 @@ TRACING_SERVICE = Structure(
     ),
 )
 
-PLACE_SHIFT = 63
-"""Where keys of maps in which each place has a part say whose they are."""
+CLASS_ROOM = 256
+"""Classes of each place, the unknown one among them, that rows of sites have room for: rows of
+those with higher numbers stand in the list."""
 
 FOLLOW_RULES = 64
 """Rules that follow processes, at most; the bits of ``process.followed``."""
@@ -186,6 +187,26 @@ FORMER_GENERATION = Structure(
             "by rule: which one of the other's is the same, and 1; 0 is none",
             FOLLOW_RULES,
         ),
+        Field("classes", "u32", "where the list has the class here of each one there"),
+        Field("class_count", "u32", "of how many; of others nothing is known"),
+    ),
+)
+
+LIST_INDEX = Structure(
+    "list_index",
+    "What stands where in the list of a place: numbers of words, 0 where there is nothing.",
+    (
+        Field("states", "u32", "of the automaton that reads paths of binaries"),
+        Field("state_words", "u32", "how many words each of them has"),
+        Field("pairs", "u32", "by known prefix and postfix: the number of the class"),
+        Field("postfixes", "u32", "in a row of pairs: one each, and none"),
+        Field("followers", "u32", "by number of the class: rules that follow, as bits"),
+        Field("numbers", "u32", "of processes that are followed, and their rules"),
+        Field("number_count", "u32", "how many there are"),
+        Field(
+            "rows", "u32", "by table: where rows of classes from CLASS_ROOM on begin"
+        ),
+        Field("byte_class", "u8", "by byte: its class", 256),
     ),
 )
 
@@ -329,6 +350,7 @@ TRACING_STRUCTURES = (
     TRACING_CONFIG,
     TRACING_SERVICE,
     FORMER_GENERATION,
+    LIST_INDEX,
     POLICY_MODE,
     TRACING_EVENT,
     TRACING_VALUE,

@@ -2,25 +2,27 @@
 
 What a rule about binaries or pods becomes in tables depends on all the other rules: classes are
 numbered through.  So that a changed value leaves programs as they are, those read the part that
-the generation in force has, and the new generation's part is written beside it::
+the generation in force has, and the new generation's part is written beside it, by the form of
+the table::
 
-    entry PLACE * room + N                  of an array, the N-th of the table
-    key N with the bit PLACE_SHIFT          of a hash, for place 1
+    "class"    rows by id of the class, 2 * NUMBER + PLACE, of those that have room (CLASS_ROOM)
+    "list"     words, of any number, in an array of their own for each place
+    "index"    one entry for each place: what stands where in its list
 
-Entry 0 of the rows that an object looks up by class is that of the unknown, the same in both.
-A part is written whenever its generation is armed: others may have had the place meanwhile.
+Class 0 is the unknown; its row is the same in both.  A part is written whenever its generation is
+armed: others may have had the place meanwhile.
 """
 
 from __future__ import annotations
 
 import struct
+from array import array
 from typing import TYPE_CHECKING
 
-from lockgate_runtime.bpf import Map
+from lockgate_runtime.bpf import Map, MapType
 from lockgate_runtime.errors import NodeError
 from lockgate_runtime.maps import fill_array
-from lockgate_runtime.slot import PLACES
-from lockgate_runtime.tracing.layout import PLACE_SHIFT
+from lockgate_runtime.tracing.layout import CLASS_ROOM, UNKNOWN_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,44 +32,45 @@ if TYPE_CHECKING:
 
 FOLDER = "place_tables"
 """Where the state keeps a generation's, below the folder of that generation."""
+_WORD = 8
+_INNER_MAP = 1 << 12
+"""BPF_F_INNER_MAP: such an array may have another length than the one that it replaces."""
+
+
+def class_id(number: int, place: int) -> int:
+    """Return by what programs know the class of a generation at a place.
+
+    >>> class_id(3, 1), class_id(0, 1)
+    (7, 0)
+    """
+    return number << 1 | place if number else UNKNOWN_CLASS
 
 
 def place_tables(sites: Sites) -> Iterator[TableFile]:
     """Yield the tables of a generation that are by place."""
-    return (table for table in sites.tables if table.room)
-
-
-def class_room(sites: Sites) -> int:
-    """Return how many classes of binaries each place has room for."""
-    return next((t.room for t in sites.tables if t.map == "followers"), 0)
-
-
-def files_of(table: TableFile) -> list[str]:
-    """Return the names of a table's files."""
-    return [table.file, *([table.keys] if table.keys else [])]
-
-
-def entries_of(table: TableFile) -> int:
-    """Return how many entries the map of a table needs."""
-    return max(1, len(PLACES) * table.room if table.room else table.records)
+    return (table for table in sites.tables if table.form)
 
 
 def fill_place(
-    tables: Iterable[TableFile], folder: Path, maps: Path, place: int
-) -> None:
+    tables: Iterable[TableFile], folder: Path, maps: Path, place: int, behind: bytes
+) -> int:
     """Write from ``folder`` the parts of a place into what is pinned in ``maps``.
 
-    E5010 where the two do not fit: the bundle is not of one piece.
+    ``behind`` are words that stand in the list behind the table's own; their place there is
+    returned.  E5010 where tables and maps do not fit: the bundle is not of one piece.
     """
+    length = 0
     for table in tables:
         with Map.pinned(maps / table.map) as target:
-            keys, values = read_table(table, folder, target)
-            if keys:
-                _fill_hash(target, keys, values, place)
+            _, values = read_table(table, folder, target)
+            if table.form == "class":
+                _fill_rows(target, values, place)
+            elif table.form == "list":
+                _fill_list(target, values + behind, place)
+                length = table.records
             else:
-                fill_array(target, [values], place * table.room)
-                if table.object:
-                    target.set(bytes(4), values[: target.width])
+                target.set(struct.pack("=I", place), values)
+    return length
 
 
 def read_table(table: TableFile, folder: Path, target: Map) -> tuple[bytes, bytes]:
@@ -75,9 +78,10 @@ def read_table(table: TableFile, folder: Path, target: Map) -> tuple[bytes, byte
     values = (folder / table.file).read_bytes()
     keys = (folder / table.keys).read_bytes() if table.keys else b""
     key_size = target.info.key_size if table.keys else 0
-    sizes = table.records * key_size, table.records * target.width
-    fits = entries_of(table) == target.info.max_entries or not table.room
-    if (len(keys), len(values)) != sizes or not fits:
+    width = _WORD if table.form == "list" else target.width
+    fits = {"class": table.records <= CLASS_ROOM, "index": table.records == 1}
+    sizes = table.records * key_size, table.records * width
+    if (len(keys), len(values)) != sizes or not fits.get(table.form, True):
         raise NodeError(
             "E5010",
             f"{table.file} does not fit the map {table.map}",
@@ -86,11 +90,13 @@ def read_table(table: TableFile, folder: Path, target: Map) -> tuple[bytes, byte
     return keys, values
 
 
-def _fill_hash(target: Map, keys: bytes, values: bytes, place: int) -> None:
-    """Take the place's part out, and put another in."""
-    for key, _ in list(target.items()):
-        if int.from_bytes(key, "little") >> PLACE_SHIFT == place:
-            target.delete(key)
-    numbers = struct.unpack(f"<{len(keys) // 8}Q", keys)
-    placed = [number | place << PLACE_SHIFT for number in numbers]
-    target.set_many(struct.pack(f"<{len(placed)}Q", *placed), values)
+def _fill_rows(target: Map, rows: bytes, place: int) -> None:
+    ids = (class_id(number, place) for number in range(len(rows) // target.width))
+    target.set_many(array("I", ids).tobytes(), rows)
+
+
+def _fill_list(target: Map, words: bytes, place: int) -> None:
+    count = len(words) // _WORD
+    with Map.create(MapType.ARRAY, "list", 4, _WORD, count, _INNER_MAP) as made:
+        fill_array(made, [words])
+        target.set(struct.pack("=I", place), struct.pack("=I", made.fd))

@@ -84,8 +84,8 @@ class TableFile:
     """Content of a map: values joined in ``file``, keys in ``keys`` unless it is an array.
 
     ``object`` is the object (without ``.o``) whose map it is, empty for one that all objects of
-    the generation share.  ``room``: entries for each place, in a map that two generations may
-    share (:mod:`lockgate_runtime.tracing.place_tables`); 0 in one that is the generation's.
+    the generation share.  ``form``: how two generations share the map, each at its place
+    (:mod:`lockgate_runtime.tracing.place_tables`); empty where it is one generation's.
     """
 
     map: str
@@ -93,7 +93,7 @@ class TableFile:
     records: int
     object: str = ""
     keys: str | None = None
-    room: int = 0
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _table(row: Mapping[str, Any]) -> TableFile:
         row["records"],
         row.get("object") or "",
         row.get("keys"),
-        row.get("room", 0),
+        row["form"],
     )
 
 

@@ -27,18 +27,16 @@ from lockgate_runtime.bpf import Map
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.tracing.cgroup_names import name_cgroup
 from lockgate_runtime.tracing.layout import CGROUP, UNKNOWN_CLASS
+from lockgate_runtime.tracing.place_tables import class_id
 from lockgate_runtime.tracing.proc import PROC, cgroup_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lockgate_runtime.pins import Pins
-    from lockgate_runtime.tracing.sites import Sites
 
 WORKLOADS = "workloads.json"
 _DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
-_ROWS = "workloads_"
-"""With what the names of maps begin in which sites look classes up."""
 _NOEXIST, _EXIST = 1, 2
 """Flags of an update: the element must not be there, or must."""
 
@@ -105,11 +103,6 @@ def read_workloads(folder: Path, node: str = "") -> Workloads | None:
         raise WorkloadsError(text) from None
 
 
-def workload_room(sites: Sites) -> int:
-    """Return how many classes each place has room for in what sites look up by them."""
-    return next((t.room for t in sites.tables if t.map.startswith(_ROWS)), 0)
-
-
 class Filled(NamedTuple):
     """What was found: pods that the snapshot does not have, cgroups for which there is no room."""
 
@@ -117,12 +110,9 @@ class Filled(NamedTuple):
     without_room: int = 0
 
 
-def fill_workloads(
-    pins: Pins, place: int, workloads: Workloads, room: int = 0
-) -> Filled:
+def fill_workloads(pins: Pins, place: int, workloads: Workloads) -> Filled:
     """Give every cgroup its class at a place; one without room is of its parent's.
 
-    Classes are counted from PLACE * ``room``, as the rows are by which they are looked up.
     E5155 where pods are not told apart by cgroups of version 2.
     """
     root = cgroup_root()
@@ -146,9 +136,7 @@ def fill_workloads(
                 number = os.stat(folder).st_ino  # noqa: PTH116  # there are thousands
             except OSError:
                 continue  # it is gone
-            class_ = workloads.class_of(path)
-            if class_ != UNKNOWN_CLASS:
-                class_ += place * room
+            class_ = class_id(workloads.class_of(path), place)
             without_room += not _set_class(cgroups, number, place, class_)
             # Listed after: what is made from now on has its parent's class.
             try:

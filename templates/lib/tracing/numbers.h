@@ -2,29 +2,59 @@
 /* Rules that follow processes by their numbers: who is listed, and with him his children. */
 #pragma once
 
-#include "maps.h"
+#include "lists.h"
 #include "task.h"
 
 /*
- * By number of a process, NAMESPACED added to one in its own pid namespace, and PLACE: rules, as
- * bits.
+ * The list has by number of a process, in their order, the rules as bits.  A number that one has
+ * in its own pid namespace stands there with NAMESPACED.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, u64);
-	__type(value, u64);
-	__uint(max_entries, 1);
-} listed_numbers SEC(".maps");
-
 #define NAMESPACED (1ULL << 32)
-#define PLACED(NUMBER, PLACE) ((NUMBER) | (u64)(PLACE) << PLACE_SHIFT)
 
-static __always_inline u64 rules_of_number(u64 number, u32 place)
+/* Halvings of a list that find every number in it. */
+#define NUMBER_STEPS 32
+
+/* Who is looked for is not before BEGIN, nor is he at END or behind it. */
+struct number_search {
+	void *list;
+	u64 number;
+	u64 rules;
+	u32 first;
+	u32 begin;
+	u32 end;
+};
+
+static long halve_numbers(u32 step, struct number_search *search)
 {
-	u64 key = PLACED(number, place);
-	const u64 *rules = bpf_map_lookup_elem(&listed_numbers, &key);
+	u32 middle = (search->begin + search->end) / 2;
+	u64 found;
 
-	return rules ? *rules : 0;
+	if (search->begin >= search->end)
+		return 1;
+	found = word_of(search->list, search->first + 2 * middle);
+	if (found == search->number) {
+		search->rules = word_of(search->list, search->first + 2 * middle + 1);
+		return 1;
+	}
+	if (found < search->number)
+		search->begin = middle + 1;
+	else
+		search->end = middle;
+	return 0;
+}
+
+/* Verified on its own: it is called from callbacks of callbacks. */
+__verified_alone u64 rules_of_number(u64 number, u32 place)
+{
+	const struct list_index *index = find_index(place & 1);
+	struct number_search search = { .number = number, .list = find_list(place & 1) };
+
+	if (!index || !search.list)
+		return 0;
+	search.first = index->numbers;
+	search.end = index->number_count;
+	bpf_loop(NUMBER_STEPS, halve_numbers, &search, 0);
+	return search.rules;
 }
 
 static __always_inline u64 rules_of_numbers(const struct process *process, u32 place)

@@ -19,12 +19,11 @@ struct text_reading {
 static long read_text_byte(u32 index, void *context)
 {
 	struct text_reading *reading = context;
-	const struct binary_state *state = enter_state(&reading->reading);
 	u32 at = reading->reading.at;
 
-	if (!state || at >= TEXT_SIZE)
+	if (at >= TEXT_SIZE)
 		return 1;
-	leave_state(&reading->reading, state, reading->text->bytes[at & (TEXT_SIZE - 1)]);
+	read_byte(&reading->reading, reading->text->bytes[at & (TEXT_SIZE - 1)]);
 	return 0;
 }
 
@@ -84,8 +83,7 @@ __verified_alone u32 parent_class_on_the_spot(u32 place)
 /* The rules that follow the task: by its own binary, and with its parent. */
 static __always_inline u64 followed_on_the_spot(u32 class, u32 place)
 {
-	const u64 *own = bpf_map_lookup_elem(&followers, &class);
 	const struct process *parent = parent_of_task();
 
-	return (own ? *own : 0) | (parent ? parent->followed[place & 1] : 0);
+	return rules_of_class(class) | (parent ? parent->followed[place & 1] : 0);
 }

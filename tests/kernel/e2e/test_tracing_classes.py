@@ -266,7 +266,7 @@ def test_damaged_lists_are_not_applied(network: Network, shells: Shells) -> None
         assert (refused.returncode, "E5148" in refused.stderr) == (2, True)
         assert shells.killed() == ("b", "b")
         rows.write_bytes(kept)
-    (Pins(network.root).generation(1) / "tracing/maps/binary_states").unlink()
+    (Pins(network.root).generation(1) / "tracing/maps/lists").unlink()
     refused = network.run("rollback", check=False)
     assert (refused.returncode, "E5148" in refused.stderr) == (2, True)
     assert shells.killed() == ("b", "b")

@@ -89,11 +89,12 @@ def test_workloads(network: Network, tmp_path: Path) -> None:
 
 
 def workload(network: Network, folder: Path) -> tuple[int, ...]:
-    """Return the classes of a cgroup, by place."""
+    """Return the numbers of a cgroup's classes, by place."""
     with Map.pinned(Pins(network.root).map("cgroups")) as cgroups:
         value = cgroups.get(folder.stat().st_ino.to_bytes(8, "little"))
     assert value, folder
-    return struct.unpack("=2I", bytes(CGROUP.unpack(value)["workload"]))
+    ids = struct.unpack("=2I", bytes(CGROUP.unpack(value)["workload"]))
+    return tuple(id_ >> 1 for id_ in ids)
 
 
 WATCHED = """apiVersion: cilium.io/v1alpha1

@@ -241,7 +241,14 @@ def _sites(trace: Trace) -> dict[str, Any]:
             }
         ],
         "tables": [
-            {"object": "", "map": n, "file": f"{n}.bin", "keys": None, "records": count}
+            {
+                "object": "",
+                "map": n,
+                "file": f"{n}.bin",
+                "keys": None,
+                "records": count,
+                "form": "",
+            }
             for n, count in (("hits", ROWS * WIDTH), ("modes", 1), ("whom", 1))
         ],
     }

@@ -8,6 +8,7 @@ from lockgate.codegen.render import render
 from lockgate.codegen.tracing import TracingBuild
 from lockgate.codegen.tracing.classes import LISTS, collect_classes, print_lists
 from lockgate.codegen.tracing.enforcers import enforcer_row, render_enforcer
+from lockgate.codegen.tracing.lists import number_rows, with_lists
 from lockgate.codegen.tracing.names import print_sites
 from lockgate.codegen.tracing.owners import (
     render_sockets,
@@ -16,7 +17,6 @@ from lockgate.codegen.tracing.owners import (
 )
 from lockgate.codegen.tracing.program import render_site
 from lockgate.codegen.tracing.tables import (
-    class_tables,
     generation_tables,
     site_tables,
 )
@@ -58,8 +58,10 @@ def build_generation(generation: Generation, target: Target) -> TracingBuild:
     sources = dict(tracing_headers())
     tables = [*generation_tables(generation)]
     for site in generation.sites:
-        sources[f"{site.name}.c"] = render_site(site, generation, target, classes)
         tables += site_tables(site, classes, generation.workloads)
+    numbers = number_rows(tables)
+    for site in generation.sites:
+        sources[f"{site.name}.c"] = render_site(site, generation, target, numbers)
     rows = []
     if tracks_sockets(generation):
         sources["sockets.c"] = render_sockets(target)
@@ -70,12 +72,11 @@ def build_generation(generation: Generation, target: Target) -> TracingBuild:
     if classes.has_paths or classes.numbers:
         sources["classify.c"] = render(
             "tracing/classify.c.j2",
-            room=classes.automaton.room(),
             rounds=_DEEPEST_ANCESTRY,
             paths=classes.has_paths,
             numbers=bool(classes.numbers),
         )
-        tables += class_tables(classes)
+    tables = [*with_lists(tables, classes)]
     files = {name: data for table in tables for name, data in table.files.items()}
     if classes.has_paths:
         files[LISTS] = print_lists(classes)

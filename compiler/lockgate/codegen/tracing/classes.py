@@ -9,13 +9,11 @@ and the longest postfix that it has.
 from __future__ import annotations
 
 import json
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import Automaton, Pattern, build_automaton
 from lockgate.codegen.tracing.patterns import encode
-from lockgate.codegen.tracing.table import room_for
 from lockgate.ir.site import BinaryTest, Facet, FollowRule, NumberTest, follow_rule
 from lockgate.ir.tracing_selectors import Comparison
 
@@ -65,11 +63,6 @@ class Classes:
     numbers: dict[int, int]
 
     @property
-    def room(self) -> int:
-        """How many classes a place has room for, the unknown one among them."""
-        return room_for(len(self.known) + 1)
-
-    @property
     def has_paths(self) -> bool:
         """Whether any rule tells binaries apart."""
         return self.automaton.count > 1
@@ -80,28 +73,20 @@ class Classes:
         automaton = self.automaton
         for byte in path:
             state = automaton.steps[state][automaton.classes[byte]]
-            prefix = self._prefix(state) or prefix
-        return self._end(state, prefix or self._prefix(1))
+            prefix = self.prefix_at(state) or prefix
+        return self._end(state, prefix or self.prefix_at(1))
 
-    def _prefix(self, state: int) -> int:
+    def prefix_at(self, state: int) -> int:
+        """Return the longest known prefix that ends at a state; 0 for none."""
         return _longest(self.automaton.found[state], len(self.prefixes), 0)
 
-    def _end(self, state: int, prefix: int) -> int:
+    def postfix_at(self, state: int) -> int:
+        """Return the longest known postfix of a text that ends at a state; 0 for none."""
         ends = self.automaton.ends[state]
-        equal = self.ends.get(state, 0)
-        postfix = _longest(ends, len(self.postfixes), len(self.prefixes))
-        return equal or self.pairs[prefix][postfix]
+        return _longest(ends, len(self.postfixes), len(self.prefixes))
 
-    def pack_states(self, room: int) -> bytes:
-        """Return the states as ``struct binary_state``."""
-        lines = []
-        for state, steps in enumerate(self.automaton.steps):
-            ends = self.automaton.ends[state]
-            postfix = _longest(ends, len(self.postfixes), len(self.prefixes))
-            head = (self._prefix(state), self.ends.get(state, 0), postfix, 0)
-            filled = [*steps, *[steps[0]] * (room - len(steps))]
-            lines.append(struct.pack(f"<4I{room}I", *head, *filled))
-        return b"".join(lines)
+    def _end(self, state: int, prefix: int) -> int:
+        return self.ends.get(state, 0) or self.pairs[prefix][self.postfix_at(state)]
 
 
 def _longest(bits: int, count: int, first: int) -> int:
@@ -162,9 +147,10 @@ def collect_classes(generation: Generation) -> Classes:
         of_value[value] = number(value.decode(errors="replace"), holding)
         ends[state] = of_value[value]
     followers = [0]
+    followed = generation.followed
     for class_ in known:
         bits = 0
-        for bit, rule in enumerate(generation.followed):
+        for bit, rule in enumerate(followed):
             if isinstance(rule, BinaryTest) and rule in class_.tests:
                 bits |= 1 << bit
         followers.append(bits)
@@ -177,7 +163,7 @@ def collect_classes(generation: Generation) -> Classes:
         postfixes,
         pairs,
         tuple(followers),
-        _numbers(generation.followed),
+        _numbers(followed),
     )
 
 
@@ -187,6 +173,7 @@ def print_lists(classes: Classes) -> bytes:
         "equals": {_decode(path): n for path, n in sorted(classes.equals.items())},
         "prefixes": [*map(_decode, classes.prefixes)],
         "postfixes": [*map(_decode, classes.postfixes)],
+        "pairs": [class_ for row in classes.pairs for class_ in row],
     }
     return (json.dumps(value, indent=1) + "\n").encode()
 

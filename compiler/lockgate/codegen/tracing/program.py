@@ -44,7 +44,6 @@ from lockgate.ir.tracing_arguments import ArgumentType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lockgate.codegen.tracing.classes import Classes
     from lockgate.ir.site import Dimension, Generation, Site, SiteHook, SiteSelector
     from lockgate.ir.tracing_actions import Action
     from lockgate.targets.target import Target
@@ -84,6 +83,7 @@ HEADERS = {
 """Headers that types need beside those of every site."""
 
 _CLASSES = frozenset({"binary", "followed"})
+_ROWS = frozenset({"binary", "workload"})
 _PROCESS = CHANGES | {Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED}
 _WHOSE = {
     RateLimitScope.THREAD: "(u32)bpf_get_current_pid_tgid()",
@@ -139,9 +139,12 @@ class Several:
 
 
 def render_site(
-    site: Site, generation: Generation, target: Target, classes: Classes
+    site: Site, generation: Generation, target: Target, tables: Mapping[str, int]
 ) -> str:
-    """Return the C text of a site's object."""
+    """Return the C text of a site's object.
+
+    ``tables``: numbers of the tables by class, by the names of their maps.
+    """
     words = site.words
     prefixes = ((target.syscall_prefix or "-") + "sys_", OF_32_BITS)
     is_syscall = site.functions[0].startswith(prefixes)
@@ -190,6 +193,7 @@ def render_site(
         structures=declare_structures(site.values),
         readers=readers,
         dimensions=declared,
+        tables=tables,
         before=before,
         after=after,
         returned=returned,
@@ -202,9 +206,9 @@ def render_site(
         denial=_denial(site),
         sockets=sorted({d.value for d in before if d.kind == "socket"}),
         has_workload=any(d.facet is Facet.WORKLOAD for d in site.dimensions),
-        binary_room=classes.automaton.room(),
         needs_process=any(d.facet in _PROCESS for d in site.dimensions),
         needs_classes=any(d.kind in _CLASSES for d in shaped),
+        has_rows=any(d.kind in _ROWS for d in shaped),
         needs_numbers=any(d.kind == "numbered" for d in shaped),
         everyone=spell(everyone(len(site.selectors)), words),
         several=_several(site.hooks, words),

@@ -22,7 +22,7 @@ from lockgate.codegen.tracing.name_tree import (
 from lockgate.codegen.tracing.patterns import patterns_of
 from lockgate.codegen.tracing.readers import may_be_nowhere
 from lockgate.ir.expression import ARGUMENT, CAST, LITERAL
-from lockgate.ir.site import BY_NUMBER, Facet, Origin, follow_rule
+from lockgate.ir.site import BY_NUMBER, Facet, Origin, follow_key
 from lockgate.ir.tracing_selectors import Comparison, Namespace
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def _truth(part: Expression, literals: Iterator[int]) -> str:
 def _bit(dimension: Dimension, test: Test, generation: Generation) -> int:
     if dimension.facet is not Facet.FOLLOWED:
         return 0
-    return generation.followed.index(follow_rule(test))
+    return generation.follow_bits[follow_key(test)]
 
 
 def _room(kind: str, dimension: Dimension) -> int:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_LEAST_ROOM = 256
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """The content of one map; ``keys`` is empty for an array, whose keys count from 0.
 
     ``owner`` is the object (without ``.o``) whose map it is, empty for one that all share.
-    ``room`` is how many entries each of two generations has in a map that both use (see
-    :mod:`lockgate_runtime.tracing.place_tables`), 0 where the map is one generation's.
+    ``form`` is how two generations share the map (see
+    :mod:`lockgate_runtime.tracing.place_tables`), empty where it is one generation's.
     """
 
     owner: str
@@ -23,7 +21,7 @@ class Table:
     keys: bytes = b""
     text: tuple[str, ...] = ()
     is_hash: bool = False
-    room: int = 0
+    form: str = ""
 
     @property
     def row(self) -> dict[str, object]:
@@ -34,7 +32,7 @@ class Table:
             "file": f"{self.map}.bin",
             "keys": f"{self.map}.keys" if self.is_hash else None,
             "records": self.records,
-            "room": self.room,
+            "form": self.form,
         }
 
     @property
@@ -46,20 +44,6 @@ class Table:
         if self.text:
             found[f"{self.map}.txt"] = ("\n".join(self.text) + "\n").encode()
         return found
-
-
-def room_for(count: int, least: int = _LEAST_ROOM) -> int:
-    """Return for how many entries there is room where there are so many, in steps of four.
-
-    What outgrows its room is loaded anew, with all that reads it: that shall be seldom.
-
-    >>> [room_for(count) for count in (1, 256, 257, 1025)]
-    [256, 256, 1024, 4096]
-    """
-    room = least
-    while room < count:
-        room *= 4
-    return room
 
 
 def spell_set(mask: int, what: str = "selectors") -> str:

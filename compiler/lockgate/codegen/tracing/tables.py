@@ -11,7 +11,6 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 from lockgate.codegen.tracing.automaton import build_automaton
-from lockgate.codegen.tracing.classes import NAMESPACED
 from lockgate.codegen.tracing.intervals import collapse
 from lockgate.codegen.tracing.masks import (
     allowed,
@@ -23,7 +22,7 @@ from lockgate.codegen.tracing.masks import (
 from lockgate.codegen.tracing.name_tables import name_tables
 from lockgate.codegen.tracing.patterns import patterns_of
 from lockgate.codegen.tracing.shape import is_signed, literals_of, table_kind, title
-from lockgate.codegen.tracing.table import Table, room_for, spell_set
+from lockgate.codegen.tracing.table import Table, spell_set
 from lockgate.codegen.tracing.workloads import pack_row, workload_rows
 from lockgate.ir.room import names_fit
 from lockgate.ir.site import Facet
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
 
 Network = IPv4Network | IPv6Network
-_STATES = 512
-"""Least room for the states of binaries: some thirty paths; they take 139 KB a place."""
 _EVERY: dict[int, Network] = {4: IPv4Network((0, 0)), 6: IPv6Network((0, 0))}
 """By version the prefix that every address has."""
 
@@ -81,67 +78,6 @@ def generation_tables(generation: Generation) -> Iterator[Table]:
             for number, policy in enumerate(generation.policies)
         ),
     )
-
-
-def class_tables(classes: Classes) -> Iterator[Table]:
-    """Yield the tables of binaries' classes, which sites use, too."""
-    if classes.numbers:
-        yield Table(
-            "",
-            "listed_numbers",
-            len(classes.numbers),
-            struct.pack(f"<{len(classes.numbers)}Q", *classes.numbers.values()),
-            struct.pack(f"<{len(classes.numbers)}Q", *classes.numbers),
-            tuple(_listed(*item) for item in classes.numbers.items()),
-            is_hash=True,
-            room=room_for(len(classes.numbers)),
-        )
-    if not classes.has_paths:
-        return
-    automaton = classes.automaton
-    pairs = [class_ for row in classes.pairs for class_ in row]
-    states_room = room_for(len(automaton.steps), _STATES)
-    pairs_room = room_for(len(pairs))
-    rooms = struct.pack(
-        "<4I", states_room, pairs_room, classes.room, len(classes.postfixes) + 1
-    )
-    names = tuple(
-        f"{number} {class_.name}"
-        for number, class_ in enumerate(classes.known, start=1)
-    )
-    yield Table(
-        "",
-        "binary_states",
-        len(automaton.steps),
-        classes.pack_states(automaton.room()),
-        text=names,
-        room=states_room,
-    )
-    yield Table("", "binary_tables", 1, rooms + automaton.classes, room=1)
-    yield Table(
-        "",
-        "binary_pairs",
-        len(pairs),
-        struct.pack(f"<{len(pairs)}I", *pairs),
-        room=pairs_room,
-    )
-    yield Table(
-        "",
-        "followers",
-        len(classes.followers),
-        struct.pack(f"<{len(classes.followers)}Q", *classes.followers),
-        room=classes.room,
-    )
-
-
-def _listed(key: int, rules: int) -> str:
-    """Return a line about a number that is followed.
-
-    >>> _listed(1 << 32 | 7, 1)
-    '7 in its namespace: rules 0'
-    """
-    where = " in its namespace" if key & NAMESPACED else ""
-    return f"{key & NAMESPACED - 1}{where}: {spell_set(rules, 'rules')}"
 
 
 def _numbers(number: int, dimension: Dimension, site: Site) -> Table:
@@ -214,7 +150,7 @@ def _binaries(number: int, dimension: Dimension, site: Site, classes: Classes) -
         len(rows),
         b"".join(pack(row, site.words) for row in rows),
         text=(title(dimension, site), *lines),
-        room=classes.room,
+        form="class",
     )
 
 
@@ -233,7 +169,7 @@ def _workloads(
         len(rows),
         b"".join(pack_row(row, site.words) for row in rows),
         text=(title(dimension, site), *lines),
-        room=room_for(len(rows)),
+        form="class",
     )
 
 
