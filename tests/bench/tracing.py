@@ -8,7 +8,8 @@ Policies are compiled from YAML by the compiler and put in force by the runtime.
                      directories deep with three arguments, and ends: the run time of its programs
                      (medians), and 136 for each empty hook.  In ``_mean`` are the kernel's ticks
                      and its refills of memory, too; ``_whole`` is the difference of whole loops
-                     with and without it, which they blur.
+                     with and without it, which they blur.  ``_one_binary`` and ``_many_binaries``:
+                     where a policy asks for those, so that each process has its class.
 ``sites``            per hit of a policy on files, the empty hook included, while a file two
                      directories deep is read: ``file_prefix_miss_`` and ``_match_``,
                      ``binary_reject_`` at a kprobe, fentry and lsm; ``_deep`` is eight directories
@@ -19,7 +20,8 @@ Policies are compiled from YAML by the compiler and put in force by the runtime.
                      with binaries of their own, to the first of them alone; ``hundred_vs_ten``
                      to the mean of each shape alone.
 ``memory``           bytes of programs and maps without the ring of events, 1,000 processes
-                     included, at two CPUs: of the first policy, and of each further one.
+                     included, at two CPUs: of the first policy, of a first one that asks for a
+                     binary, and of each further one.
 ``compile``          seconds for 200 policies without a cache, on this machine.
 ``scale``            65, 200, 500 and 1,000 selectors, 1,000 policies, 10,000 paths and 10,000
                      numbers at one hook, on Linux 6.1 and 6.12: seconds to compile, millions of
@@ -28,6 +30,7 @@ Policies are compiled from YAML by the compiler and put in force by the runtime.
 ``changed_value``    seconds from a policy's file that has another path until that is in force, on
                      this kernel (root): processes for both steps; ``_cpu_`` is processors' time.
 ``changed_binary``   the same of a binary: all policies ask for the classes that it changes.
+``changed_lists``    the same of a policy that gets 400 binaries, and has one again.
 ``events``           events a second that ``lockgate events --out FILE`` writes, on this kernel
                      (root): made, written, lost; the reader's memory before and after, and its
                      processor time.  ``unlike_``: no two events have the same values.
@@ -49,7 +52,7 @@ from lockgate.diagnostics import Diagnostics
 from lockgate.toolchain import compile_c
 from lockgate.vm.machine import Machine
 from tests.bench import tracing_policies as policies
-from tests.bench.tracing_apply import changed_binary, changed_value
+from tests.bench.tracing_apply import changed_binary, changed_lists, changed_value
 from tests.bench.tracing_events import events
 from tests.targets.recorded import recorded
 
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
 KERNEL = "6.12"
 SECONDS = 900
 MANY, FURTHER = 200, 100
+MANY_BINARIES = 500
 BUDGETS = {
     "fork_exec_exit": 8000,
     "file_prefix_miss_kprobe": 1400,
@@ -69,12 +73,15 @@ BUDGETS = {
     "binary_reject_lsm": 370,
     "hundred_vs_one_policy": 1.5,
     "memory_first": 2_000_000,
+    "memory_first_binary": 2_000_000,
     "memory_further": 64_000,
     "compile_200_seconds": 10,
     "changed_value_apply_inside_seconds": 0.3,
     "changed_value_programs_compiled": 0,
     "changed_binary_apply_inside_seconds": 0.3,
     "changed_binary_programs_compiled": 0,
+    "changed_lists_apply_inside_seconds": 0.3,
+    "changed_lists_programs_compiled": 0,
     "events_unaccounted": 0,
     "unlike_events_unaccounted": 0,
 }
@@ -109,7 +116,13 @@ def run_in_guest(
 
 def fork_exec_exit(folder: Path) -> dict[str, float]:
     """Measure the sensor over many little processes."""
-    return run_in_guest("fork_exec_exit", folder)
+    figures = run_in_guest("fork_exec_exit", folder)
+    target = recorded(KERNEL)
+    for name, count in (("one_binary", 1), ("many_binaries", MANY_BINARIES)):
+        texts = [policies.asked(count)]
+        policies.compile_policies(texts, target, folder / name)
+    found = run_in_guest("classified", folder)
+    return figures | {f"fork_exec_exit_{name}": found[name] for name in found}
 
 
 def sites(folder: Path) -> dict[str, float]:
@@ -153,12 +166,17 @@ def sites(folder: Path) -> dict[str, float]:
 def memory(folder: Path) -> dict[str, float]:
     """Measure what one policy takes, and what each further one does."""
     target = recorded(KERNEL)
-    for name, count in (("first", 1), ("many", 1 + FURTHER)):
-        texts = [policies.shaped(n) for n in range(count)]
+    generations = {
+        "first": [policies.shaped(0)],
+        "first_binary": [policies.asked(1)],
+        "many": [policies.shaped(n) for n in range(1 + FURTHER)],
+    }
+    for name, texts in generations.items():
         policies.compile_policies(texts, target, folder / name)
     found = run_in_guest("memory", folder, counts=False)
     return {
         "memory_first": found["first"],
+        "memory_first_binary": found["first_binary"],
         "memory_further": (found["many"] - found["first"]) / FURTHER,
     }
 
@@ -203,6 +221,7 @@ PARTS: Mapping[str, Callable[[Path], dict[str, float]]] = {
     "scale": scale,
     "changed_value": changed_value,
     "changed_binary": changed_binary,
+    "changed_lists": changed_lists,
     "events": events,
 }
 

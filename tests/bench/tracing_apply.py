@@ -1,8 +1,9 @@
-"""The parts ``changed_value`` and ``changed_binary``: a value more, from file to force.
+"""The parts ``changed_value``, ``changed_binary`` and ``changed_lists``: from file to force.
 
 Eight policies at eight tracepoints are in force on this kernel, and one gets another path, or
-another binary, which changes the classes that all of them ask for.  What is measured is what
-people run: ``lockgate compile``, then ``lockgate apply``, each a process.
+another binary, which changes the classes that all of them ask for; or it gets hundreds of binaries,
+and has one again.  What is measured is what people run: ``lockgate compile``, then ``lockgate
+apply``, each a process.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ spec:
       matchBinaries:
       - {{operator: NotIn, values: ["/usr/bin/app-{call}", "/usr/bin/{binary}"]}}
 """
+_SELECTOR = """    - matchBinaries:
+      - {{operator: In, values: {binaries}}}
+"""
+_BITS, _CROWD = 9, 400
+"""Selectors by which each of so many binaries is a class of its own."""
 
 
 def changed_value(folder: Path) -> dict[str, float]:
@@ -58,11 +64,18 @@ def changed_binary(folder: Path) -> dict[str, float]:
     return _changed("binary", folder)
 
 
+def changed_lists(folder: Path) -> dict[str, float]:
+    """Put policies in force, whose lists get much longer and shorter again; medians."""
+    return _changed("lists", folder)
+
+
 def _changed(what: str, folder: Path) -> dict[str, float]:
     sources, bundle = folder / "policies", folder / "bundle"
     sources.mkdir()
     for call in CALLS:
         write(sources, call)
+    if what == "lists":
+        write_lists(sources, 1)
     cache = folder / "cache"
     outputs = ("--output", str(bundle), "--cache", str(cache))
     compiling = ("compile", "-f", str(sources), *outputs)
@@ -74,7 +87,10 @@ def _changed(what: str, folder: Path) -> dict[str, float]:
     try:
         for number in range(1, ROUNDS + 1):
             known = set((cache / "objects").iterdir())
-            write(sources, "mkdirat", **{what: f"changed-{number}"})
+            if what == "lists":
+                write_lists(sources, _CROWD if number % 2 else 1)
+            else:
+                write(sources, "mkdirat", **{what: f"changed-{number}"})
             compiled = timed(compiling)
             applied = timed(applying)
             rounds.append(
@@ -108,6 +124,16 @@ def write(
         call=call, index=CALLS[call], values=json.dumps(values), binary=binary
     )
     (folder / f"{call}.yaml").write_text(text)
+
+
+def write_lists(folder: Path, count: int) -> None:
+    """Write a policy with so many binaries, no two of which the same selectors name."""
+    text = _POLICY.format(call="chdir", index=5, values='["/srv/"]', binary="none")
+    for bit in range(_BITS):
+        named = [n for n in range(1, count + 1) if n >> bit & 1]
+        binaries = [f"/usr/lib/service-{number}" for number in named or [0]]
+        text += _SELECTOR.format(binaries=json.dumps(binaries))
+    (folder / "chdir.yaml").write_text(text)
 
 
 def timed(arguments: tuple[str, ...]) -> dict[str, float]:

@@ -14,7 +14,7 @@ import struct
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,12 +26,12 @@ from lockgate_runtime.libbpf import bpf
 from lockgate_runtime.pins import Pins
 from lockgate_runtime.tracing import generation
 from lockgate_runtime.tracing.probes import attach_traced
-from lockgate_runtime.tracing.sensor import start_sensor
+from lockgate_runtime.tracing.sensor import sensor_folder, start_sensor
 from lockgate_runtime.tracing.sites import read_sites
 from lockgate_runtime.tracing.workloads import fill_workloads, read_workloads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 EMPTY_HOOK = 136
 READS, ROUNDS = 400, 7
@@ -182,7 +182,7 @@ def memory(folder: Path) -> dict[str, float]:
             key = struct.pack("=Q", (1 << 22) + number)
             processes.set(key, bytes(processes.info.value_size))
     found = {}
-    for number, name in enumerate(("first", "many"), start=1):
+    for number, name in enumerate(("first", "first_binary", "many"), start=1):
         with armed(pins, number, folder / name):
             found[name] = float(sum(locked().values()))
     return found
@@ -291,12 +291,47 @@ def run_time(program: Program) -> tuple[int, int]:
     return time_spent, runs
 
 
+def run_times(programs: Mapping[str, Program], program: Path) -> dict[str, list[int]]:
+    """Return what programs take of each of many little processes."""
+    _STATISTICS.write_text("1")
+    spawn(program, 10)
+    spent: dict[str, list[int]] = {name: [] for name in programs}
+    before = {name: run_time(found)[0] for name, found in programs.items()}
+    for _ in range(_RUNS):
+        spawn(program, 1)
+        for name, found in programs.items():
+            total = run_time(found)[0]
+            spent[name].append(total - before[name])
+            before[name] = total
+    return spent
+
+
+SENSOR = ("process_fork", "process_exec", "process_exit", "credentials_changed")
+
+
+def classified(folder: Path) -> dict[str, float]:
+    """Measure the sensor where policies ask for binaries: it gives each process its class."""
+    program = Path(tempfile.mkdtemp()) / "usr" / "nothing"
+    write_program(program)
+    pins = sense(folder)
+    (sensor,) = sensor_folder(pins).glob("sensor-*")
+    found: dict[str, float] = {}
+    for number, made in generations(folder):
+        with armed(pins, number, made), ExitStack() as ends:
+            pinned = ((name, sensor / "programs" / name) for name in SENSOR)
+            programs = {n: ends.enter_context(Program.pinned(p)) for n, p in pinned}
+            spent = run_times(programs, program).values()
+            cost = sum(statistics.median(runs) for runs in spent)
+            found[made.name] = cost + EMPTY_HOOK * len(SENSOR)
+    return found
+
+
 def fork_exec_exit(folder: Path) -> dict[str, float]:
     """Measure the sensor over many little processes."""
     program = Path(tempfile.mkdtemp()) / "usr" / "nothing"
     write_program(program)
     os.chdir(program.parent)
-    names = ("process_fork", "process_exec", "process_exit", "credentials_changed")
+    names = SENSOR
     gc.disable()
     with Object(
         "process", (folder / "process.o").read_bytes(), is_tracing=True
@@ -313,17 +348,8 @@ def fork_exec_exit(folder: Path) -> dict[str, float]:
             differences.append(spawn(program, 500) - bare)
             for link in links:
                 link.close()
-        _STATISTICS.write_text("1")
         links = [attach_traced(programs[name], name) for name in names]
-        spawn(program, 10)
-        spent: dict[str, list[int]] = {name: [] for name in names}
-        before = {name: run_time(programs[name])[0] for name in names}
-        for _ in range(_RUNS):
-            spawn(program, 1)
-            for name in names:
-                total = run_time(programs[name])[0]
-                spent[name].append(total - before[name])
-                before[name] = total
+        spent = run_times(programs, program)
     hooks = EMPTY_HOOK * len(names)
     medians = {name: statistics.median(runs) for name, runs in spent.items()}
     return {
@@ -335,6 +361,7 @@ def fork_exec_exit(folder: Path) -> dict[str, float]:
 
 
 PARTS = {
+    "classified": classified,
     "fork_exec_exit": fork_exec_exit,
     "memory": memory,
     "scale": scale,

@@ -83,6 +83,12 @@ def reject(stand: str) -> str:
     return policy("reject", [(0, "Prefix", [MATCHED])], [BINARY], stand)
 
 
+def asked(count: int) -> str:
+    """Return a policy on the files of so many programs, none of which runs."""
+    binaries = [f"/usr/lib/service-{number}/daemon" for number in range(count)]
+    return policy("asked", [(0, "Prefix", [MATCHED])], binaries)
+
+
 def elsewhere(stand: str) -> str:
     """Return a policy on the files of pods, of which none reads."""
     pods = "  podSelector:\n    matchLabels:\n      app: web\n"

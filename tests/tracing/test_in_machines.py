@@ -30,6 +30,7 @@ from tests.targets.recorded import recorded
 from tests.tracing.buffer_deeds import pattern, spell
 from tests.tracing.cases import BY_HOOKS, BY_PROBES, GROUPS
 from tests.tracing.cases.long_buffers import FLOOD, ROOM
+from tests.tracing.cases.outgrown import CROWD
 from tests.tracing.cases.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def write_group(folder: Path, cases: tuple[Case, ...], target: Target) -> None:
     """Compile a group's policies as one generation."""
     diagnostics = Diagnostics()
     texts = {f"{case.name}.yaml": case.policy for case in cases}
-    texts["snapshot.yaml"] = SNAPSHOT
+    texts["snapshot.yaml"] = SNAPSHOT + CROWD * (cases[0].name == "crowd")
     parsed = parse_documents(documents_from_text(texts), Options(), diagnostics)
     made = build(parsed.tracing_policies, target, diagnostics, parsed.cluster)
     objects = compile_c(

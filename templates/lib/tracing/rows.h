@@ -17,36 +17,23 @@ static __noinline __maybe_unused u32 find_outgrown(u32 table, u32 class, u32 wor
 	return first ? first + (CLASS_NUMBER(class) - CLASS_ROOM) * words : 0;
 }
 
-/* Keep those in the row; false when none is left.  Without a row nobody knows. */
-static __always_inline bool keep_outgrown(struct mask *mask, u32 table, u32 class,
-					  bool *is_unknown)
+/*
+ * Keep those whom the row of a class has; false when none is left.  ROW is from the array, NULL for
+ * a class that has its row in the list, of TABLE.  Where it is nowhere, nobody knows.
+ */
+static __always_inline bool keep_class(struct mask *mask, const struct mask *row, u32 table,
+				       u32 class, bool *is_unknown)
 {
-	u32 row = find_outgrown(table, class, WORDS);
+	u32 first;
 
-	if (!row) {
+	if (row)
+		return keep(mask, row);
+	first = find_outgrown(table, class, WORDS);
+	if (!first) {
 		*is_unknown = true;
 		return true;
 	}
 	for_each_word(i)
-		mask->word[i] &= list_word(CLASS_PLACE(class), row + i);
-	return !is_empty(mask);
-}
-
-/* The same of a workload's row, which says after those who hold who is guessed. */
-static __always_inline __maybe_unused bool keep_outgrown_workload(struct mask *mask,
-								   struct mask *guessed,
-								   u32 table, u32 class,
-								   bool *is_unknown)
-{
-	u32 row = find_outgrown(table, class, 2 * WORDS);
-
-	if (!row) {
-		*is_unknown = true;
-		return true;
-	}
-	for_each_word(i) {
-		mask->word[i] &= list_word(CLASS_PLACE(class), row + i);
-		guessed->word[i] |= list_word(CLASS_PLACE(class), row + WORDS + i);
-	}
+		mask->word[i] &= list_word(CLASS_PLACE(class), first + i);
 	return !is_empty(mask);
 }

@@ -2,8 +2,8 @@
 /* Whose a task's cgroup is: the class of its workload, at a generation's place. */
 #pragma once
 
-#include "mask.h"
 #include "maps.h"
+#include "rows.h"
 
 /* Who goes on, and who of them does only because it is not known whose the task is. */
 struct workload_row {
@@ -42,4 +42,29 @@ static __always_inline u32 workload_class(u32 place)
 	u32 class = class_of_cgroup(bpf_get_current_cgroup_id(), place);
 
 	return class == UNKNOWN_CLASS ? class_above(place) : class;
+}
+
+/* What keep_class() does, with the row of a workload, which says whom it guesses, too. */
+static __always_inline bool keep_workload(struct mask *mask, struct mask *guessed,
+					  const struct workload_row *row, u32 table, u32 class,
+					  bool *is_unknown)
+{
+	u32 first;
+
+	if (row) {
+		if (!keep(mask, &row->holds))
+			return false;
+		add(guessed, &row->guessed);
+		return true;
+	}
+	first = find_outgrown(table, class, 2 * WORDS);
+	if (!first) {
+		*is_unknown = true;
+		return true;
+	}
+	for_each_word(i) {
+		mask->word[i] &= list_word(CLASS_PLACE(class), first + i);
+		guessed->word[i] |= list_word(CLASS_PLACE(class), first + WORDS + i);
+	}
+	return !is_empty(mask);
 }

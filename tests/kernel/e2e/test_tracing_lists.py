@@ -92,7 +92,7 @@ def shell(tmp_path: Path) -> str:
     """Give a shell whose path is behind those of any crowd: it has the last class."""
     folder = tmp_path / ("a" * 100)
     folder.mkdir()
-    return shutil.copy("/bin/sh", folder / "shell")
+    return shutil.copy("/bin/sh", str(folder / "shell"))
 
 
 @pytest.fixture(scope="module")

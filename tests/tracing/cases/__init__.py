@@ -20,6 +20,7 @@ from tests.tracing.cases.names import NAMES
 from tests.tracing.cases.network import NETWORK
 from tests.tracing.cases.numbers import NUMBERS
 from tests.tracing.cases.objects import OBJECTS
+from tests.tracing.cases.outgrown import OUTGROWN
 from tests.tracing.cases.processes import PROCESSES
 from tests.tracing.cases.races import RACES
 from tests.tracing.cases.returns import (
@@ -71,6 +72,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "stacks": STACKS,
     "workloads": WORKLOADS,
     "workload-probes": WORKLOAD_PROBES,
+    "outgrown": OUTGROWN,
     "limits": LIMITS,
     "loader": LOADER,
     "races": RACES,

@@ -83,7 +83,6 @@ HEADERS = {
 """Headers that types need beside those of every site."""
 
 _CLASSES = frozenset({"binary", "followed"})
-_ROWS = frozenset({"binary", "workload"})
 _PROCESS = CHANGES | {Facet.BINARY, Facet.PARENT_BINARY, Facet.FOLLOWED}
 _WHOSE = {
     RateLimitScope.THREAD: "(u32)bpf_get_current_pid_tgid()",
@@ -208,7 +207,7 @@ def render_site(
         has_workload=any(d.facet is Facet.WORKLOAD for d in site.dimensions),
         needs_process=any(d.facet in _PROCESS for d in site.dimensions),
         needs_classes=any(d.kind in _CLASSES for d in shaped),
-        has_rows=any(d.kind in _ROWS for d in shaped),
+        needs_rows=any(d.kind == "binary" for d in shaped),
         needs_numbers=any(d.kind == "numbered" for d in shaped),
         everyone=spell(everyone(len(site.selectors)), words),
         several=_several(site.hooks, words),
