@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +27,6 @@ from tests.targets.running import running_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.kernel.e2e.network import Network
 
@@ -55,8 +55,11 @@ def crowd(count: int) -> str:
     """Return a policy with so many paths; which of its selectors name one, none shares."""
     text = HEAD.format(name="crowd", scope="", call="setpriority")
     for bit in range(BITS):
-        paths = [f"/{n:03}" for n in range(1, count + 1) if n >> bit & 1]
-        paths.append(ODD_BYTES if count > FEW else "/none")
+        # Some come before a shell's path, some behind it.
+        paths = [
+            f"/{n:0{3 if n % 9 else 250}}" for n in range(1, count + 1) if n >> bit & 1
+        ]
+        paths.append(f"/{ODD_BYTES}" if count > FEW else "/none")
         values = json.dumps([f"/{path}" for path in paths])
         text += (
             f"    - matchBinaries: [{{operator: In, values: {values}}}]\n      {KILL}\n"
@@ -89,10 +92,8 @@ def objects_of(bundle: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> str:
-    """Give a shell whose path is behind those of any crowd: it has the last class."""
-    folder = tmp_path / ("a" * 100)
-    folder.mkdir()
-    return shutil.copy("/bin/sh", str(folder / "shell"))
+    """Give a shell of our own."""
+    return shutil.copy("/bin/sh", str(tmp_path / "shell"))
 
 
 @pytest.fixture(scope="module")
@@ -171,30 +172,34 @@ def test_classes_past_the_room(network: Network, tmp_path: Path, shell: str) -> 
 
 
 @the_same_everywhere
-def test_numbers(network: Network, tmp_path: Path) -> None:
+def test_numbers(network: Network, tmp_path: Path, shell: str) -> None:
     """A number is found among any others, be they less or more than it, or both."""
-    with subprocess.Popen(
-        ["/bin/sh", "-c", "while read -r line; do (cd /) && echo lives; echo; done"],
+    with subprocess.Popen(  # noqa: S603  # ours
+        [shell, "-c", "while read -r line; do (cd /) && echo lives; echo; done"],
         stdin=-1,
         stdout=-1,
         text=True,
     ) as parent:
         assert parent.stdin
         assert parent.stdout
-        own, far = parent.pid, 4_000_000
+        own, above = parent.pid, [*range(4_000_000, 4_001_000)]
+        below = [n for n in range(2, own) if not Path(f"/proc/{n}").exists()][:500]
         links = None
         lists = (
             [own],
-            [far],
-            [own, *range(far, far + 1000)],
-            [*range(far, far + 1000)],
-            [own, *range(1_000_000, 1_000_300), *range(far, far + 7)],
-            [*range(far, far + 500), own],
-            [far, far + 1],
+            above[:1],
+            [own, *above],
+            [*below, *above],
+            [*below, own, *above[:7]],
+            [*below[:7], own, *above],
+            [*below, own],
+            below,
+            [*below[:1], own, *above[:1]],
         )
         for number, numbers in enumerate(lists, start=1):
             values = f"values: {json.dumps(numbers)}"
             asked = f"matchPIDs: [{{operator: In, followForks: true, {values}}}]"
+            asked += f"\n      matchBinaries: [{{operator: In, values: [{shell}]}}]"
             source = policy("number", "chdir", asked)
             network.apply(compile_here(tmp_path / str(number), source))
             assert links in (None, links_of(network, number))
@@ -227,14 +232,14 @@ def test_killed_while_a_longer_list_is_written(
 POD = """---
 apiVersion: v1
 kind: Pod
-metadata: {{name: pod-{number}, namespace: shop, uid: {uid}, labels: {labels}}}
+metadata: {{name: pod-{number:03}, namespace: shop, uid: {uid}, labels: {labels}}}
 spec: {{nodeName: node-1, containers: [{{name: main, image: web}}]}}
 status: {{phase: Running}}
 """
 
 
 def pods(count: int, chosen: str) -> tuple[str, str]:
-    """Return so many pods, each a class of its own, and policies; the last pod is ``chosen``."""
+    """Return pods, each a class of its own, and policies; the last but one is ``chosen``."""
     snapshot = ""
     for number in range(1, count + 1):
         labels = {f"bit{bit}": "yes" for bit in range(BITS) if number >> bit & 1}
@@ -243,6 +248,9 @@ def pods(count: int, chosen: str) -> tuple[str, str]:
         snapshot += POD.format(
             number=number, uid=uid_of(number), labels=json.dumps(labels)
         )
+    snapshot += POD.format(
+        number=999, uid=uid_of(999), labels='{app: web, last: "yes"}'
+    )
     texts = [
         policy(f"bit{bit}", "setpriority", scope=scope_of(f"bit{bit}", "yes"))
         for bit in range(BITS)
@@ -285,6 +293,10 @@ def test_pods(network: Network, tmp_path: Path) -> None:
             links = links_of(network, number)
             joining = f"echo $$ > {folders[count]}/cgroup.procs && cd /"
             assert is_killed("/bin/sh", joining) == (chosen == "web"), (count, chosen)
+            with Map.pinned(Pins(network.root).map("cgroups")) as cgroups:
+                key = folders[count].stat().st_ino.to_bytes(8, "little")
+                ids = struct.unpack_from("=2I", cgroups.get(key) or b"")
+            assert (max(ids) >> 1 >= CLASS_ROOM) == (count == CROWD)
             assert not is_killed("/bin/sh")
     finally:
         for folder in (*folders.values(), top):
