@@ -247,6 +247,12 @@ class Map(Descriptor):
             attributes = self._batch(0, 0, address(keys), address(values), count)
             bpf(Command.MAP_UPDATE_BATCH, attributes, f"fill {self.info.name}")
 
+    def delete_many(self, keys: Buffer) -> None:
+        """Delete many keys in one call; all of them must be there."""
+        count = len(keys) // self.info.key_size
+        attributes = self._batch(0, 0, address(keys), 0, count)
+        bpf(Command.MAP_DELETE_BATCH, attributes, f"delete in {self.info.name}")
+
     def items(self, batch: int = 4096) -> Iterator[tuple[bytes, bytes]]:
         """Read all elements of an array or hash, ``batch`` at a call."""
         width, key_width = self.width, self.info.key_size

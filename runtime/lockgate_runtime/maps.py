@@ -53,24 +53,29 @@ def entries_for(size: int, width: int) -> int:
     return max(1, -(-size // width))
 
 
-def fill_array(target: Map, pieces: Iterable[bytes], first: int = 0) -> None:
-    """Write an array from ``first`` on; the last element is filled up with zeros."""
+def fill_array(
+    target: Map, pieces: Iterable[bytes], first: int = 0, stride: int = 1
+) -> None:
+    """Write an array from ``first`` on, each ``stride``-th element.
+
+    The last element is filled up with zeros.
+    """
     width = target.width
     step = max(1, _BATCH // width) * width
     waiting = bytearray()
     for piece in pieces:
         waiting += piece
         while len(waiting) >= step:
-            first = _write(target, first, bytes(waiting[:step]))
+            first = _write(target, first, stride, bytes(waiting[:step]))
             del waiting[:step]
     waiting += bytes(-len(waiting) % width)
-    _write(target, first, bytes(waiting))
+    _write(target, first, stride, bytes(waiting))
 
 
-def _write(target: Map, first: int, values: bytes) -> int:
-    after = first + len(values) // target.width
+def _write(target: Map, first: int, stride: int, values: bytes) -> int:
+    after = first + len(values) // target.width * stride
     if values:
-        target.set_many(array("I", range(first, after)).tobytes(), values)
+        target.set_many(array("I", range(first, after, stride)).tobytes(), values)
     return after
 
 

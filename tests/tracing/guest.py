@@ -26,6 +26,7 @@ from lockgate_runtime.tracing.layout import (
     TRACING_EVENT,
     TRACING_VALUE,
 )
+from lockgate_runtime.tracing.place_tables import fill_place, place_tables
 from lockgate_runtime.tracing.records import decode_record
 from lockgate_runtime.tracing.sensor import start_sensor
 from lockgate_runtime.tracing.sites import Sites, read_sites
@@ -84,6 +85,7 @@ def run_group(
         fill_workloads(pins, place, workloads)
     write_slot(pins, Slot(place))
     generation.arm(pins, number, place, sites, folder)
+    fill_other(pins, number, sites, folder, 1 - place)
     own = {case.name: own_selectors(sites, case.name) for case in cases}
     places = {hook: site.program for site in sites.sites for hook in site.hooks}
     found: dict[str, Any] = {
@@ -98,6 +100,21 @@ def run_group(
     found["left"] = left_over(pins)
     generation.remove(pins, number)
     return found
+
+
+def fill_other(pins: Pins, number: int, sites: Sites, folder: Path, place: int) -> None:
+    """Write into the other place of all maps what hits nobody: it is none of this generation's."""
+    decoys = folder / "decoys"
+    decoys.mkdir()
+    for table in place_tables(sites):
+        values = (folder / table.file).read_bytes()
+        width = len(values) // max(1, table.records)
+        unknown = values[:width] if table.form == "class" else b""
+        (decoys / table.file).write_bytes(unknown.ljust(len(values), b"\0"))
+        if table.keys:
+            (decoys / table.keys).write_bytes((folder / table.keys).read_bytes())
+    maps = generation.tracing_folder(pins, number) / "maps"
+    fill_place(place_tables(sites), decoys, maps, place, b"")
 
 
 def left_over(pins: Pins) -> dict[str, int]:

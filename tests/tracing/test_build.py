@@ -78,6 +78,12 @@ def test_a_changed_value_changes_tables_alone(target: Target) -> None:
         n: strip_comments(text) for n, text in two.sources.items()
     }
     assert one.sites["sites"] == two.sites["sites"]
+    rooms, others = (
+        [(table["map"], table["form"], table["room"]) for table in made.sites["tables"]]
+        for made in (one, two)
+    )
+    assert rooms == others, "maps have room for both"
+    assert {form for name, form, _ in rooms if name != "modes"}.isdisjoint({""})
     assert {name for name in one.tables if one.tables[name] != two.tables[name]} >= {
         "states_0_1.bin",
         "edges_0_1.keys",

@@ -1,7 +1,7 @@
 """Take over from the generation in force what the new one has the same: nothing is loaded twice.
 
-A changed value changes the tables of one site, or what all of them have by place
-(:mod:`lockgate_runtime.tracing.place_tables`).  Programs and maps of the other ones are pinned by
+A changed value changes tables alone, of which two generations each have their part in one map
+(:mod:`lockgate_runtime.tracing.place_tables`).  Programs and maps that are the same are pinned by
 the new generation, too, and so are their links; :mod:`lockgate_runtime.tracing.service` says to
 them whom they serve.  Programs of user space are attached anew in any case: the file may be
 another one by now.
@@ -18,7 +18,7 @@ from lockgate_runtime.bpf import Link, Map, Program
 from lockgate_runtime.tracing.attach import uses_multi
 from lockgate_runtime.tracing.mode_map import MODES
 from lockgate_runtime.tracing.objects import NOTIFICATIONS
-from lockgate_runtime.tracing.place_tables import place_tables
+from lockgate_runtime.tracing.place_tables import place_tables, room_in
 from lockgate_runtime.tracing.service import read_services, services
 
 if TYPE_CHECKING:
@@ -104,11 +104,15 @@ def _content(table: TableFile, folder: Path) -> list[Any]:
 
 
 def _shape(table: TableFile, folder: Path) -> list[Any]:
-    """Return what two generations must have in common to share the map of a table."""
-    values = (folder / table.file).read_bytes()
-    width = len(values) // table.records
-    unknown = values[:width].hex() if table.object else ""
-    return [table.map, table.object, table.form, width, unknown]
+    """Return what two generations must have in common to share the map of a table.
+
+    How large its entries are, the object says.
+    """
+    unknown = ""
+    if table.form == "class":
+        values = (folder / table.file).read_bytes()
+        unknown = values[: len(values) // table.records].hex()
+    return [table.map, table.object, table.form, unknown]
 
 
 def _digest(parts: list[Any]) -> str:
@@ -141,6 +145,16 @@ def is_whole(folder: Path, name: str, sites: Sites) -> bool:
     return all(pin.exists() for pin in wanted)
 
 
+def has_room(folder: Path, name: str, sites: Sites) -> bool:
+    """Whether the maps of an object, which are there, have room for other tables."""
+    for table in _tables_of(name, sites):
+        if table.room:
+            with Map.pinned(folder / "maps" / table.map) as found:
+                if table.records > room_in(found):
+                    return False
+    return True
+
+
 def _place_tables_of(name: str, sites: Sites) -> list[TableFile]:
     """Return the tables by place that an object reads."""
     owners = {name.removesuffix(".o")}
@@ -168,7 +182,9 @@ def choose_kept(
     whole = {
         name
         for name in _by_object(sites)
-        if name in same and is_whole(donor, name, sites)
+        if name in same
+        and is_whole(donor, name, sites)
+        and has_room(donor, name, sites)
     }
     shared = _shared_tables(sites) if _SHARED in same else []
     return Donor(donor, frozenset(whole), frozenset(table.map for table in shared))

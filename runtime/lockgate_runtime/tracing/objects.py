@@ -19,7 +19,7 @@ from lockgate_runtime.environment import permission_error
 from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.maps import fill_array, reuse_map
 from lockgate_runtime.tracing.mode_map import MODES
-from lockgate_runtime.tracing.place_tables import read_table
+from lockgate_runtime.tracing.place_tables import entries_of, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -108,8 +108,8 @@ class Pool:
         if key in self.own:
             reuse_map(target, name, self.own[key], self._pins)
         elif key in self._tables:
-            if not self._tables[key].form:
-                target.resize(name, max(1, self._tables[key].records))
+            if entries := entries_of(self._tables[key]):
+                target.resize(name, entries)
         elif name in SHARED and self._pins.map(name).exists():
             with Map.pinned(self._pins.map(name)) as pinned:
                 reuse_map(target, name, pinned, self._pins)

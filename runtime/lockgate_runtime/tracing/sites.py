@@ -85,7 +85,8 @@ class TableFile:
 
     ``object`` is the object (without ``.o``) whose map it is, empty for one that all objects of
     the generation share.  ``form``: how two generations share the map, each at its place
-    (:mod:`lockgate_runtime.tracing.place_tables`); empty where it is one generation's.
+    (:mod:`lockgate_runtime.tracing.place_tables`); empty where it is one generation's.  ``room``:
+    how many entries each place has in a map that is made for it; 0 where the object says so.
     """
 
     map: str
@@ -94,6 +95,7 @@ class TableFile:
     object: str = ""
     keys: str | None = None
     form: str = ""
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ def _table(row: Mapping[str, Any]) -> TableFile:
         row.get("object") or "",
         row.get("keys"),
         row["form"],
+        row["room"],
     )
 
 

@@ -2,9 +2,6 @@
 /*
  * What lists in policies become where nobody knows beforehand how much that is: words, in an array
  * of any length for each place, and an index that says what stands where.
- *
- * Two generations have such an array, at their places: a change of one says nothing to the other,
- * and programs that serve both go on, however long a list gets.
  */
 #pragma once
 
@@ -23,7 +20,7 @@ struct list {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__type(key, u32);
-	__uint(max_entries, 2);
+	__uint(max_entries, PLACES);
 	__array(values, struct list);
 } lists SEC(".maps");
 
@@ -31,14 +28,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, u32);
 	__type(value, struct list_index);
-	__uint(max_entries, 2);
+	__uint(max_entries, PLACES);
 } list_indexes SEC(".maps");
 
 /*
  * A class is unknown (0), or it has a number, from 1 on, among those of its place.  The id says
  * both, and is the same to everybody.
  */
-#define CLASS_ID(NUMBER, PLACE) ((NUMBER) << 1 | (PLACE))
+#define CLASS_ID PLACED
 #define CLASS_NUMBER(ID) ((ID) >> 1)
 #define CLASS_PLACE(ID) ((ID) & 1)
 

@@ -14,6 +14,15 @@ const volatile struct tracing_config config = {};
 /* Whom it serves; user space changes it while the program runs (service.h). */
 volatile struct tracing_service service SEC(".data.service");
 
+/*
+ * Two generations share maps of what their policies name: each has its part, at its place, and so
+ * a change of one says nothing to the other, and programs that serve both go on.
+ */
+#define PLACES 2
+
+/* By what the entry NUMBER of a generation's part is found. */
+#define PLACED(NUMBER, PLACE) ((NUMBER) << 1 | (PLACE))
+
 /* The ring that the network's events stand in, too. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -28,7 +28,7 @@ struct name_node {
 /* The first two nodes: "/", and the path that is empty. */
 enum { NODE_ROOT, NODE_EMPTY };
 
-/* A child of a directory. */
+/* A child of a directory, which is PLACED. */
 struct name_edge {
 	u64 name;
 	u64 directory;
@@ -37,13 +37,14 @@ struct name_edge {
 /* The beginning of a name in a directory. */
 struct name_part {
 	u32 length; /* in bits, the directory's included */
-	u32 directory;
+	u32 directory; /* PLACED */
 	u64 bytes;
 };
 
 /* The end of a path, backwards. */
 struct path_tail {
-	u32 length; /* in bits */
+	u32 length; /* in bits, the place's included */
+	u32 place;
 	u32 bytes[2];
 };
 
@@ -96,7 +97,7 @@ static __always_inline bool find_tail(struct place place, const bool is_typed, c
 		word = __builtin_bswap64(word << 8 * (8 - length));
 		word |= (u64)'/' << 8 * length;
 	}
-	tail->length = 64;
+	tail->length = 96;
 	tail->bytes[0] = word;
 	tail->bytes[1] = word >> 32;
 	return true;

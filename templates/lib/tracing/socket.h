@@ -80,14 +80,16 @@ struct address_value {
 	u32 address[4];
 };
 
-/* What addresses are looked up by in a trie. */
+/* What addresses are looked up by in a trie; LENGTH in bits, the place's included. */
 struct network_v4 {
 	u32 length;
+	u32 place;
 	u32 address[1];
 };
 
 struct network_v6 {
 	u32 length;
+	u32 place;
 	u32 address[4];
 };
 

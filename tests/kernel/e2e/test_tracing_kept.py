@@ -40,7 +40,7 @@ spec:
     - {{index: 5, type: int}}
     selectors:
     - matchArgs:
-      - {{index: 5, operator: Equal, values: ["{value}"]}}
+      - {{index: 5, operator: {operator}, values: ["{value}"]}}
       matchBinaries:
       - {{operator: In, values: ["{binary}"], followChildren: true}}
 """
@@ -55,8 +55,8 @@ class Bundles:
         shutil.copy("/bin/sh", self.marker)
         self._made = 0
 
-    def make(self, value: int, binary: str = "") -> Path:
-        """Compile; ``value`` is of the second policy, ``binary`` one more of its."""
+    def make(self, value: int, binary: str = "", operator: str = "Equal") -> Path:
+        """Compile; ``value`` is of the second policy, as are a binary and an operator."""
         self._made += 1
         sources = self._folder / f"policies-{self._made}"
         sources.mkdir()
@@ -64,7 +64,13 @@ class Bundles:
             ("stays", "setpgid", 7, str(self.marker)),
             ("changes", "getpgid", value, binary or str(self.marker)),
         ):
-            text = POLICY.format(name=name, call=call, value=number, binary=path)
+            text = POLICY.format(
+                name=name,
+                call=call,
+                value=number,
+                binary=path,
+                operator=operator if name == "changes" else "Equal",
+            )
             (sources / f"{name}.yaml").write_text(text)
         settings = Settings(cache=CACHE, targets=lambda: [running_kernel()])
         made = compile_policies([sources], settings=settings)
@@ -123,7 +129,7 @@ def test_only_what_changed_is_attached_anew(network: Network, bundles: Bundles) 
     network.apply(bundles.make(1))
     first = links_of(network, 1)
     assert len(first) == 2
-    network.apply(bundles.make(2))
+    network.apply(bundles.make(2, operator="Mask"))
     second = links_of(network, 2)
     assert len(set(first.values()) & set(second.values())) == 1
     for pin in list_folder(Pins(network.root).generation(2) / "tracing" / "links"):

@@ -248,6 +248,7 @@ def _sites(trace: Trace) -> dict[str, Any]:
                 "keys": None,
                 "records": count,
                 "form": "",
+                "room": 0,
             }
             for n, count in (("hits", ROWS * WIDTH), ("modes", 1), ("whom", 1))
         ],

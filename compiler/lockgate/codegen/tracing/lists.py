@@ -80,7 +80,7 @@ def with_lists(tables: Sequence[Table], classes: Classes) -> Iterator[Table]:
         index["rows"] = words.add(outgrown)
     yield Table("", "lists", len(words), words.pack(), text=(*text,), form="list")
     packed = LIST_INDEX.pack(**index, byte_class=classes.automaton.classes)
-    yield Table("", "list_indexes", 1, packed, form="index")
+    yield Table("", "list_indexes", 1, packed, form="entry")
 
 
 def _add_classes(words: _Words, classes: Classes) -> dict[str, int]:

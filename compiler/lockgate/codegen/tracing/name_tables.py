@@ -41,14 +41,15 @@ def name_tables(number: int, dimension: Dimension, site: Site) -> Iterator[Table
                 f"{_told(node.ends)}; below it {_told(node.passes)}"
                 for node in tree.nodes
             ),
+            form="rows",
         )
         yield Table(
             site.name,
             f"edges_{place}",
             len(edges),
             b"".join(struct.pack("<I", child) for _, _, child in edges),
-            b"".join(struct.pack("<QQ", key, node) for key, node, _ in edges),
-            is_hash=True,
+            b"".join(struct.pack("<QQ", key, node << 1) for key, node, _ in edges),
+            form="keys",
         )
     if has_parts(dimension):
         parts = [
@@ -62,7 +63,7 @@ def name_tables(number: int, dimension: Dimension, site: Site) -> Iterator[Table
             len(parts),
             b"".join(_pack_judgement(found, words) for _, _, found in parts),
             b"".join(
-                struct.pack("<II8s", 32 + 8 * len(part), node.number, part)
+                struct.pack("<II8s", 32 + 8 * len(part), node.number << 1, part)
                 for node, part, _ in parts
             ),
             tuple(
@@ -70,7 +71,7 @@ def name_tables(number: int, dimension: Dimension, site: Site) -> Iterator[Table
                 f"{part.decode(errors='replace')}*: {_told(found)}"
                 for node, part, found in parts
             ),
-            is_hash=True,
+            form="keys",
         )
     if is_equal(dimension):
         leaves = last_names(dimension)
@@ -79,8 +80,8 @@ def name_tables(number: int, dimension: Dimension, site: Site) -> Iterator[Table
             f"leaves_{place}",
             len(leaves),
             bytes(4 * len(leaves)),
-            b"".join(struct.pack("<Q", leaf) for leaf in leaves),
-            is_hash=True,
+            b"".join(struct.pack("<QQ", leaf, 0) for leaf in leaves),
+            form="keys",
         )
     if has_tails(dimension):
         rows = build_tails(dimension, site).rows
@@ -89,12 +90,14 @@ def name_tables(number: int, dimension: Dimension, site: Site) -> Iterator[Table
             f"tails_{place}",
             len(rows),
             b"".join(_pack_judgement(row, words) for _, row in rows),
-            b"".join(struct.pack("<I8s", 8 * len(end), end) for end, _ in rows),
+            b"".join(
+                struct.pack("<II8s", 32 + 8 * len(end), 0, end) for end, _ in rows
+            ),
             tuple(
                 f"*{end[::-1].decode(errors='replace')}: {_told(row)}"
                 for end, row in rows
             ),
-            is_hash=True,
+            form="keys",
         )
 
 

@@ -99,6 +99,7 @@ def _numbers(number: int, dimension: Dimension, site: Site) -> Table:
         1,
         found.pack_starts() + found.pack_rows(site.words),
         text=(title(dimension, site), *lines),
+        form="entry",
     )
 
 
@@ -119,6 +120,7 @@ def _bits(number: int, dimension: Dimension, site: Site) -> Table:
         1,
         struct.pack(f"<{len(masks)}Q", *masks),
         text=(title(dimension, site), *lines),
+        form="entry",
     )
 
 
@@ -130,6 +132,7 @@ def _literals(number: int, dimension: Dimension, site: Site) -> Table:
         1,
         struct.pack(f"<{len(found)}Q", *found),
         text=(title(dimension, site), *(f"{literal:#x}" for literal in found)),
+        form="entry",
     )
 
 
@@ -195,7 +198,7 @@ def _networks(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
                 if any(_is_inside(network, other) for other in asked[test])
             )
             row = allowed(dimension, matched, everyone(len(site.selectors)))
-            keys += struct.pack("<I", network.prefixlen)
+            keys += struct.pack("<II", 32 + network.prefixlen, 0)
             keys += network.network_address.packed[: bits // 8]
             rows += pack(row, site.words)
             lines.append(f"{_written(network)}: {spell_set(row)}")
@@ -206,7 +209,7 @@ def _networks(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
             rows,
             keys,
             tuple(lines),
-            is_hash=True,
+            form="keys",
         )
 
 
@@ -257,13 +260,21 @@ def _texts(number: int, dimension: Dimension, site: Site) -> Iterator[Table]:
         len(automaton.steps),
         automaton.pack(outcomes, automaton.room()),
         text=(title(dimension, site), *_values(dimension)),
+        form="rows",
     )
-    yield Table(site.name, f"classes_{site.number}_{number}", 1, automaton.classes)
+    yield Table(
+        site.name,
+        f"classes_{site.number}_{number}",
+        1,
+        automaton.classes,
+        form="entry",
+    )
     yield Table(
         site.name,
         f"found_{site.number}_{number}",
         len(outcomes),
         b"".join(pack(bits, words) for bits in outcomes),
+        form="rows",
     )
     if dimension.facet is Facet.PATH and names_fit(site):
         yield from name_tables(number, dimension, site)
