@@ -31,6 +31,9 @@ Policies are compiled from YAML by the compiler and put in force by the runtime.
                      this kernel (root): processes for both steps; ``_cpu_`` is processors' time.
 ``changed_binary``   the same of a binary: all policies ask for the classes that it changes.
 ``changed_lists``    the same of a policy that gets 400 binaries, and has one again.
+``changed_value_at_hooks``  seconds of 10^9 instructions for the apply of other paths to eight
+                     policies at kprobes, trampolines and security modules of Linux 6.12, which has
+                     their programs already; ``_first`` is the one that loads and attaches them.
 ``events``           events a second that ``lockgate events --out FILE`` writes, on this kernel
                      (root): made, written, lost; the reader's memory before and after, and its
                      processor time.  ``unlike_``: no two events have the same values.
@@ -54,6 +57,7 @@ from lockgate.vm.machine import Machine
 from tests.bench import tracing_policies as policies
 from tests.bench.tracing_apply import changed_binary, changed_lists, changed_value
 from tests.bench.tracing_events import events
+from tests.bench.tracing_hooks import write_bundles
 from tests.targets.recorded import recorded
 
 if TYPE_CHECKING:
@@ -213,6 +217,13 @@ def scale(folder: Path) -> dict[str, float]:
     return figures
 
 
+def changed_value_at_hooks(folder: Path) -> dict[str, float]:
+    """Apply other paths at functions of the kernel; seconds, each of 10^9 instructions."""
+    write_bundles(folder, recorded(KERNEL))
+    found = run_in_guest("apply", folder)
+    return {f"changed_value_at_{name}_apply_seconds": found[name] for name in found}
+
+
 PARTS: Mapping[str, Callable[[Path], dict[str, float]]] = {
     "fork_exec_exit": fork_exec_exit,
     "sites": sites,
@@ -222,6 +233,7 @@ PARTS: Mapping[str, Callable[[Path], dict[str, float]]] = {
     "changed_value": changed_value,
     "changed_binary": changed_binary,
     "changed_lists": changed_lists,
+    "changed_value_at_hooks": changed_value_at_hooks,
     "events": events,
 }
 

@@ -6,6 +6,7 @@ A generation is loaded and armed by the runtime itself, and files are read with 
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import re
@@ -14,11 +15,12 @@ import struct
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate_runtime.__main__ import main
 from lockgate_runtime.bpf import Map, MapType, Program
 from lockgate_runtime.bpf_object import Object
 from lockgate_runtime.errors import BpfError, NodeError
@@ -360,7 +362,34 @@ def fork_exec_exit(folder: Path) -> dict[str, float]:
     }
 
 
+# ---------------------------------------------------------------- apply
+
+_APPLIES = 6
+
+
+def apply(folder: Path) -> dict[str, float]:
+    """Apply bundles in turn that differ in values; return how long it says that it took."""
+    place = ["--root", "/sys/fs/bpf/lockgate-bench", "--state", "/run/lockgate-bench"]
+    found = {}
+    for stand in sorted({bundle.parent for bundle in folder.glob("*/bundle-0")}):
+        seconds = []
+        for number in range(_APPLIES):
+            bundle = stand / f"bundle-{number % 2}"
+            output = io.StringIO()
+            with redirect_stdout(output):
+                code = main(["apply", str(bundle), "-o", "json", *place])
+            if code:
+                raise SystemExit(output.getvalue())
+            seconds.append(json.loads(output.getvalue())["results"][0]["seconds"])
+        with redirect_stdout(io.StringIO()):
+            main(["unload", *place])
+        found[f"{stand.name}_first"] = seconds[0]
+        found[stand.name] = statistics.median(seconds[1:])
+    return found
+
+
 PARTS = {
+    "apply": apply,
     "classified": classified,
     "fork_exec_exit": fork_exec_exit,
     "memory": memory,
