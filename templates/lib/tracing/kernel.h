@@ -32,6 +32,23 @@
 		value_;                                                                   \
 	})
 
+/* Addresses at which nothing can be: NULL, and members of what it leads to (PAGE_SIZE). */
+#define NOTHING_BELOW 4096
+
+/*
+ * Whether nothing is at an address that a function was given.  Of an argument of a security module's
+ * hook the verifier takes for granted that it is not NULL, and would leave that question out, though
+ * some are; a small number it asks for.  Where it knows that one can be NULL, it wants to see that
+ * asked, too.
+ */
+#define is_nothing(AT)                                                                    \
+	({                                                                                \
+		bool nothing_ = (AT) < NOTHING_BELOW;                                     \
+                                                                                          \
+		hide(AT);                                                                 \
+		nothing_ || !(AT);                                                        \
+	})
+
 /* Directly through a pointer whose type the verifier knows, or by a helper. */
 #define LOAD(IS_TYPED, PLACE) ((IS_TYPED) ? (PLACE) : PROBE(PLACE))
 

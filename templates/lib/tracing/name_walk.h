@@ -8,6 +8,7 @@
 #pragma once
 
 #include "name_key.h"
+#include "walk.h"
 
 /* Names that are judged, those next to the root: there is little room on the stack. */
 #define MOST_NAMES 8
@@ -15,12 +16,6 @@
 #define MOST_STEPS 24
 /* Those of them whose names are read where the verifier knows the type; the others by helpers. */
 #define TYPED_STEPS 12
-
-/* What struct path says; MOUNT is NULL for a dentry alone, and HAS_MOUNT says so to the compiler. */
-struct place {
-	const struct dentry *dentry;
-	const struct vfsmount *mount;
-};
 
 /* How far the beginning of a path is known. */
 enum way {
@@ -34,21 +29,6 @@ enum way {
 static __always_inline struct mount *real_mount(const struct vfsmount *mount)
 {
 	return (void *)mount - kernel_offset(mount, mnt);
-}
-
-static __always_inline struct place place_of(const struct path *path, const bool is_typed)
-{
-	struct {
-		const struct vfsmount *mount;
-		const struct dentry *dentry;
-	} both = {};
-
-	/* They stand side by side (include/linux/path.h): one helper reads both. */
-	if (!is_typed && kernel_offset(path, dentry) == kernel_offset(path, mnt) + 8) {
-		bpf_probe_read_kernel(&both, sizeof(both), &path->mnt);
-		return (struct place){ both.dentry, both.mount };
-	}
-	return (struct place){ LOAD(is_typed, path->dentry), LOAD(is_typed, path->mnt) };
 }
 
 /* Find the first names of a path in one mount, where the verifier knows the types. */

@@ -14,8 +14,6 @@
 /* Strings that one site can judge. */
 #define TEXT_ROOMS 6
 
-/* Addresses at which nothing can be: NULL, and members of what it leads to (PAGE_SIZE). */
-#define NOTHING_BELOW 4096
 /* What is_read says of a string whose address is such a one: it is empty, and that is certain. */
 #define TEXT_IS_NOTHING 2
 

@@ -55,6 +55,49 @@ DENIALS = (
         ends=0,
         shows="/lg/one/fmod-by-0",
     ),
+    # Hooks that are given no file, for anonymous memory, although the verifier trusts them to.
+    Case(
+        "deny-map-lsm",
+        "hook: mmap_file\n    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Prefix, values: [/lg/two/]}]\n"
+        "      matchActions: [{action: Override, argError: -1}]",
+        "map_file('/lg/two/x', 1)",
+        "map_file('', 3); map_file('/lg/one/x', 1)",
+        list="lsmhooks",
+        ends=1,
+        shows="/lg/two/x",
+    ),
+    Case(
+        "deny-map-lsm-by-end",
+        "hook: mmap_file\n    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Postfix, values: [.mapped]}]\n"
+        "      matchActions: [{action: Override, argError: -1}]",
+        "map_file('/lg/one/file.mapped', 1)",
+        "map_file('', 3); map_file('/lg/one/x', 1)",
+        list="lsmhooks",
+        ends=1,
+        shows="/lg/one/file.mapped",
+    ),
+    Case(
+        "deny-map-fmod-ret",
+        "call: security_mmap_file\n    syscall: false\n"
+        "    args: [{index: 0, type: file}]",
+        "matchArgs: [{index: 0, operator: Equal, values: [/lg/ne/y]}]\n"
+        "      matchActions: [{action: Override, argError: -1}]",
+        "map_file('/lg/ne/y', 1)",
+        "map_file('', 3); map_file('/lg/one/x', 1)",
+        ends=1,
+        shows="/lg/ne/y",
+    ),
+    Case(
+        "map-of-no-file",
+        "hook: mmap_file\n    args: [{index: 0, type: file}, {index: 1, type: uint64}]",
+        "matchBinaries: [{operator: In, values: [/lg/bin/reader]}]\n"
+        "      matchArgs: [{index: 0, operator: NotPrefix, values: [/]}]",
+        "run('/lg/bin/reader', '/dev/null')",
+        "run('/lg/bin/other', '/dev/null')",
+        list="lsmhooks",
+    ),
     Case(
         "monitor-deny",
         "hook: file_open\n    args: [{index: 0, type: file}]",

@@ -133,7 +133,9 @@ def _reader(site: Site, number: int, value: Value, *, is_syscall: bool) -> Reade
         if value.reading.steps and value.reading.is_pointer:
             lines += ["bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
         place = f"dentry_{number}(context)"
-        return Reader(number, _dentry(number, lines), is_typed, place, "0")
+        return Reader(
+            number, _dentry(number, lines, is_typed=is_typed), is_typed, place, "0"
+        )
     return _number_reader(number, value, lines, memory)
 
 
@@ -254,31 +256,40 @@ def _path(number: int, value: Value, lines: list[str], *, is_typed: bool) -> str
     structure, members = _TO_PATH[value.type]
     if value.reading.steps and value.reading.is_pointer:
         lines = [*lines, "bpf_probe_read_kernel(&at, sizeof(at), (void *)at);"]
+    lines = [*lines, *_leave_at_nothing(is_typed, "(struct place){ NOWHERE, NULL }")]
     way = f"((const struct {structure} *)at)"
     for member in members[:-1]:
         way = f"LOAD({str(is_typed).lower()}, {way}->{member})"
     if members:
         way = f"&{way}->{members[-1]}"
-    head = f"static __always_inline const struct path *path_{number}(void *context)"
-    return spell_function(head, lines, way)
+    return _spell_place(number, lines, way, is_typed=is_typed)
+
+
+def _spell_place(
+    number: int, lines: Iterable[str], path: str, *, is_typed: bool
+) -> str:
+    head = f"static __always_inline struct place place_{number}(void *context)"
+    place = f"place_of({path}, {str(is_typed).lower()})"
+    return spell_function(head, lines, place)
+
+
+def _leave_at_nothing(is_typed: bool, result: str) -> list[str]:  # one of two ways
+    """Return what a reader does where the pointer to its object is NULL."""
+    condition = "is_nothing(at)" if is_typed else "at < NOTHING_BELOW"
+    return [f"if ({condition})", f"\treturn {result};"]
 
 
 def _path_reader(number: int, text: str, *, is_typed: bool) -> Reader:
-    typed, path = str(is_typed).lower(), f"path_{number}(context)"
-    return Reader(
-        number,
-        text,
-        is_typed,
-        f"LOAD({typed}, {path}->dentry)",
-        f"LOAD({typed}, {path}->mnt)",
-    )
+    place = f"place_{number}(context)"
+    return Reader(number, text, is_typed, f"{place}.dentry", f"{place}.mount")
 
 
-def _dentry(number: int, lines: list[str]) -> str:
+def _dentry(number: int, lines: list[str], *, is_typed: bool) -> str:
     head = f"static __always_inline const struct dentry *dentry_{number}(void *context)"
+    lines = [*lines, *_leave_at_nothing(is_typed, "NOWHERE")]
     return spell_function(head, lines, "(const struct dentry *)at")
 
 
 def _descriptor(number: int, lines: list[str]) -> str:
-    head = f"static __always_inline const struct path *path_{number}(void *context)"
-    return spell_function(head, lines, "path_of_descriptor((s32)at)")
+    path = "path_of_descriptor((s32)at)"
+    return _spell_place(number, lines, path, is_typed=False)
