@@ -32,8 +32,8 @@ Policies are compiled from YAML by the compiler and put in force by the runtime.
 ``changed_binary``   the same of a binary: all policies ask for the classes that it changes.
 ``changed_lists``    the same of a policy that gets 400 binaries, and has one again.
 ``changed_value_at_hooks``  seconds of 10^9 instructions for the apply of other paths to eight
-                     policies at kprobes, trampolines and security modules of Linux 6.12, which has
-                     their programs already; ``_first`` is the one that loads and attaches them.
+                     policies at kprobes, trampolines and security modules of Linux 6.12, waiting
+                     left out; ``_first`` is the one that loads and attaches their programs.
 ``events``           events a second that ``lockgate events --out FILE`` writes, on this kernel
                      (root): made, written, lost; the reader's memory before and after, and its
                      processor time.  ``unlike_``: no two events have the same values.
@@ -218,10 +218,10 @@ def scale(folder: Path) -> dict[str, float]:
 
 
 def changed_value_at_hooks(folder: Path) -> dict[str, float]:
-    """Apply other paths at functions of the kernel; seconds, each of 10^9 instructions."""
+    """Apply other paths at functions of the kernel; in seconds of 10^9 instructions."""
     write_bundles(folder, recorded(KERNEL))
     found = run_in_guest("apply", folder)
-    return {f"changed_value_at_{name}_apply_seconds": found[name] for name in found}
+    return {f"changed_value_at_{name}_apply_cpu_seconds": found[name] for name in found}
 
 
 PARTS: Mapping[str, Callable[[Path], dict[str, float]]] = {

@@ -368,19 +368,22 @@ _APPLIES = 6
 
 
 def apply(folder: Path) -> dict[str, float]:
-    """Apply bundles in turn that differ in values; return how long it says that it took."""
+    """Apply bundles in turn that differ in values; return processors' seconds.
+
+    Waiting is left out: while the guest waits for the host's disk its clock runs on.
+    """
     place = ["--root", "/sys/fs/bpf/lockgate-bench", "--state", "/run/lockgate-bench"]
     found = {}
     for stand in sorted({bundle.parent for bundle in folder.glob("*/bundle-0")}):
         seconds = []
         for number in range(_APPLIES):
             bundle = stand / f"bundle-{number % 2}"
-            output = io.StringIO()
-            with redirect_stdout(output):
-                code = main(["apply", str(bundle), "-o", "json", *place])
+            start = time.process_time()
+            with redirect_stdout(output := io.StringIO()):
+                code = main(["apply", str(bundle), *place])
             if code:
                 raise SystemExit(output.getvalue())
-            seconds.append(json.loads(output.getvalue())["results"][0]["seconds"])
+            seconds.append(time.process_time() - start)
         with redirect_stdout(io.StringIO()):
             main(["unload", *place])
         found[f"{stand.name}_first"] = seconds[0]

@@ -1,8 +1,7 @@
 """The part ``changed_value_at_hooks``: another path for policies at functions of the kernel.
 
-Kernels that have kprobes, trampolines and security modules run in an emulated machine.  Its clock
-counts instructions, a nanosecond each: a processor is several times as fast, and what waits for the
-kernel waits as long as it would there.
+Kernels that have kprobes, trampolines and security modules run in an emulated machine, whose clock
+counts instructions, a nanosecond each: a processor is several times as fast.
 """
 
 from __future__ import annotations
