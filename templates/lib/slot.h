@@ -23,13 +23,14 @@ struct {
 static __always_inline u32 active_place(void)
 {
 	u32 zero = 0;
-	const u64 *word = bpf_map_lookup_elem(&slot, &zero);
-	u64 deadline;
+	const volatile u64 *word = bpf_map_lookup_elem(&slot, &zero);
+	u64 now, deadline;
 
 	if (!word)
 		return 0;
-	deadline = SLOT_DEADLINE(*word);
+	now = *word; /* once: user space may write it meanwhile */
+	deadline = SLOT_DEADLINE(now);
 	if (unlikely(deadline) && bpf_ktime_get_boot_ns() > deadline)
-		return !(*word & 1);
-	return *word & 1;
+		return !(now & 1);
+	return now & 1;
 }

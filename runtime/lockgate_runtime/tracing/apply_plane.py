@@ -27,6 +27,7 @@ from lockgate_runtime.tracing.kept import (
     choose_kept,
     digest_parts,
     digest_place_tables,
+    known_tables,
     read_digests,
 )
 from lockgate_runtime.tracing.mode_map import MODES, has_room
@@ -111,7 +112,8 @@ class PlaneApplication:
             if path.exists():
                 self._state.keep(number, path.name, path.read_bytes())
         tables = place_tables(self._plane.sites)
-        for name in (CLASSES, *(table.file for table in tables)):
+        files = [name for table in tables for name in (table.file, table.keys) if name]
+        for name in (CLASSES, *files):
             if (folder / name).exists():
                 content = (folder / name).read_bytes()
                 self._state.keep(number, f"{PLACE_TABLES}/{name}", content)
@@ -286,10 +288,11 @@ def _lost(number: int, why: str) -> NodeError:
 
 def _check_place_tables(state: State, number: int, sites: Sites, source: Path) -> None:
     """E5148 where the tables that would be written are not certainly those that were applied."""
-    known = read_digests(state.generation(number) / DIGESTS)
-    for name, digest in digest_place_tables(sites, source).items():
-        if known.get(name) != digest:
-            raise _lost(number, f"its table {name} or {DIGESTS} is damaged")
+    known = known_tables(read_digests(state.generation(number) / DIGESTS))
+    found = digest_place_tables(sites, source)
+    for name in sorted(known.keys() | found.keys()):
+        if known.get(name) != found.get(name):
+            raise _lost(number, f"its table {name}, {SITES} or {DIGESTS} is damaged")
 
 
 def _what_is_known(

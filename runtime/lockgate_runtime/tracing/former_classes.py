@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 CLASSES = "classes.json"
 """What lists name, beside the tables that are by place: equal paths with their classes, known
 prefixes and postfixes, the shorter ones before the longer, and the classes of pairs of those."""
-_DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_DAMAGES = (
+    *(OSError, ValueError, KeyError, TypeError),
+    *(AttributeError, RecursionError, OverflowError),
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,9 @@ def read_lists(folder: Path) -> Lists | None:
     except _DAMAGES:
         return None
     count = (len(lists.prefixes) + 1) * (len(lists.postfixes) + 1)
-    return lists if len(lists.pairs) == count else None
+    known = {*lists.pairs, *lists.equals.values()}
+    is_numbered = 0 < min(known, default=0) <= max(known) <= count + len(lists.equals)
+    return lists if len(lists.pairs) == count and is_numbered else None
 
 
 def same_classes(former: Lists, lists: Lists) -> dict[int, int]:

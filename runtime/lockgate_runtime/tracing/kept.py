@@ -64,6 +64,15 @@ def digest_place_tables(sites: Sites, folder: Path) -> dict[str, str]:
     return {t.map: _digest(_content(t, folder)) for t in place_tables(sites)}
 
 
+def known_tables(digests: Mapping[str, str]) -> dict[str, str]:
+    """Return of what was kept of a generation that about its tables by place."""
+    return {
+        name: digest
+        for name, digest in digests.items()
+        if name != _SHARED and not name.endswith(".o")
+    }
+
+
 def read_digests(path: Path) -> dict[str, str]:
     """Read what was kept of a generation; nothing where that is lost or damaged."""
     try:

@@ -20,6 +20,7 @@ from lockgate_runtime.errors import BpfError, NodeError
 from lockgate_runtime.maps import fill_array, reuse_map
 from lockgate_runtime.tracing.mode_map import MODES
 from lockgate_runtime.tracing.place_tables import entries_of, read_table
+from lockgate_runtime.tracing.sites import form_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -110,6 +111,12 @@ class Pool:
         elif key in self._tables:
             if entries := entries_of(self._tables[key]):
                 target.resize(name, entries)
+        elif form_of(name):
+            raise NodeError(
+                "E5010",
+                f"the bundle has no table for the map {name} of {target.name}",
+                "compile the bundle again",
+            )
         elif name in SHARED and self._pins.map(name).exists():
             with Map.pinned(self._pins.map(name)) as pinned:
                 reuse_map(target, name, pinned, self._pins)

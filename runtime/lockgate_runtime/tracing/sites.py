@@ -7,6 +7,7 @@ names serves whoever reads events, and a rollback that attaches anew.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -154,16 +155,51 @@ def _policy(row: Mapping[str, Any]) -> TracedPolicy:
     )
 
 
+_FORMS = {
+    "entry": ("numbers", "bits", "literals", "classes", "list_indexes"),
+    "rows": ("nodes", "states", "found"),
+    "keys": ("edges", "parts", "leaves", "tails", "networks_v4", "networks_v6"),
+    "class": ("binaries", "workloads"),
+    "list": ("lists",),
+}
+_FORM_OF = {kind: form for form, kinds in _FORMS.items() for kind in kinds}
+_MOST = 1 << 30
+
+
+def form_of(name: str) -> str:
+    """Return the form of the table that a map has, by the map's name; empty for others.
+
+    >>> form_of("nodes_3_0"), form_of("lists"), form_of("modes")
+    ('rows', 'list', '')
+    """
+    return _FORM_OF.get(re.sub(r"_\d+_\d+$", "", name), "")
+
+
 def _table(row: Mapping[str, Any]) -> TableFile:
-    return TableFile(
-        row["map"],
-        row["file"],
-        row["records"],
-        row.get("object") or "",
-        row.get("keys"),
+    found = TableFile(
+        _name(row["map"]),
+        _name(row["file"]),
+        _count(row["records"]),
+        _name(row["object"]) if row["object"] else "",
+        _name(row["keys"]) if row["keys"] is not None else None,
         row["form"],
-        row["room"],
+        _count(row["room"]),
     )
+    if found.form != form_of(found.map) or (found.form == "keys") != bool(found.keys):
+        raise ValueError(f"the table {found.map} is of form {found.form!r}")
+    return found
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"\w[\w.-]*", value, re.ASCII):
+        raise ValueError(f"{value!r:.40} is no plain name")
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise ValueError(f"{value!r:.40} is no number of entries")
+    return value
 
 
 def _site(row: Mapping[str, Any]) -> Site:

@@ -46,7 +46,9 @@ static __always_inline u32 own_place(void)
  */
 static __always_inline u32 served_place(void)
 {
-	return service.places == BOTH_PLACES ? active_place() : own_place();
+	u32 places = service.places; /* once: user space may write it meanwhile */
+
+	return places == BOTH_PLACES ? active_place() : places >> 1 & 1;
 }
 
 /* That generation. */

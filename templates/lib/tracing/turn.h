@@ -68,13 +68,15 @@ static __noinline bool has_uncommon_turn(const void *context, u64 word)
 static __always_inline bool is_our_turn(const void *context)
 {
 	u32 zero = 0;
-	const u64 *word = bpf_map_lookup_elem(&slot, &zero);
+	const volatile u64 *word = bpf_map_lookup_elem(&slot, &zero);
+	u64 now;
 
 	if (!word)
 		return false;
-	if (likely(*word < 2))
-		return service.places >> *word & 1;
-	return has_uncommon_turn(context, *word);
+	now = *word;
+	if (likely(now < 2))
+		return service.places >> now & 1;
+	return has_uncommon_turn(context, now);
 }
 
 /* Remember whose decision a call is that is denied at its entry: it is that place's at the return. */
@@ -97,13 +99,14 @@ static __noinline __maybe_unused bool keep_turn(const void *context)
 {
 	struct turn turn = { bpf_get_current_task(), (u64)context, config.way };
 	u32 zero = 0, place = own_place();
-	const u64 *word = bpf_map_lookup_elem(&slot, &zero);
+	const volatile u64 *word = bpf_map_lookup_elem(&slot, &zero);
 	struct phase phase;
+	u64 now = word ? *word : 0;
 
-	if (!word || *word < 2 || service.places == BOTH_PLACES)
+	if (now < 2 || service.places == BOTH_PLACES)
 		return true;
-	phase = phase_of(*word);
-	if (is_first(*word) && phase.is_handed_over && phase.active == place)
+	phase = phase_of(now);
+	if (is_first(now) && phase.is_handed_over && phase.active == place)
 		bpf_map_update_elem(&turns, &turn, &place, BPF_ANY);
 	else
 		bpf_map_delete_elem(&turns, &turn);
@@ -125,11 +128,13 @@ static __noinline __maybe_unused bool has_uncommon_turn_at_return(const void *co
 static __always_inline bool is_our_turn_at_return(const void *context, u64 frame)
 {
 	u32 zero = 0;
-	const u64 *word = bpf_map_lookup_elem(&slot, &zero);
+	const volatile u64 *word = bpf_map_lookup_elem(&slot, &zero);
+	u64 now;
 
 	if (!word)
 		return false;
-	if (likely(*word < 2))
-		return service.places >> *word & 1;
-	return has_uncommon_turn_at_return(context, *word, frame);
+	now = *word;
+	if (likely(now < 2))
+		return service.places >> now & 1;
+	return has_uncommon_turn_at_return(context, now, frame);
 }
