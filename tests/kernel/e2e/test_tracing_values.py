@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lockgate_runtime.state import State
 from tests.kernel.e2e.everywhere import the_same_everywhere
 from tests.kernel.e2e.stage import Stage
 from tests.kernel.e2e.test_tracing_kept import links_of
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.kernel
 POLICY = """apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
 metadata:
-  name: kills-in-{group}
+  name: {name}
 spec:
   tracepoints:
   - subsystem: {group}
@@ -35,7 +36,7 @@ spec:
     args:
     - {{index: {index}, type: {type}}}
     selectors:
-    - matchArgs: [{{index: {index}, operator: {operator}, values: {values}}}]
+    - matchArgs: [{{index: {index}, operator: Equal, values: {values}}}]
       {more}matchActions: [{{action: Sigkill}}]
 """
 NAMES = "abcd"
@@ -57,34 +58,24 @@ class Values:
         paths += [f"/nowhere/{number}" for number in range(more)]
         numbers = [str(mask) for mask in masks]
         ours = f"matchBinaries: [{{operator: In, values: [{self._shell}]}}]\n      "
-        texts = (
-            self._policy("sched", "sched_process_exec", 4, "string", "Equal", paths),
-            self._policy(
-                "syscalls", "sys_enter_umask", 5, "int", "Equal", numbers, ours
-            ),
-        )
+        texts = [
+            POLICY.format(
+                event=event,
+                name=event.replace("_", "-"),
+                group="sched" if event.startswith("sched") else "syscalls",
+                index=index,
+                type=type_,
+                values=json.dumps(values),
+                more=more,
+            )
+            for event, index, type_, values, more in (
+                ("sched_process_exec", 4, "string", paths, ""),
+                ("sys_enter_umask", 5, "int", numbers, ours),
+                ("sys_enter_fdatasync", 5, "fd", paths, ""),
+            )
+        ]
         made = sum(1 for _ in self._folder.glob("made-*"))
         return compile_here(self._folder / f"made-{made}", *texts)
-
-    def _policy(
-        self,
-        group: str,
-        event: str,
-        index: int,
-        type_: str,
-        operator: str,
-        values: list[str],
-        more: str = "",
-    ) -> str:
-        return POLICY.format(
-            group=group,
-            event=event,
-            index=index,
-            type=type_,
-            operator=operator,
-            values=json.dumps(values),
-            more=more,
-        )
 
     def _is_killed(self, *words: str) -> bool:
         done = subprocess.run(words, check=False)  # noqa: S603  # ours
@@ -92,10 +83,13 @@ class Values:
 
     def killing(self) -> tuple[str, list[int]]:
         """Return which programs are killed, and for which masks the shell is."""
-        return (
-            "".join(n for n in NAMES if self._is_killed(f"{self._folder}/{n}")),
-            [m for m in MASKS if self._is_killed(self._shell, "-c", f"umask {m:o}")],
+        names = "".join(n for n in NAMES if self._is_killed(f"{self._folder}/{n}"))
+        files = "".join(
+            n for n in NAMES if self._is_killed("sync", "-d", f"{self._folder}/{n}")
         )
+        assert names == files, "who writes one of them back to its disk dies, too"
+        masks = [m for m in MASKS if self._is_killed(self._shell, "-c", f"umask {m:o}")]
+        return names, masks
 
 
 @pytest.fixture
@@ -117,7 +111,7 @@ def test_a_changed_value_attaches_nothing(network: Network, values: Values) -> N
     one = values.bundle("a", [1])
     network.apply(one)
     links = links_of(network, 1)
-    assert len(links) == 2
+    assert len(links) == 3
     assert values.killing() == ("a", [1])
     two = values.bundle("bcd", [2, 5, 6])
     assert objects_of(two) == objects_of(one), "nothing is compiled, too"
@@ -164,3 +158,29 @@ def test_killed_while_values_are_written(
         assert values.killing() == ("b", [2]), step
         network.run("rollback")
         assert values.killing() == ("a", [1]), step
+
+
+@the_same_everywhere
+def test_damaged_tables_are_not_applied(network: Network, values: Values) -> None:
+    """E5148 where what would be in force is not what was, be it that nobody names it."""
+    network.apply(values.bundle("a", [1]))
+    network.apply(values.bundle("b", [2]))
+    state = State(network.root, network.state).generation(1)
+    kept = (state / "sites.json").read_text()
+    sites = json.loads(kept)
+    keys = next(row["keys"] for row in sites["tables"] if row["keys"])
+    sites["tables"] = [row for row in sites["tables"] if not row["form"]]
+    for path, damaged in (
+        (state / "sites.json", json.dumps(sites).encode()),
+        (state / "sites.json", kept.replace('"rows"', '"weird"').encode()),
+        (state / "place_tables" / keys, b"1234567890abcdef"),
+    ):
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(damaged)
+        refused = network.run("rollback", check=False)
+        assert (refused.returncode, "E5148" in refused.stderr) == (2, True)
+        assert values.killing() == ("b", [2])
+        path.write_bytes(content)
+    network.run("rollback")
+    assert values.killing() == ("a", [1])

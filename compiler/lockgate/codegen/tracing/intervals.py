@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lockgate.ir.site import Dimension, Test
 
-_MANY = 1024
+_ROOMS = 8, 128, 1024
 _SIGN = 1 << 63
 _MOST = (1 << 64) - 1
 
@@ -97,9 +97,9 @@ def _apart(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 def room_for(dimension: Dimension) -> int:
     """Return for how many intervals a program has room: so it outlives other values."""
     ranges = sum(max(1, len(test.ranges)) for test in dimension.tests)
-    room = 8
+    room = next((room for room in _ROOMS if room >= 2 * ranges + 2), _ROOMS[-1])
     while room < 2 * ranges + 2:
-        room *= 4 if room < _MANY else 2
+        room *= 2
     return room
 
 
