@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,3 +68,12 @@ def second(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Give another one, with another program or with the same."""
     number = 2 if request.param == "changed" else 1
     return traced_bundle(tmp_path / "second", Trace(key=OTHER_KEY, number=number))
+
+
+@pytest.fixture
+def short_turns() -> Iterator[None]:
+    """Let threads take turns often: who applies a bundle shares a lock with who makes calls."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual / 50)
+    yield
+    sys.setswitchinterval(usual)

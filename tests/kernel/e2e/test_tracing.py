@@ -145,6 +145,7 @@ def test_confirmed_or_fallen_back(network: Network, first: Path, changed: Path) 
 
 
 @the_same_everywhere
+@pytest.mark.usefixtures("short_turns")
 def test_swapped_under_load(network: Network, first: Path, second: Path) -> None:
     """While bundles are exchanged each call is counted by exactly one generation."""
     network.apply(first)

@@ -85,6 +85,7 @@ def counted(network: Network) -> Iterator[Callable[[], None]]:
 
 
 @the_same_everywhere
+@pytest.mark.usefixtures("short_turns")
 def test_back_and_forth_under_load(network: Network, first: Path, second: Path) -> None:
     """A rollback while one waits, after it was confirmed, and one that the deadline makes."""
     network.apply(first)
