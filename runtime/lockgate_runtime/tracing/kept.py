@@ -65,7 +65,7 @@ def digest_place_tables(sites: Sites, folder: Path) -> dict[str, str]:
 
 
 def known_tables(digests: Mapping[str, str]) -> dict[str, str]:
-    """Return of what was kept of a generation that about its tables by place."""
+    """Return what digests say of the tables by place alone."""
     return {
         name: digest
         for name, digest in digests.items()
@@ -120,7 +120,7 @@ def _shape(table: TableFile, folder: Path) -> list[Any]:
     unknown = ""
     if table.form == "class":
         values = (folder / table.file).read_bytes()
-        unknown = values[: len(values) // table.records].hex()
+        unknown = values[: len(values) // max(1, table.records)].hex()
     return [table.map, table.object, table.form, unknown]
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from lockgate.codegen.tracing.classes import Classes
 
-_HEAD = 2
-"""Words of a state before those of the states that follow it: STATE_NEXT of the C header."""
 _WORD = 8
 
 
